@@ -1,0 +1,84 @@
+"""cloudsigma: Sigma rules over AWS CloudTrail records.
+
+    import cloudsigma
+
+    for match in cloudsigma.evaluate(records):  # the bundled rules
+        print(match.rule_id, match.context.principal, match.context.resource, match.context.time, match.context.region)
+
+The names below are imported on first use: `import cloudsigma` loads neither pySigma nor YAML, and a process that
+only evaluates never does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cloudsigma.bundled import bundled_rules, evaluate
+    from cloudsigma.compiler import compile_rules, compile_text
+    from cloudsigma.engine.context import Context, Principal, Resource
+    from cloudsigma.engine.explain import Evidence, Explanation
+    from cloudsigma.engine.match import Match
+    from cloudsigma.engine.rule import Rule
+    from cloudsigma.errors import CloudSigmaError, RuleError, RuleErrors, UnknownRuleError, UsageError
+    from cloudsigma.origin import Origin
+    from cloudsigma.ruleset import RuleSet
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CloudSigmaError",
+    "Context",
+    "Evidence",
+    "Explanation",
+    "Match",
+    "Origin",
+    "Principal",
+    "Resource",
+    "Rule",
+    "RuleError",
+    "RuleErrors",
+    "RuleSet",
+    "UnknownRuleError",
+    "UsageError",
+    "__version__",
+    "bundled_rules",
+    "compile_rules",
+    "compile_text",
+    "evaluate",
+]
+
+_HOMES = {
+    "CloudSigmaError": "errors",
+    "Context": "engine.context",
+    "Evidence": "engine.explain",
+    "Explanation": "engine.explain",
+    "Match": "engine.match",
+    "Origin": "origin",
+    "Principal": "engine.context",
+    "Resource": "engine.context",
+    "Rule": "engine.rule",
+    "RuleError": "errors",
+    "RuleErrors": "errors",
+    "RuleSet": "ruleset",
+    "UnknownRuleError": "errors",
+    "UsageError": "errors",
+    "bundled_rules": "bundled",
+    "compile_rules": "compiler",
+    "compile_text": "compiler",
+    "evaluate": "bundled",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,292 @@
+"""Rule text → YAML documents with the place of every key and value.
+
+YAML is read as PyYAML's safe loader reads it (YAML 1.1: `No` is false, `0644` is 420), since pySigma does so; but
+from the events of its C parser by a builder of our own, which keeps positions and refuses what hides or explodes:
+repeated keys, unknown tags, deep nesting, aliases that grow. Documents are read one by one, so that a bad one never
+hides its neighbors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from cloudsigma.errors import RuleError
+
+MAX_BYTES = 10 * 1024 * 1024
+"""A rule file larger than this is refused."""
+MAX_DEPTH = 64
+"""Maps and lists may nest this deep."""
+MAX_NODES = 500_000
+"""Keys, values, maps and lists of one document, aliases counted as what they stand for."""
+
+Path = tuple[str | int, ...]
+"""The way to a node: keys and list positions from the top of the document."""
+
+_MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|$)", re.MULTILINE)
+_PREFIX = "tag:yaml.org,2002:"
+_SCALAR_TAGS = frozenset(_PREFIX + name for name in ("str", "int", "float", "bool", "null", "timestamp", "binary"))
+_MERGE = _PREFIX + "merge"
+_PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node starts: line and column count from 1; `offset` is what a quotation mark adds."""
+
+    line: int
+    column: int
+    offset: int = 0
+    single_line: bool = True
+
+
+class Document:
+    """One YAML document: its value and where everything in it stands."""
+
+    __slots__ = ("keys", "line", "path", "value", "values")
+
+    def __init__(self, value: Any, line: int, path: str | None) -> None:
+        self.value = value
+        self.line = line
+        self.path = path
+        self.keys: dict[Path, Place] = {}
+        self.values: dict[Path, Place] = {}
+
+    def place(self, way: Path) -> Place:
+        """The place of the key at this way, else of the value, else of the nearest node above."""
+        while way:
+            if found := self.keys.get(way) or self.values.get(way):
+                return found
+            way = way[:-1]
+        return self.values.get((), Place(self.line, 1))
+
+
+def read_documents(data: bytes | str, path: str | None) -> Iterator[Document | RuleError]:
+    """The documents of a rule file in order; in the place of each that cannot be read, the error.
+
+    Empty documents are left out. Line numbers are those of the whole file.
+    """
+    try:
+        text = _decode(data)
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        yield RuleError("yaml", f"the file is not UTF-8 text ({error.reason})", path=path, line=line,
+                        remedy="Save it as UTF-8.")
+        return
+    if len(text) > MAX_BYTES:
+        yield RuleError("yaml", f"the text is larger than {MAX_BYTES:,} bytes", path=path,
+                        remedy="Split it into several files.")
+        return
+    for first_line, part in _parts(text):
+        builder = _Builder(first_line, path)
+        try:
+            builder.build(part)
+        except RuleError as error:
+            yield from builder.documents
+            yield error
+        else:
+            yield from builder.documents
+
+
+def _decode(data: bytes | str) -> str:
+    if isinstance(data, str):
+        return data.removeprefix("\ufeff")
+    for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8")):
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding)
+    return data.decode("utf-8")
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """The text cut before each document marker, with the number of the first line of each part.
+
+    YAML forbids `---` and `...` at the start of a line inside any document, block scalars included, so the cut
+    needs no parser. Directives (`%YAML`) belong to the document that follows them.
+    """
+    starts = [0, *(found.start() for found in _MARKER.finditer(text) if found.start())]
+    held = 0
+    for at, start in enumerate(starts):
+        end = starts[at + 1] if at + 1 < len(starts) else len(text)
+        lines = text[start:end].splitlines()
+        if any(line.startswith("%") for line in lines) and all(not line or line[0] in "%#." for line in lines):
+            held = held or start + 1
+            continue
+        begin = held - 1 if held else start
+        held = 0
+        part = text[begin:end]
+        # `...` only ends the document before it: here a comment, which keeps lines and columns as they are.
+        yield text.count("\n", 0, begin) + 1, f"#{part[1:]}" if part.startswith("...") else part
+
+
+class _Builder:
+    """Builds the values of the documents in one part of the text from the parser's events."""
+
+    def __init__(self, first_line: int, path: str | None) -> None:
+        self.documents: list[Document] = []
+        self._first_line = first_line
+        self._path = path
+        self._nodes = 0
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._open_anchors: set[str] = set()
+        self._scalars = yaml.SafeLoader("")  # its resolver and constructors decide what a plain scalar means
+
+    def build(self, text: str) -> None:
+        try:
+            self._events = iter(yaml.parse(text, Loader=_PARSER))
+            for event in self._events:
+                if isinstance(event, yaml.DocumentStartEvent):
+                    self._nodes = 0
+                    self._anchors.clear()
+                elif isinstance(event, yaml.NodeEvent):
+                    self._document = Document(None, self._first_line + event.start_mark.line, self._path)
+                    self._document.value = self._node(event, (), 0)
+                    if self._document.value is not None:
+                        self.documents.append(self._document)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            problem = " ".join(filter(None, (error.context, error.problem))) or "not YAML"
+            raise self._error(problem, mark) from error
+        except (yaml.YAMLError, UnicodeEncodeError) as error:
+            raise self._error(f"not YAML: {_first_line(error)}", None) from error
+
+    # --- nodes ------------------------------------------------------------------------------------------------
+
+    def _node(self, event: Any, way: Path, depth: int) -> Any:
+        before = self._nodes
+        self._count(1, event)
+        self._document.values[way] = self._place(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        if event.anchor:
+            self._open_anchors.add(event.anchor)
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._scalar(event)
+        else:
+            if depth >= MAX_DEPTH:
+                raise self._error(f"maps and lists nest deeper than {MAX_DEPTH} levels", event.start_mark,
+                                  remedy="Flatten it: no part of a rule needs such depth.")
+            kind = "seq" if isinstance(event, yaml.SequenceStartEvent) else "map"
+            if event.tag not in (None, "!", _PREFIX + kind):
+                raise self._unknown_tag(event, event.tag)
+            value = self._list(way, depth) if kind == "seq" else self._map(way, depth)
+        if event.anchor:
+            self._open_anchors.discard(event.anchor)
+            self._anchors[event.anchor] = (value, self._nodes - before)
+        return value
+
+    def _alias(self, event: Any) -> Any:
+        if event.anchor in self._open_anchors:
+            raise self._error(f"the alias *{event.anchor} stands inside what it names", event.start_mark)
+        if event.anchor not in self._anchors:
+            raise self._error(f"no anchor &{event.anchor} stands before this alias", event.start_mark)
+        value, size = self._anchors[event.anchor]
+        self._count(size, event)
+        return _copy(value)
+
+    def _list(self, way: Path, depth: int) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._node(event, (*way, len(items)), depth + 1))
+        return items
+
+    def _map(self, way: Path, depth: int) -> dict[Any, Any]:
+        own: dict[Any, Any] = {}
+        merged: list[dict[Any, Any]] = []
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            if isinstance(event, yaml.ScalarEvent) and self._tag(event) == _MERGE:
+                self._count(1, event)
+                merged += self._merge(next(self._events), way, depth)
+                continue
+            key = self._node(event, (*way, "<key>"), depth + 1)
+            if isinstance(key, (list, dict)):
+                raise self._error("a list or map stands as a key", event.start_mark)
+            place = self._place(event)
+            if key in own:
+                first = self._document.keys[(*way, key)]
+                raise self._error(
+                    f"the key {key!r} stands twice (first in line {first.line})", event.start_mark,
+                    remedy="Keep one of them: the later one would silently replace the earlier.",
+                )
+            self._document.keys[(*way, key)] = place
+            own[key] = self._node(next(self._events), (*way, key), depth + 1)
+        if not merged:
+            return own
+        value: dict[Any, Any] = {}
+        for source in reversed(merged):
+            value.update(source)
+        value.update(own)
+        return value
+
+    def _merge(self, event: Any, way: Path, depth: int) -> list[dict[Any, Any]]:
+        """The maps of a merge key (`<<`), the most important first."""
+        value = self._node(event, (*way, "<<"), depth + 1)
+        maps = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, dict) for item in maps):
+            raise self._error("a merge key (<<) takes a map or a list of maps", event.start_mark)
+        return maps
+
+    def _scalar(self, event: Any) -> Any:
+        tag = self._tag(event)
+        if tag == _PREFIX + "str":
+            return event.value
+        if tag not in _SCALAR_TAGS:
+            raise self._unknown_tag(event, tag)
+        try:
+            return yaml.SafeLoader.yaml_constructors[tag](self._scalars, yaml.ScalarNode(tag, event.value))
+        except (ValueError, OverflowError, KeyError, IndexError, yaml.YAMLError) as error:
+            kind = tag.removeprefix(_PREFIX)
+            raise self._error(
+                f"{event.value[:80]!r} is no valid {kind} ({_first_line(error)})", event.start_mark,
+                remedy="Put the value in quotation marks if it is meant as text.",
+            ) from error
+
+    def _tag(self, event: Any) -> str:
+        if event.tag not in (None, "!"):
+            return str(event.tag)
+        if event.tag is None and not event.style:  # plain: what it means depends on how it looks
+            return str(self._scalars.resolve(yaml.ScalarNode, event.value, (True, False)))
+        return _PREFIX + "str"
+
+    # --- limits, places, errors -------------------------------------------------------------------------------
+
+    def _count(self, nodes: int, event: Any) -> None:
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            raise self._error(f"the document has more than {MAX_NODES:,} nodes", event.start_mark,
+                              remedy="Use fewer values, or fewer aliases (*name).")
+
+    def _place(self, event: Any) -> Place:
+        start, end = event.start_mark, event.end_mark
+        style = getattr(event, "style", None)
+        single = style not in ("|", ">") and start.line == end.line
+        return Place(self._first_line + start.line, start.column + 1, int(style in ("'", '"')), single)
+
+    def _unknown_tag(self, event: Any, tag: str) -> RuleError:
+        if tag == _PREFIX + "value":
+            return self._error("a lone = has a meaning of its own in YAML", event.start_mark,
+                               remedy="Put it in quotation marks.")
+        return self._error(f"the YAML tag {tag!r} is not allowed in a rule", event.start_mark,
+                           remedy="Remove the tag: rules hold only text, numbers, booleans, lists and maps.")
+
+    def _error(self, problem: str, mark: Any, remedy: str | None = None) -> RuleError:
+        return RuleError(
+            "yaml", problem, path=self._path,
+            line=self._first_line + (mark.line if mark is not None else 0),
+            column=mark.column + 1 if mark is not None else None,
+            remedy=remedy or "Check indentation, brackets and quotation marks there.",
+        )
+
+
+def _copy(value: Any) -> Any:
+    """A copy of maps and lists, so that nothing is shared between the places of an alias."""
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

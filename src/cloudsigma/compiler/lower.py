@@ -1,0 +1,269 @@
+"""pySigma rule → IR.
+
+Compiled from the named detections, not from pySigma's processed tree, whose leaves have lost selection names, lines,
+modifiers and the spelling of values. What cannot mean anything is refused here with the place of the item.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import re2
+from sigma.conditions import ConditionAND
+from sigma.modifiers import (
+    SigmaBase64OffsetModifier,
+    SigmaCaseSensitiveModifier,
+    SigmaModifier,
+    reverse_modifier_mapping,
+)
+from sigma.rule import SigmaRule
+from sigma.rule.detection import SigmaDetection, SigmaDetectionItem
+from sigma.types import (
+    Placeholder,
+    SigmaBool,
+    SigmaCasedString,
+    SigmaCIDRExpression,
+    SigmaCompareExpression,
+    SigmaExists,
+    SigmaExpansion,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegularExpression,
+    SigmaString,
+    SigmaTimestampPart,
+    SigmaType,
+    SpecialChars,
+)
+
+from cloudsigma import ir
+from cloudsigma.errors import Category, RuleError
+
+_WILDCARDS = {SpecialChars.WILDCARD_MULTI: ir.Wildcard.MANY, SpecialChars.WILDCARD_SINGLE: ir.Wildcard.ONE}
+_MANY = ir.Wildcard.MANY
+_NAMESPACE = uuid.UUID("0b6c1e3a-7f0c-4a55-9f62-6f1c5d0f7c11")
+"""Of the IDs that are made from a rule's content."""
+_EXACT_FROM = 2**53
+"""From here on pySigma's numbers may have lost digits; the value as YAML has it is taken instead."""
+_RANGES: dict[str, tuple[int, int]] = {
+    "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "week": (1, 53), "month": (1, 12), "year": (1, 9999),
+}  # fmt: skip
+
+
+def lower(
+    rule: SigmaRule,
+    conditions: Sequence[ir.Condition],
+    metadata: ir.Metadata,
+    field_paths: Sequence[ir.FieldPath],
+    selection_lines: dict[str, int],
+) -> ir.DetectionRule:
+    """Turn a parsed rule into IR; raises `RuleError`."""
+    selections = tuple(
+        ir.Selection(name, _detection(detection, metadata), selection_lines.get(name))
+        for name, detection in rule.detection.detections.items()
+    )
+    source = rule.logsource
+    return ir.DetectionRule(
+        metadata=metadata,
+        logsource=ir.LogSource(source.category, source.product, source.service),
+        selections=selections,
+        conditions=tuple(conditions),
+        field_paths=tuple(field_paths),
+    )
+
+
+def lower_metadata(rule: SigmaRule, digest: str, path: str | None, line: int | None) -> ir.Metadata:
+    """What a rule says about itself; its ID comes from the digest of its content where it has none."""
+    return ir.Metadata(
+        id=str(rule.id if rule.id is not None else uuid.uuid5(_NAMESPACE, digest)),
+        title=rule.title,
+        name=rule.name,
+        description=rule.description,
+        level=rule.level.name.lower() if rule.level else None,
+        status=rule.status.name.lower() if rule.status else None,
+        author=rule.author,
+        date=_date(rule.date),
+        modified=_date(rule.modified),
+        tags=tuple(f"{tag.namespace}.{tag.name}" for tag in rule.tags),
+        references=tuple(rule.references),
+        falsepositives=tuple(rule.falsepositives),
+        fields=tuple(rule.fields),
+        license=rule.license,
+        custom={str(key): _plain(value) for key, value in rule.custom_attributes.items()},
+        path=path,
+        line=line,
+        digest=digest,
+    )
+
+
+def _date(value: dt.date | None) -> dt.date | None:
+    return value.date() if isinstance(value, dt.datetime) else value
+
+
+def _plain(value: Any) -> Any:
+    """A YAML value in the forms that JSON has."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def _detection(detection: SigmaDetection, metadata: ir.Metadata) -> ir.Group | ir.Test:
+    members = tuple(
+        _detection(item, metadata) if isinstance(item, SigmaDetection) else _Item(item, metadata).lower()
+        for item in detection.detection_items
+    )
+    if len(members) == 1:
+        return members[0]
+    return ir.Group(members, all_of=detection.item_linking is ConditionAND)
+
+
+class _Item:
+    """One detection item on its way to a test."""
+
+    def __init__(self, item: SigmaDetectionItem, metadata: ir.Metadata) -> None:
+        self._item = item
+        self._metadata = metadata
+        self._cased = SigmaCaseSensitiveModifier in item.modifiers
+        self._place: Any = item.source
+        self._written: tuple[Any, ...] = getattr(item.source, "written", ())
+
+    def lower(self) -> ir.Test:
+        item = self._item
+        matchers = tuple(self._matcher(value, at) for at, value in enumerate(item.value)) or (ir.Null(),)
+        written = self._written if len(self._written) == len(matchers) else matchers
+        return ir.Test(
+            field=item.field,
+            modifiers=getattr(item.source, "modifiers", None) or tuple(map(_modifier_name, item.modifiers)),
+            matchers=matchers,
+            written=tuple(map(_spelled, written)),
+            all_of=item.value_linking is ConditionAND,
+            negated=item.negated,
+            line=getattr(self._place, "line", None),
+            column=getattr(self._place, "char", None),
+        )
+
+    def _matcher(self, value: SigmaType, at: int) -> ir.Matcher:
+        match value:  # subclasses before their parents: cased strings, parts of a time
+            case SigmaString():
+                return self._pattern(value)
+            case SigmaRegularExpression():
+                return self._regex(value)
+            case SigmaCIDRExpression():
+                return ir.Cidr(str(value.network))
+            case SigmaCompareExpression():
+                return self._compare(value, at)
+            case SigmaTimestampPart():
+                return self._time_part(value, "eq", at)
+            case SigmaNumber():
+                number = self._number(value, at)
+                return ir.Number(number) if self._item.field is not None else _keyword(str(number))
+            case SigmaBool():
+                return ir.Boolean(value.boolean)
+            case SigmaNull():
+                return ir.Null()
+            case SigmaExists():
+                return ir.Exists(value.exists)
+            case SigmaFieldReference():
+                return self._field_reference(value)
+            case SigmaExpansion():
+                return ir.OneOf(tuple(self._matcher(variant, at) for variant in value.values))
+        raise self._error("unsupported", f"{type(value).__name__} cannot be evaluated", None)
+
+    def _pattern(self, value: SigmaString) -> ir.Pattern:
+        parts: list[str | ir.Wildcard] = []
+        for part in value.s:
+            if isinstance(part, Placeholder):
+                raise self._placeholder(part.name)
+            if isinstance(part, str):
+                if part and parts and isinstance(parts[-1], str):
+                    parts[-1] += part
+                elif part:
+                    parts.append(part)
+            elif not (parts and parts[-1] is _MANY and _WILDCARDS[part] is _MANY):
+                parts.append(_WILDCARDS[part])
+        if SigmaBase64OffsetModifier in self._item.modifiers and all(part is _MANY for part in parts):
+            raise self._error("value", "base64offset of one byte finds nothing certain", "Use a longer value.")
+        if self._item.field is None:
+            return _keyword(*parts, cased=self._cased)
+        return ir.Pattern(tuple(parts), cased=self._cased or isinstance(value, SigmaCasedString))
+
+    def _regex(self, value: SigmaRegularExpression) -> ir.Regex:
+        if value.regexp.contains_placeholder():
+            name = next((part.name for part in value.regexp.s if isinstance(part, Placeholder)), "")
+            raise self._placeholder(name)
+        pattern = str(value.regexp)
+        flags = "".join(sorted(SigmaRegularExpression.sigma_to_re_flag[flag] for flag in value.flags))
+        options = re2.Options()
+        options.log_errors = False
+        try:
+            re2.compile(f"(?{flags}){pattern}" if flags else pattern, options)
+        except re2.error as error:
+            reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error.args[0]
+            raise self._error("value", f"the regular expression is invalid: {reason}", None) from error
+        return ir.Regex(pattern, flags)
+
+    def _compare(self, value: SigmaCompareExpression, at: int) -> ir.Matcher:
+        operator: Any = value.op.name.lower()
+        if isinstance(value.number, SigmaTimestampPart):
+            return self._time_part(value.number, operator, at)
+        return ir.Compare(operator, self._number(value.number, at))
+
+    def _time_part(self, value: SigmaTimestampPart, operator: Any, at: int) -> ir.TimePart:
+        unit: Any = value.timestamp_part.name.lower()
+        written = self._written[at] if at < len(self._written) else value.number
+        if isinstance(written, float) and not written.is_integer():
+            raise self._error("value", f"{unit} is compared with {written}, no whole number", "Use a whole number.")
+        least, most = _RANGES[unit]
+        if operator == "eq" and not least <= value.number <= most:
+            raise self._error("value", f"no {unit} is {value.number}", f"It is between {least} and {most}.")
+        return ir.TimePart(unit, operator, int(value.number))
+
+    def _number(self, value: SigmaNumber, at: int) -> int | float:
+        written = self._written[at] if at < len(self._written) else None
+        if type(written) is int and abs(written) >= _EXACT_FROM and math.isclose(written, value.number):
+            return written
+        return value.number
+
+    def _field_reference(self, value: SigmaFieldReference) -> ir.FieldRef:
+        comparison: ir.Comparison = "equals"
+        if value.starts_with and value.ends_with:
+            comparison = "contains"
+        elif value.starts_with or value.ends_with:
+            comparison = "startswith" if value.starts_with else "endswith"
+        name = value.field.replace("\\*", "*").replace("\\?", "?")  # pySigma keeps the escapes of a plain string
+        return ir.FieldRef(name, comparison, cased=self._cased)
+
+    def _placeholder(self, name: str) -> RuleError:
+        return self._error(
+            "unsupported", f"the placeholder %{name}% has no values", "Give them: placeholders={'name': [values]}."
+        )
+
+    def _error(self, category: Category, reason: str, remedy: str | None) -> RuleError:
+        return RuleError(
+            category, reason, path=self._metadata.path, line=getattr(self._place, "line", None),
+            column=getattr(self._place, "char", None), rule=self._metadata.id, remedy=remedy,
+        )
+
+
+def _keyword(*parts: str | ir.Wildcard, cased: bool = False) -> ir.Pattern:
+    """A keyword is found anywhere in a value: the pattern with `*` at both ends."""
+    start = () if parts and parts[0] is _MANY else (_MANY,)
+    end = () if parts and parts[-1] is _MANY else (_MANY,)
+    return ir.Pattern((*start, *parts, *end) if parts else (_MANY,), cased)
+
+
+def _modifier_name(modifier: type[SigmaModifier[Any, Any]]) -> str:
+    return reverse_modifier_mapping[modifier.__name__]
+
+
+def _spelled(value: Any) -> str:
+    """A value as the rule has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "null" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""A record meets a rule; needs neither pySigma nor YAML."""

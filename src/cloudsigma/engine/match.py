@@ -1,0 +1,155 @@
+"""A match: which rule, which record, with what context and evidence; and its JSON shape, which is stable."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from cloudsigma.engine import fields
+from cloudsigma.engine.context import Context, read_context
+from cloudsigma.engine.explain import Evidence, evidence, explain
+from cloudsigma.engine.rule import Rule
+from cloudsigma.origin import Origin
+
+_MAX_DEPTH = 200
+"""JSON of a record nested deeper than this shows a text in the place of what is below."""
+
+
+class Match(msgspec.Struct, frozen=True):
+    """One rule that matched, with what an analyst looks at first."""
+
+    rule: Rule
+    """The rule with all its metadata."""
+    record: Mapping[str, Any]
+    """The record, the very object that was given."""
+    context: Context
+    """Who did what to what, where and when."""
+    evidence: tuple[Evidence, ...]
+    """What made the rule match."""
+    key: str
+    """Text for deduplication: the same rule and record give the same key in any run."""
+    origin: Origin | None = None
+    """Where the record came from, when the reader knows."""
+    group: dict[str, str] = msgspec.field(default_factory=dict)
+    """Of a correlation with group-by: field or alias → value as text; else empty."""
+    matches: tuple[Match, ...] = ()
+    """Of a correlation: the contributing matches; else empty."""
+
+    @property
+    def rule_id(self) -> str:
+        """The ID of the rule."""
+        return self.rule.id
+
+    @property
+    def records(self) -> tuple[Mapping[str, Any], ...]:
+        """The records that the match is about: one of a detection rule."""
+        return (self.record,)
+
+    def to_dict(self, *, record: bool = True) -> dict[str, Any]:
+        """The stable JSON form (`docs/reference/match-json.md`); `record=False` leaves the record out."""
+        rule = self.rule
+        form: dict[str, Any] = {
+            "rule_id": rule.id,
+            "key": self.key,
+            "rule": {
+                "title": rule.title,
+                "level": rule.level,
+                "status": rule.status,
+                "author": rule.author,
+                "tags": list(rule.tags),
+                "references": list(rule.references),
+                "falsepositives": list(rule.falsepositives),
+                "description": rule.description,
+                "path": rule.path,
+                "line": rule.line,
+            },
+            "context": self.context.to_dict(),
+            "evidence": [item.to_dict() for item in self.evidence],
+            "origin": msgspec.structs.asdict(self.origin) if self.origin is not None else None,
+            "group": dict(self.group),
+            "matches": [match.to_dict(record=record) for match in self.matches],
+        }
+        if record:
+            form["record"] = self.record
+        return form
+
+    def to_json(self, *, record: bool = True) -> str:
+        """`to_dict` as one line of JSON; what JSON cannot hold (NaN, infinity) becomes `null`."""
+        form = self.to_dict(record=record)
+        try:
+            text = _dumps(form)
+            text.encode()
+        except UnicodeEncodeError:  # lone surrogates, which a record can hold as escapes: written as such
+            text = json.dumps(json_ready(form), separators=(",", ":"), allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            text = _dumps(json_ready(form))
+        return text
+
+    def __repr__(self) -> str:
+        when = self.context.time.isoformat() if self.context.time else None
+        return (
+            f"Match({self.rule.title!r}, principal={str(self.context.principal)!r}, "
+            f"resource={str(self.context.resource)!r}, time={when!r}, region={self.context.region!r})"
+        )
+
+
+def make_match(rule: Rule, record: Mapping[str, Any], origin: Origin | None = None) -> Match:
+    """The match of a rule whose predicate is true for the record."""
+    shown = {path.name: fields.select(record, path) for path in rule.definition.field_paths}
+    return Match(
+        rule=rule,
+        record=record,
+        context=read_context(record, shown),
+        evidence=evidence(explain(rule.definition, record)),
+        key=match_key(rule.id, record),
+        origin=origin,
+    )
+
+
+def match_key(rule_id: str, record: Mapping[str, Any]) -> str:
+    """The key of a detection rule's match.
+
+    CloudTrail may deliver an event twice, under one `eventID`: the key is then the same. Where a record has no
+    `eventID`, its whole content counts.
+    """
+    return hashlib.sha256(f"{rule_id}\n{record_identity(record)}".encode(errors="replace")).hexdigest()[:32]
+
+
+def record_identity(record: Mapping[str, Any]) -> str:
+    """Text that is the same for every delivery of one event."""
+    event_id = record.get("eventID")
+    if isinstance(event_id, str) and event_id:
+        parts = [event_id, record.get("eventTime"), record.get("eventName"), record.get("recipientAccountId")]
+    else:
+        parts = [record]
+    return json.dumps(json_ready(parts), sort_keys=True, separators=(",", ":"))
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def json_ready(value: Any, depth: int = 0) -> Any:
+    """A value in the forms that JSON has."""
+    if depth > _MAX_DEPTH:
+        return f"nested deeper than {_MAX_DEPTH} levels"
+    if isinstance(value, Mapping):
+        return {str(key): json_ready(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_ready(item, depth + 1) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return json_ready(int(value) if value == value.to_integral_value() else float(value)) if value.is_finite() else None
+    if isinstance(value, (dt.datetime, dt.date)):
+        return value.isoformat()
+    if value is None or isinstance(value, (str, int)):
+        return value
+    return str(value)

@@ -1,0 +1,131 @@
+"""A detection rule as its users see it: metadata, generated source, and the predicate, loaded on first use."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from cloudsigma import ir
+from cloudsigma.engine import runtime
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A compiled rule; compares by what it means and says, and pickles as IR and source text."""
+
+    definition: ir.DetectionRule
+    """What the rule means."""
+    source: str
+    """The generated Python source of the predicate."""
+
+    @cached_property
+    def predicate(self) -> runtime.Predicate:
+        """The compiled function, `record -> bool`; it does not look at the log source and never raises on data."""
+        return runtime.load(self.source, self.path or self.id)
+
+    @property
+    def id(self) -> str:
+        """The rule's UUID; one made from its content where it has none."""
+        return self.definition.metadata.id
+
+    @property
+    def name(self) -> str | None:
+        """The short name that correlations and filters may use."""
+        return self.definition.metadata.name
+
+    @property
+    def title(self) -> str:
+        """What the rule finds, in a few words."""
+        return self.definition.metadata.title
+
+    @property
+    def description(self) -> str | None:
+        """What the rule finds and what to check."""
+        return self.definition.metadata.description
+
+    @property
+    def level(self) -> str | None:
+        """`informational`, `low`, `medium`, `high` or `critical`."""
+        return self.definition.metadata.level
+
+    @property
+    def status(self) -> str | None:
+        """`stable`, `test`, `experimental`, `deprecated` or `unsupported`."""
+        return self.definition.metadata.status
+
+    @property
+    def author(self) -> str | None:
+        """Who wrote the rule; the rule licence asks that alerts keep it."""
+        return self.definition.metadata.author
+
+    @property
+    def date(self) -> dt.date | None:
+        """When it was written."""
+        return self.definition.metadata.date
+
+    @property
+    def modified(self) -> dt.date | None:
+        """When its meaning changed last."""
+        return self.definition.metadata.modified
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """`namespace.name`, as written and in the order of the rule."""
+        return self.definition.metadata.tags
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Where to read on."""
+        return self.definition.metadata.references
+
+    @property
+    def falsepositives(self) -> tuple[str, ...]:
+        """What may match and be harmless."""
+        return self.definition.metadata.falsepositives
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names whose values the context of a match shows: dotted names, JSONPath where one starts with `$`."""
+        return self.definition.metadata.fields
+
+    @property
+    def logsource(self) -> ir.LogSource:
+        """Which logs the rule is for."""
+        return self.definition.logsource
+
+    @property
+    def license(self) -> str | None:
+        """The licence that the rule names."""
+        return self.definition.metadata.license
+
+    @property
+    def custom(self) -> dict[str, Any]:
+        """Attributes that Sigma does not know."""
+        return self.definition.metadata.custom
+
+    @property
+    def path(self) -> str | None:
+        """The rule's file; `None` for rule text."""
+        return self.definition.metadata.path
+
+    @property
+    def line(self) -> int | None:
+        """The line where the rule starts in its file, counted from 1."""
+        return self.definition.metadata.line
+
+    @property
+    def correlation(self) -> None:
+        """What a correlation counts; a detection rule counts nothing."""
+        return None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"definition": self.definition, "source": self.source}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __repr__(self) -> str:
+        return f"Rule({self.title!r}, id={self.id!r}, level={self.level!r})"

@@ -1,0 +1,160 @@
+"""Every exception of the package, and the place in a file that it points at.
+
+All of them are `CloudSigmaError`. They carry fields, and the text is made from the fields, so that a tool can
+sort and count them without reading sentences. They survive pickling: worker processes send them home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Category = Literal["yaml", "schema", "condition", "modifier", "value", "reference", "unsupported", "file"]
+"""What kind of thing is wrong with a rule; `docs/reference/errors.md` explains each."""
+
+CATEGORIES: tuple[str, ...] = get_args(Category)
+
+
+class CloudSigmaError(Exception):
+    """Root of every exception that this package raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a rule file: line and column count from 1; `None` where it is not known."""
+
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        parts = [self.path or "<text>"]
+        if self.line is not None:
+            parts.append(str(self.line))
+            if self.column is not None:
+                parts.append(str(self.column))
+        return ":".join(parts)
+
+
+class RuleError(CloudSigmaError):
+    """A rule that cannot be used: what is wrong, where, and what to do about it."""
+
+    def __init__(
+        self,
+        category: Category,
+        reason: str,
+        *,
+        path: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        rule: str | None = None,
+        remedy: str | None = None,
+        excerpt: str | None = None,
+    ) -> None:
+        super().__init__(category, reason)
+        self.category: Category = category
+        """One of `CATEGORIES`."""
+        self.reason = reason
+        """What is wrong, one sentence without a final stop."""
+        self.path = path
+        """The rule file, or `None` for rule text."""
+        self.line = line
+        """Counted from 1."""
+        self.column = column
+        """Counted from 1, in characters."""
+        self.rule = rule
+        """The rule's ID, else its title, where known."""
+        self.remedy = remedy
+        """What to do next."""
+        self.excerpt = excerpt
+        """The offending text with a caret under the place (two lines), where that helps."""
+
+    @property
+    def location(self) -> Location:
+        """File, line and column as one value."""
+        return Location(self.path, self.line, self.column)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as a plain dictionary, for JSON."""
+        return {
+            "category": self.category,
+            "path": self.path,
+            "line": self.line,
+            "column": self.column,
+            "rule": self.rule,
+            "reason": self.reason,
+            "remedy": self.remedy,
+        }
+
+    def __str__(self) -> str:
+        rule = f" rule {self.rule!r}:" if self.rule else ""
+        remedy = f" {self.remedy}" if self.remedy else ""
+        return f"{self.location}: {self.category} error:{rule} {self.reason}.{remedy}"
+
+    def __repr__(self) -> str:
+        return f"RuleError({self.category!r}, {self.reason!r}, location={str(self.location)!r})"
+
+    def _fields(self) -> tuple[Any, ...]:
+        return (
+            self.category,
+            self.reason,
+            self.path,
+            self.line,
+            self.column,
+            self.rule,
+            self.remedy,
+            self.excerpt,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RuleError) and self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_rule_error, self._fields()
+
+
+def _rebuild_rule_error(
+    category: Category,
+    reason: str,
+    path: str | None,
+    line: int | None,
+    column: int | None,
+    rule: str | None,
+    remedy: str | None,
+    excerpt: str | None,
+) -> RuleError:
+    return RuleError(
+        category, reason, path=path, line=line, column=column, rule=rule, remedy=remedy, excerpt=excerpt
+    )
+
+
+class RuleErrors(ExceptionGroup[RuleError], CloudSigmaError):
+    """Several rules that cannot be used, one `RuleError` each (`exceptions`)."""
+
+    def derive(self, excs: Sequence[RuleError]) -> RuleErrors:  # type: ignore[override]  # a group of RuleError only
+        """Make a group of some of the errors (used by `except*`)."""
+        return RuleErrors(self.message, excs)
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(str(error) for error in self.exceptions)])
+
+
+class UnknownRuleError(CloudSigmaError, KeyError):
+    """No rule with this ID or name is in the set."""
+
+    def __init__(self, key: str, nearest: Sequence[str] = ()) -> None:
+        super().__init__(key, tuple(nearest))
+        self.key = key
+        self.nearest = tuple(nearest)
+
+    def __str__(self) -> str:
+        hint = f" Did you mean {' or '.join(map(repr, self.nearest))}?" if self.nearest else ""
+        return f"no rule has the ID or name {self.key!r}.{hint}"
+
+
+class UsageError(CloudSigmaError, ValueError):
+    """An argument that makes no sense, found before any work is done."""

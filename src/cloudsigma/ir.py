@@ -1,0 +1,356 @@
+"""What a rule means: the values that cross from the compile side to the run side.
+
+Everything here is frozen, compares by value, hashes and pickles, and holds nothing compiled: no regular
+expression object, no pySigma object, no YAML. Patterns are kept as parts, never as one string, since a string
+with escaped wildcards does not always read back as itself.
+
+Each class names the section of the Sigma specification 2.1.0 that it stands for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal
+
+CompareOperator = Literal["lt", "lte", "gt", "gte"]
+TimeUnit = Literal["minute", "hour", "day", "week", "month", "year"]
+Comparison = Literal["equals", "startswith", "endswith", "contains"]
+
+
+class Wildcard(Enum):
+    """A wildcard of a pattern (Rules, Wildcards)."""
+
+    ONE = "?"
+    MANY = "*"
+
+    def __repr__(self) -> str:
+        return f"Wildcard.{self.name}"
+
+
+# --- matchers: what one value of a rule asks of one value of a record ---------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A string with wildcards, compared with the whole text of a value (Rules, Detection; Wildcards)."""
+
+    parts: tuple[str | Wildcard, ...]
+    cased: bool = False
+
+    def __str__(self) -> str:
+        return "".join(
+            part.value if isinstance(part, Wildcard) else _escape_wildcards(part) for part in self.parts
+        )
+
+
+def _escape_wildcards(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("*", "\\*").replace("?", "\\?")
+
+
+@dataclass(frozen=True, slots=True)
+class Regex:
+    """An expression in RE2 syntax, searched in the text of a value (Modifiers, re)."""
+
+    pattern: str
+    flags: str = ""
+    """Some of the letters `i`, `m`, `s`, in this order."""
+
+    def __str__(self) -> str:
+        return self.pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Cidr:
+    """A network that an address must lie in (Modifiers, cidr)."""
+
+    network: str
+
+    def __str__(self) -> str:
+        return self.network
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that the number of a value must equal (Rules, Detection)."""
+
+    value: int | float
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """A YAML boolean (Rules, Detection)."""
+
+    value: bool
+
+    def __str__(self) -> str:
+        return "true" if self.value else "false"
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """The field has no value: missing, null, or nothing but nulls inside (Rules, Special Field Values)."""
+
+    def __str__(self) -> str:
+        return "null"
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The field is present, or absent (Modifiers, exists)."""
+
+    value: bool
+
+    def __str__(self) -> str:
+        return "true" if self.value else "false"
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """An order between numbers (Modifiers, lt, lte, gt, gte)."""
+
+    operator: CompareOperator
+    value: int | float
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class TimePart:
+    """A part of a time in UTC (Modifiers, minute to year)."""
+
+    unit: TimeUnit
+    operator: CompareOperator | Literal["eq"]
+    value: int
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRef:
+    """A comparison with another field of the same record (Modifiers, fieldref)."""
+
+    field: str
+    comparison: Comparison = "equals"
+    cased: bool = False
+
+    def __str__(self) -> str:
+        return self.field
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Variants that one value of the rule stands for (Modifiers, windash, base64offset)."""
+
+    variants: tuple[Matcher, ...]
+
+    def __str__(self) -> str:
+        return " | ".join(map(str, self.variants))
+
+
+Matcher = Pattern | Regex | Cidr | Number | Boolean | Null | Exists | Compare | TimePart | FieldRef | OneOf
+
+
+# --- selections ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One line of a selection: a field, its modifiers and its values (Rules, Detection)."""
+
+    field: str | None
+    """The dotted name, or `None` for keywords, which look at every value of the record."""
+    modifiers: tuple[str, ...]
+    matchers: tuple[Matcher, ...]
+    written: tuple[str, ...]
+    """The values as the rule has them, one for each matcher."""
+    all_of: bool = False
+    """Every value must be met (`all`), not just one."""
+    negated: bool = False
+    """The whole test is turned round (`neq`)."""
+    line: int | None = None
+    column: int | None = None
+
+    __test__ = False  # not a test case, whatever pytest thinks of the name
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A map (all of its tests) or a list (any of its members) inside a selection (Rules, Lists and Maps)."""
+
+    members: tuple[Group | Test, ...]
+    all_of: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A named search identifier (Rules, Detection)."""
+
+    name: str
+    body: Group | Test
+    line: int | None = None
+    filter: str | None = None
+    """The ID or title of the Sigma filter that brought it, if one did."""
+
+
+# --- conditions ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A selection, by name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quantified:
+    """`1 of pattern` or `all of pattern`, with the names that it stands for."""
+
+    all_of: bool
+    pattern: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Every operand."""
+
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one operand."""
+
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The operand turned round."""
+
+    operand: Expression
+
+
+Expression = Identifier | Quantified | And | Or | Not
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a rule: what it means and how it was written."""
+
+    expression: Expression
+    text: str
+    line: int | None = None
+
+
+# --- field paths for context --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Step to some keys of an object."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Step to some elements of an array; negative ones count from the end."""
+
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Step to every element of an array and every value of an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anywhere:
+    """Step to every node at any depth, this one included."""
+
+
+Step = Key | Index | Every | Anywhere
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPath:
+    """An entry of a rule's `fields`: a dotted Sigma name, or a JSONPath with its steps."""
+
+    name: str
+    steps: tuple[Step, ...] | None = None
+    """The steps of a JSONPath; `None` for a dotted name."""
+
+
+# --- rules --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """Which logs a rule is for (Rules, Log Source)."""
+
+    category: str | None = None
+    product: str | None = None
+    service: str | None = None
+
+    def covers(self, declared: LogSource) -> bool:
+        """Whether records declared to be `declared` are looked at: every given attribute is equal, case aside."""
+        return all(
+            wanted is None or (given is not None and wanted.lower() == given.lower())
+            for wanted, given in (
+                (self.category, declared.category),
+                (self.product, declared.product),
+                (self.service, declared.service),
+            )
+        )
+
+    def __str__(self) -> str:
+        named = (("product", self.product), ("category", self.category), ("service", self.service))
+        return " ".join(f"{name}={value}" for name, value in named if value is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Everything about a rule that does not decide whether it matches (Rules, Schema)."""
+
+    id: str
+    """As written, or made from the content where the rule has none."""
+    title: str
+    name: str | None = None
+    description: str | None = None
+    level: str | None = None
+    status: str | None = None
+    author: str | None = None
+    date: dt.date | None = None
+    modified: dt.date | None = None
+    tags: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    falsepositives: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    license: str | None = None
+    custom: dict[str, Any] = field(default_factory=dict, hash=False)
+    """Attributes that Sigma does not know."""
+    path: str | None = None
+    line: int | None = None
+    digest: str = ""
+    """SHA-256 of the rule's content, the same wherever its file stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionRule:
+    """A rule that looks at one record."""
+
+    metadata: Metadata
+    logsource: LogSource
+    selections: tuple[Selection, ...]
+    conditions: tuple[Condition, ...]
+    """Several conditions are alternatives."""
+    field_paths: tuple[FieldPath, ...] = ()

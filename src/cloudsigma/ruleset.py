@@ -1,0 +1,203 @@
+"""What a user holds: compiled rules together, and what can be asked of them."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from cloudsigma import ir
+from cloudsigma.engine.explain import Explanation, explain
+from cloudsigma.engine.match import Match, make_match
+from cloudsigma.engine.matcher import Matcher
+from cloudsigma.engine.rule import Rule
+from cloudsigma.errors import RuleError, RuleErrors, UnknownRuleError, UsageError
+from cloudsigma.origin import Origin
+
+_log = logging.getLogger("cloudsigma")
+
+CLOUDTRAIL = ir.LogSource(product="aws", service="cloudtrail")
+"""What records are declared to be unless the caller says otherwise."""
+
+LEVELS = ("informational", "low", "medium", "high", "critical")
+"""The levels of Sigma, rising."""
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, repr=False)
+class RuleSet:
+    """Compiled rules in a fixed order; may be used from several threads.
+
+    Compares by its rules, pickles as IR and source text, and reaches neither pySigma nor YAML.
+    """
+
+    rules: tuple[Rule, ...]
+    """The rules, in the order they were loaded."""
+    errors: tuple[RuleError, ...] = ()
+    """Of the rules that were left out (`on_error="skip"`)."""
+    warnings: tuple[RuleError, ...] = ()
+    """What is doubtful and was loaded all the same."""
+    declared: ir.LogSource = CLOUDTRAIL
+    """The log source that the records are declared to be."""
+
+    # --- as a collection --------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_key or key in self.rules
+
+    def __getitem__(self, key: str) -> Rule:
+        """The rule with this ID or name; raises `UnknownRuleError`, which is a `KeyError`."""
+        found = self._by_key.get(key) or (self._by_key.get(key.lower()) if isinstance(key, str) else None)
+        if found is None:
+            known = [rule.name for rule in self.rules if rule.name] + [rule.id for rule in self.rules]
+            raise UnknownRuleError(str(key), difflib.get_close_matches(str(key), known, n=2))
+        return found
+
+    @cached_property
+    def _by_key(self) -> dict[str, Rule]:
+        named = {rule.name: rule for rule in reversed(self.rules) if rule.name}
+        return {**named, **{rule.id: rule for rule in self.rules}}
+
+    def __add__(self, other: RuleSet) -> RuleSet:
+        """Both sets together; raises `RuleError` where one ID stands for different rules."""
+        if not isinstance(other, RuleSet):
+            return NotImplemented
+        if self.declared != other.declared:
+            raise UsageError("the two rule sets are for records of different log sources")
+        rules, conflicts = without_duplicates([*self.rules, *other.rules])
+        if conflicts:
+            raise conflicts[0] if len(conflicts) == 1 else RuleErrors("rules with one ID differ", conflicts)
+        return RuleSet(rules, self.errors + other.errors, self.warnings + other.warnings, self.declared)
+
+    def where(
+        self,
+        *,
+        level: str | None = None,
+        status: str | Collection[str] | None = None,
+        tag: str | Collection[str] | None = None,
+        id: str | Collection[str] | None = None,  # noqa: A002  # the field's own word, public contract
+        exclude: str | Collection[str] | None = None,
+    ) -> RuleSet:
+        """A smaller set.
+
+        Args:
+            level: The minimum level; a rule without a level counts as below every level but `informational`.
+            status: One status, or several of which the rule has one.
+            tag: One tag, or several of which the rule has one; `attack.t1098` also stands for its sub-techniques.
+            id: IDs or names of the rules to keep.
+            exclude: IDs or names of the rules to leave out.
+
+        Raises:
+            UsageError: There is no such level.
+            UnknownRuleError: No rule has an ID or name that was given.
+        """
+        least = 0
+        if level is not None:
+            if level.lower() not in LEVELS:
+                raise UsageError(f"there is no level {level!r}; use one of {', '.join(LEVELS)}")
+            least = LEVELS.index(level.lower())
+        statuses = {text.lower() for text in _listed(status)}
+        tags = tuple(text.lower() for text in _listed(tag))
+        kept = {self[key].id for key in _listed(id)}
+        left_out = {self[key].id for key in _listed(exclude)}
+        rules = tuple(
+            rule
+            for rule in self.rules
+            if (LEVELS.index(rule.level) if rule.level else 0) >= least
+            and (status is None or rule.status in statuses)
+            and (tag is None or any(_has_tag(rule, wanted) for wanted in tags))
+            and (id is None or rule.id in kept)
+            and rule.id not in left_out
+        )
+        return RuleSet(rules, self.errors, self.warnings, self.declared)
+
+    # --- evaluating -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _matcher(self) -> Matcher:
+        return Matcher([rule for rule in self.rules if rule.logsource.covers(self.declared)])
+
+    def match(self, record: Record, *, origin: Origin | None = None) -> tuple[Match, ...]:
+        """The matches of one record, in the order of the rules."""
+        return tuple(make_match(rule, record, origin) for rule in self._matcher.matching(record))
+
+    def verdicts(self, record: Record) -> tuple[str, ...]:
+        """The IDs of the rules that match one record: no context, no evidence."""
+        return tuple(rule.id for rule in self._matcher.matching(record))
+
+    def evaluate(self, records: Iterable[Record]) -> Iterator[Match]:
+        """The matches of records, in their order and then that of the rules.
+
+        Lazy: one record is taken at a time, so `records` may be endless. Records are never changed. What is no
+        mapping matches nothing and is told to the logger `cloudsigma`.
+        """
+        if isinstance(records, (Mapping, str, bytes)) or not isinstance(records, Iterable):
+            raise UsageError(f"evaluate takes an iterable of records, not a {type(records).__name__}")
+        return self._evaluate(records)
+
+    def _evaluate(self, records: Iterable[Record]) -> Iterator[Match]:
+        for position, record in enumerate(records):
+            if not isinstance(record, Mapping):
+                _log.warning("record %d is a %s, no mapping; it matches nothing", position, type(record).__name__)
+                continue
+            yield from self.match(record)
+
+    def explain(self, record: Record, rule: str) -> Explanation:
+        """Why the rule with this ID or name matches the record, or why not."""
+        found = self[rule]
+        tree = explain(found.definition, record)
+        applies = found.logsource.covers(self.declared)
+        return Explanation(found.id, found.title, tree.matched and applies, applies, tree)
+
+    # --- as a value -------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "rules": self.rules, "errors": self.errors, "warnings": self.warnings, "declared": self.declared,
+        }  # fmt: skip
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __repr__(self) -> str:
+        trouble = "".join(
+            f", {len(found)} {what}" for what, found in (("errors", self.errors), ("warnings", self.warnings)) if found
+        )
+        return f"RuleSet({len(self.rules)} rules{trouble})"
+
+
+def _listed(value: str | Collection[str] | None) -> Collection[str]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
+
+
+def _has_tag(rule: Rule, wanted: str) -> bool:
+    return any(tag.lower() == wanted or tag.lower().startswith(f"{wanted}.") for tag in rule.tags)
+
+
+def without_duplicates(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], list[RuleError]]:
+    """The rules with each ID once, and an error for every rule that has the ID of another, different one."""
+    kept: dict[str, Rule] = {}
+    conflicts: list[RuleError] = []
+    for rule in rules:
+        first = kept.setdefault(rule.id, rule)
+        if first.definition.metadata.digest != rule.definition.metadata.digest:
+            place = f"{first.path or '<text>'}:{first.line}"
+            conflicts.append(
+                RuleError(
+                    "reference", f"its ID is that of another rule, {first.title!r} in {place}", path=rule.path,
+                    line=rule.line, rule=rule.id, remedy="Give one of the two a new UUID.",
+                )
+            )
+    return tuple(kept.values()), conflicts
