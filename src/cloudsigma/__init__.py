@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cloudsigma.bundled import bundled_rules, evaluate
+    from cloudsigma.bundled import bundled_rules, evaluate, scan
     from cloudsigma.compiler import compile_rules, compile_text
     from cloudsigma.engine.context import Context, Principal, Resource
     from cloudsigma.engine.explain import Evidence, Explanation
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cloudsigma.engine.rule import Rule
     from cloudsigma.errors import CloudSigmaError, RuleError, RuleErrors, UnknownRuleError, UsageError
     from cloudsigma.origin import Origin
+    from cloudsigma.reading import read_records
     from cloudsigma.ruleset import RuleSet
 
 __version__ = "0.1.0"
@@ -47,6 +48,8 @@ __all__ = [
     "compile_rules",
     "compile_text",
     "evaluate",
+    "read_records",
+    "scan",
 ]
 
 _HOMES = {
@@ -68,6 +71,8 @@ _HOMES = {
     "compile_rules": "compiler",
     "compile_text": "compiler",
     "evaluate": "bundled",
+    "read_records": "reading",
+    "scan": "bundled",
 }
 
 

@@ -1,13 +1,15 @@
-"""The bundled rules, and `evaluate` with them as the default."""
+"""The bundled rules, and `evaluate` and `scan` with them as the default."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, BinaryIO
 
 from cloudsigma.engine.match import Match
 from cloudsigma.ruleset import RuleSet
+from cloudsigma.scanner import Scan
 
 
 @lru_cache(maxsize=1)
@@ -22,3 +24,22 @@ def bundled_rules() -> RuleSet:
 def evaluate(records: Iterable[Mapping[str, Any]], *, rules: RuleSet | None = None) -> Iterator[Match]:
     """The matches of records under the bundled rules, or under `rules`; see `RuleSet.evaluate`."""
     return (bundled_rules() if rules is None else rules).evaluate(records)
+
+
+def scan(
+    *paths: str | os.PathLike[str],
+    rules: RuleSet | None = None,
+    dedup: bool = True,
+    progress: Callable[..., None] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Scan:
+    """The matches of files and folders of CloudTrail logs: iterate the result; `result.ledger` says what was read.
+
+    Args:
+        paths: Files and folders; `-` is standard input.
+        rules: Default: the bundled rules.
+        dedup: Give one match where the same event matches the same rule more than once.
+        progress: Called as files are read; see `read_records`.
+        stdin: What `-` stands for; default: the process's standard input.
+    """
+    return Scan(paths, bundled_rules() if rules is None else rules, dedup=dedup, progress=progress, stdin=stdin)

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,8 @@ from cloudsigma.engine.explain import Evidence, evidence, explain
 from cloudsigma.engine.rule import Rule
 from cloudsigma.origin import Origin
 
+_UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that JSON allows raw and a terminal, a log shipper or UTF-8 does not: written as escapes."""
 _MAX_DEPTH = 200
 """JSON of a record nested deeper than this shows a text in the place of what is below."""
 
@@ -85,12 +88,9 @@ class Match(msgspec.Struct, frozen=True):
         form = self.to_dict(record=record)
         try:
             text = _dumps(form)
-            text.encode()
-        except UnicodeEncodeError:  # lone surrogates, which a record can hold as escapes: written as such
-            text = json.dumps(json_ready(form), separators=(",", ":"), allow_nan=False)
         except (TypeError, ValueError, RecursionError):
             text = _dumps(json_ready(form))
-        return text
+        return text if text.isascii() and "\x7f" not in text else _UNSAFE.sub(_escaped, text)
 
     def __repr__(self) -> str:
         when = self.context.time.isoformat() if self.context.time else None
@@ -130,6 +130,10 @@ def record_identity(record: Mapping[str, Any]) -> str:
     else:
         parts = [record]
     return json.dumps(json_ready(parts), sort_keys=True, separators=(",", ":"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def _dumps(value: Any) -> str:

@@ -1,0 +1,68 @@
+"""The command line: parses, calls and prints; one file a command, imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+import cloudsigma
+from cloudsigma.cli import exit_codes
+from cloudsigma.errors import CloudSigmaError
+
+_COMMANDS = {
+    "explain": "Show the predicate of a rule, or why it matches a record or not.",
+    "rules": "List rules with level, tags and log source.",
+    "scan": "Find what matches in files of CloudTrail records.",
+}
+"""Each command with its line in `--help`, so that help imports none of them."""
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"cloudsigma.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(cloudsigma.__version__, prog_name="cloudsigma")
+def group() -> None:
+    """Sigma rules over AWS CloudTrail: who did what to which resource, when and where."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        code = group.main(args, prog_name="cloudsigma", standalone_mode=False)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        error.show()
+        return exit_codes.USAGE
+    except click.ClickException as error:
+        error.show()
+        return exit_codes.NOT_DONE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return exit_codes.INTERRUPTED
+    except BrokenPipeError:
+        # Who reads has gone (`| head`): nothing more can be written, not even at the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.NOT_DONE
+    except CloudSigmaError as error:
+        click.echo(f"cloudsigma: {error}", err=True)
+        return exit_codes.NOT_DONE
+    return code if isinstance(code, int) else exit_codes.DONE

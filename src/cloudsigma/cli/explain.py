@@ -1,0 +1,70 @@
+"""`cloudsigma explain`: the generated predicate of a rule, or why it matches a record."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cloudsigma.cli import exit_codes
+from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.engine.match import json_ready
+from cloudsigma.reading import read_records
+from cloudsigma.sinks.printable import printable
+
+
+@click.command("explain")
+@click.argument("rule")
+@rule_options
+@click.option("--record", "record_path", metavar="FILE", help="Explain for each record of FILE (- is standard input).")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(rule: str, record_path: str | None, form: str, **choice: Any) -> int:
+    """Show the predicate of a rule, or why it matches a record or not.
+
+    RULE is an ID, a name, or the file of a rule.
+    """
+    chosen = Choice(**choice)
+    if Path(rule).is_file() and not chosen.rule_paths:
+        chosen = dataclasses.replace(chosen, rule_paths=(Path(rule),), no_bundled=True)
+        rules = chosen.load()
+        wanted = [found.id for found in rules]
+    else:
+        rules = chosen.load()
+        wanted = [rules[rule].id]
+    lost = False
+    if record_path is None:
+        for key in wanted:
+            _show_source(rules[key], form)
+    else:
+        reader = read_records(record_path)
+        for record in reader:
+            for key in wanted:
+                explanation = rules.explain(record, key)
+                if form == "json":
+                    click.echo(json.dumps(json_ready(explanation.to_dict())))
+                else:
+                    click.echo("\n".join(map(printable, str(explanation).splitlines())))
+        lost = not reader.ledger.complete
+        if lost or not reader.ledger.records:
+            click.echo("\n".join(map(printable, str(reader.ledger).splitlines())), err=True)
+    return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=lost)
+
+
+def _show_source(rule: Any, form: str) -> None:
+    if form == "json":
+        click.echo(json.dumps({"rule_id": rule.id, "title": rule.title, "source": rule.source}))
+        return
+    place = f"{rule.path}:{rule.line}" if rule.path else "rule text"
+    click.echo(printable(f"# {rule.title} ({rule.id}), {place}"))
+    source = rule.source
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.syntax import Syntax
+
+        Console(highlight=False).print(Syntax(source, "python", background_color="default"))
+    else:
+        click.echo(source)

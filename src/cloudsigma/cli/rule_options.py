@@ -1,0 +1,93 @@
+"""The options that choose rules, the same for every command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cloudsigma.sinks.printable import printable
+
+if TYPE_CHECKING:
+    from cloudsigma.ruleset import RuleSet
+
+_LEVELS = ("informational", "low", "medium", "high", "critical")
+_STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--rules", "rule_paths", metavar="PATH", multiple=True, type=click.Path(path_type=Path),
+                 help="A rule file or folder, beside the bundled rules. Repeatable."),
+    click.option("--no-bundled", is_flag=True, help="Leave the bundled rules out."),
+    click.option("--level", type=click.Choice(_LEVELS, case_sensitive=False), help="The minimum level."),
+    click.option("--status", multiple=True, type=click.Choice(_STATUSES, case_sensitive=False),
+                 help="Only rules of this status. Repeatable."),
+    click.option("--tag", multiple=True, help="Only rules with this tag, such as attack.t1098. Repeatable."),
+    click.option("--rule-id", multiple=True, metavar="ID", help="Only the rule with this ID or name. Repeatable."),
+    click.option("--exclude", multiple=True, metavar="ID", help="Not the rule with this ID or name. Repeatable."),
+)
+
+
+def rule_options(command: _Command) -> _Command:
+    """Add the options to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which rules a command line asks for."""
+
+    rule_paths: tuple[Path, ...]
+    no_bundled: bool
+    level: str | None
+    status: tuple[str, ...]
+    tag: tuple[str, ...]
+    rule_id: tuple[str, ...]
+    exclude: tuple[str, ...]
+
+    def load(self) -> RuleSet:
+        """Compile the rules, tell what is wrong with those that are left out, and choose among the rest.
+
+        Raises:
+            CloudSigmaError: No rule is left, or a name is not known.
+            click.UsageError: No rules were asked for.
+        """
+        rules = self._compiled()
+        for problem in rules.errors:
+            click.echo(printable_error(problem), err=True)
+        for warning in rules.warnings:
+            click.echo(f"warning: {printable_error(warning)}", err=True)
+        chosen = rules.where(
+            level=self.level,
+            status=self.status or None,
+            tag=self.tag or None,
+            id=self.rule_id or None,
+            exclude=self.exclude or None,
+        )
+        if not len(chosen):
+            why = "every rule is bad" if rules.errors and not len(rules) else "no rule fits the options"
+            raise click.ClickException(f"no rule is left: {why}.")
+        return chosen
+
+    def _compiled(self) -> RuleSet:
+        if not self.rule_paths:
+            if self.no_bundled:
+                raise click.UsageError("--no-bundled leaves no rules: add --rules PATH.")
+            from cloudsigma.bundled import bundled_rules
+
+            return bundled_rules()
+        from cloudsigma.compiler import compile_rules
+
+        return compile_rules(*self.rule_paths, on_error="skip", bundled=not self.no_bundled)
+
+
+def printable_error(error: Exception) -> str:
+    """An error's text for a terminal, with the caret under its place where there is one."""
+    excerpt = getattr(error, "excerpt", None)
+    lines = [str(error), *(f"    {line}" for line in excerpt.splitlines())] if excerpt else [str(error)]
+    return "\n".join(map(printable, lines))

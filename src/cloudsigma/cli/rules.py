@@ -1,0 +1,52 @@
+"""`cloudsigma rules`: what is loaded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from cloudsigma.cli import exit_codes
+from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.engine.rule import Rule
+from cloudsigma.sinks.printable import printable
+
+
+@click.command("rules")
+@rule_options
+@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True)
+def command(form: str, **choice: Any) -> int:
+    """List rules with level, tags and log source.
+
+    Rules that cannot be used are told on standard error, with the place and the remedy.
+    """
+    rules = Choice(**choice).load()
+    for rule in rules:
+        if form == "jsonl":
+            click.echo(json.dumps(_row(rule)))
+        else:
+            applies = "" if rule.logsource.covers(rules.declared) else "  [never applied: other log source]"
+            click.echo(printable(f"{rule.level or '-':13} {rule.title}{applies}"))
+            click.echo(printable(f"{'':13} {rule.id}  {rule.logsource}  {' '.join(rule.tags)}"))
+    click.echo(f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'}", err=True)
+    return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=False)
+
+
+def _row(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "title": rule.title,
+        "level": rule.level,
+        "status": rule.status,
+        "author": rule.author,
+        "tags": list(rule.tags),
+        "logsource": {
+            "category": rule.logsource.category,
+            "product": rule.logsource.product,
+            "service": rule.logsource.service,
+        },
+        "path": rule.path,
+        "line": rule.line,
+    }

@@ -1,0 +1,105 @@
+"""`cloudsigma scan`: files to matches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from cloudsigma.bundled import scan
+from cloudsigma.cli import exit_codes
+from cloudsigma.cli.progress import progress_bar
+from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.scanner import Scan
+from cloudsigma.sinks import IdSink, JsonLinesSink, Sink, TableSink
+from cloudsigma.sinks.printable import printable
+
+
+@click.command("scan")
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
+@rule_options
+@click.option("--format", "form", type=click.Choice(["table", "jsonl", "ids"]),
+              help="Default: table on a terminal, jsonl elsewhere.")
+@click.option("--no-record", is_flag=True, help="Leave the records out of jsonl.")
+@click.option("--no-dedup", is_flag=True, help="Give every match, also of an event that is delivered twice.")
+@click.option("--output", "-o", metavar="FILE", type=click.Path(path_type=Path), help="Write matches to FILE.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 where matches were found, instead of 1.")
+def command(
+    paths: tuple[str, ...],
+    form: str | None,
+    no_record: bool,
+    no_dedup: bool,
+    output: Path | None,
+    exit_zero: bool,
+    **choice: Any,
+) -> int:
+    """Find what matches in files of CloudTrail records.
+
+    PATH is a log file (.json, .json.gz, JSON lines), a folder of them, or - for standard input. Matches go to
+    standard output or FILE; what was read, and what was not and why, to standard error.
+    """
+    if not paths:
+        if sys.stdin.isatty():
+            raise click.UsageError("Name a file or folder, or - for standard input.")
+        paths = ("-",)
+    rules = Choice(**choice).load()
+    with _output(output) as stream, progress_bar() as progress:
+        found = scan(*paths, rules=rules, dedup=not no_dedup, progress=progress)
+        try:
+            with _sink(form, stream, record=not no_record, to_file=output is not None) as sink:
+                for match in found:
+                    sink.write(match)
+        except KeyboardInterrupt:
+            _account(found, "interrupted; until then:")
+            return exit_codes.INTERRUPTED
+    _account(found)
+    return exit_codes.combined(
+        found=bool(found.counts),
+        rules_left_out=bool(rules.errors),
+        input_lost=not found.ledger.complete,
+        exit_zero=exit_zero,
+    )
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[TextIO]:
+    """The stream of the matches: UTF-8, whatever the terminal says, and no character is ever refused."""
+    if path is None:
+        stream = click.get_text_stream("stdout", encoding="utf-8", errors="backslashreplace")
+        yield stream
+        stream.flush()
+        return
+    try:
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            yield file
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.ClickException(f"{printable(str(path))} cannot be written ({reason}).") from error
+
+
+def _sink(form: str | None, stream: TextIO, *, record: bool, to_file: bool) -> Sink:
+    terminal = not to_file and stream.isatty()
+    match form or ("table" if terminal else "jsonl"):
+        case "table":
+            return TableSink(stream, terminal=terminal)
+        case "ids":
+            return IdSink(stream)
+        case _:
+            return JsonLinesSink(stream, record=record)
+
+
+def _account(found: Scan, opening: str | None = None) -> None:
+    """Tell on standard error what was found and what was read."""
+    lines = [opening] if opening else []
+    total = sum(found.counts.values())
+    lines.append(f"{total} {'match' if total == 1 else 'matches'}" + (
+        f" ({found.repeated} repeated left out)" if found.repeated else ""))
+    lines += [f"  {found.counts[rule.id]:>6}  {rule.title}" for rule in found.rules if found.counts[rule.id]]
+    lines.append(str(found.ledger))
+    click.echo("\n".join(printable(line) for text in lines for line in text.splitlines()), err=True)

@@ -1,0 +1,8 @@
+"""Matches out: one interface, one form a file."""
+
+from cloudsigma.sinks.ids import IdSink
+from cloudsigma.sinks.interface import Sink
+from cloudsigma.sinks.jsonl import JsonLinesSink
+from cloudsigma.sinks.table import TableSink
+
+__all__ = ["IdSink", "JsonLinesSink", "Sink", "TableSink"]

@@ -1,0 +1,60 @@
+"""A table for people: when, how bad, what, who, to which resource, where."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from cloudsigma.engine.match import Match
+from cloudsigma.sinks.interface import Sink
+from cloudsigma.sinks.printable import printable
+
+_BATCH = 1000
+"""Rows that are laid out together: memory stays bounded however many matches there are."""
+_COLUMNS = ("Time (UTC)", "Level", "Rule", "Principal", "Resource", "Region")
+_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_UNBOUNDED = 100_000
+"""The width where the output is no terminal: no value is ever wrapped or cut."""
+
+
+class TableSink(Sink):
+    """Draws a table; in color and as wide as the screen on a terminal, plain and unwrapped elsewhere."""
+
+    def __init__(self, stream: TextIO, *, terminal: bool) -> None:
+        self._stream = stream
+        self._terminal = terminal
+        self._rows: list[tuple[str, ...]] = []
+
+    def write(self, match: Match) -> None:
+        """Hold one row until the batch is full."""
+        context = match.context
+        when = context.time.strftime("%Y-%m-%d %H:%M:%S") if context.time else "-"
+        shown = (when, match.rule.level, match.rule.title, context.principal, context.resource, context.region)
+        self._rows.append(tuple("-" if value is None else printable(str(value)) for value in shown))
+        if len(self._rows) >= _BATCH:
+            self.close()
+
+    def close(self) -> None:
+        """Draw the rows that are held."""
+        if not self._rows:
+            return
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for name in _COLUMNS:
+            narrow = name in ("Time (UTC)", "Level", "Region")
+            table.add_column(name, overflow="fold", no_wrap=narrow or not self._terminal)
+        for row in self._rows:
+            style = _STYLES.get(row[1], "")
+            table.add_row(*(Text(value, style=style if at == 1 else "") for at, value in enumerate(row)))
+        console = Console(
+            file=self._stream,
+            force_terminal=self._terminal,
+            width=None if self._terminal else _UNBOUNDED,
+            highlight=False,
+            soft_wrap=False,
+        )
+        console.print(table)
+        self._rows.clear()
