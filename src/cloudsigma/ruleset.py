@@ -171,7 +171,9 @@ class RuleSet:
 
     def __repr__(self) -> str:
         trouble = "".join(
-            f", {len(found)} {what}" for what, found in (("errors", self.errors), ("warnings", self.warnings)) if found
+            f", {len(found)} {what}"
+            for what, found in (("errors", self.errors), ("warnings", self.warnings))
+            if found
         )
         return f"RuleSet({len(self.rules)} rules{trouble})"
 
@@ -196,8 +198,12 @@ def without_duplicates(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], list[Ru
             place = f"{first.path or '<text>'}:{first.line}"
             conflicts.append(
                 RuleError(
-                    "reference", f"its ID is that of another rule, {first.title!r} in {place}", path=rule.path,
-                    line=rule.line, rule=rule.id, remedy="Give one of the two a new UUID.",
+                    "reference",
+                    f"its ID is that of another rule, {first.title!r} in {place}",
+                    path=rule.path,
+                    line=rule.line,
+                    rule=rule.id,
+                    remedy="Give one of the two a new UUID.",
                 )
             )
     return tuple(kept.values()), conflicts

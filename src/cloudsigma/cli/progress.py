@@ -47,8 +47,13 @@ class _Bar:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._progress = Progress(
-            BarColumn(), MofNCompleteColumn(), TextColumn("files"), TextColumn("{task.fields[records]}"),
-            TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("files"),
+            TextColumn("{task.fields[records]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
         )
         self._task = self._progress.add_task("reading", total=None, records="")
         self._progress.start()

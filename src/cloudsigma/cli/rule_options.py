@@ -19,12 +19,22 @@ _STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--rules", "rule_paths", metavar="PATH", multiple=True, type=click.Path(path_type=Path),
-                 help="A rule file or folder, beside the bundled rules. Repeatable."),
+    click.option(
+        "--rules",
+        "rule_paths",
+        metavar="PATH",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="A rule file or folder, beside the bundled rules. Repeatable.",
+    ),
     click.option("--no-bundled", is_flag=True, help="Leave the bundled rules out."),
     click.option("--level", type=click.Choice(_LEVELS, case_sensitive=False), help="The minimum level."),
-    click.option("--status", multiple=True, type=click.Choice(_STATUSES, case_sensitive=False),
-                 help="Only rules of this status. Repeatable."),
+    click.option(
+        "--status",
+        multiple=True,
+        type=click.Choice(_STATUSES, case_sensitive=False),
+        help="Only rules of this status. Repeatable.",
+    ),
     click.option("--tag", multiple=True, help="Only rules with this tag, such as attack.t1098. Repeatable."),
     click.option("--rule-id", multiple=True, metavar="ID", help="Only the rule with this ID or name. Repeatable."),
     click.option("--exclude", multiple=True, metavar="ID", help="Not the rule with this ID or name. Repeatable."),

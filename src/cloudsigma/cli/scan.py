@@ -22,8 +22,12 @@ from cloudsigma.sinks.printable import printable
 @click.command("scan")
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
 @rule_options
-@click.option("--format", "form", type=click.Choice(["table", "jsonl", "ids"]),
-              help="Default: table on a terminal, jsonl elsewhere.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "jsonl", "ids"]),
+    help="Default: table on a terminal, jsonl elsewhere.",
+)
 @click.option("--no-record", is_flag=True, help="Leave the records out of jsonl.")
 @click.option("--no-dedup", is_flag=True, help="Give every match, also of an event that is delivered twice.")
 @click.option("--output", "-o", metavar="FILE", type=click.Path(path_type=Path), help="Write matches to FILE.")
@@ -98,8 +102,10 @@ def _account(found: Scan, opening: str | None = None) -> None:
     """Tell on standard error what was found and what was read."""
     lines = [opening] if opening else []
     total = sum(found.counts.values())
-    lines.append(f"{total} {'match' if total == 1 else 'matches'}" + (
-        f" ({found.repeated} repeated left out)" if found.repeated else ""))
+    lines.append(
+        f"{total} {'match' if total == 1 else 'matches'}"
+        + (f" ({found.repeated} repeated left out)" if found.repeated else "")
+    )
     lines += [f"  {found.counts[rule.id]:>6}  {rule.title}" for rule in found.rules if found.counts[rule.id]]
     lines.append(str(found.ledger))
     click.echo("\n".join(printable(line) for text in lines for line in text.splitlines()), err=True)

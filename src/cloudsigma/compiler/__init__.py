@@ -134,9 +134,7 @@ def _declared(logsource: Mapping[str, str] | None) -> ir.LogSource:
         return CLOUDTRAIL
     unknown = set(logsource) - {"category", "product", "service"}
     if unknown or not all(isinstance(value, str) for value in logsource.values()):
-        raise UsageError(
-            f"logsource is {dict(logsource)!r}; give text for some of product, service and category"
-        )
+        raise UsageError(f"logsource is {dict(logsource)!r}; give text for some of product, service and category")
     return ir.LogSource(**logsource)
 
 
@@ -155,8 +153,12 @@ def _compile_detection(document: Document) -> Rule:
     if isinstance(value, dict):
         for kind in ("correlation", "filter"):
             if kind in value:
-                raise located.error("unsupported", f"this is a Sigma {kind}, which is not evaluated yet", (kind,),
-                                    "Load detection rules only.")
+                raise located.error(
+                    "unsupported",
+                    f"this is a Sigma {kind}, which is not evaluated yet",
+                    (kind,),
+                    "Load detection rules only.",
+                )
     loaded = load_rule(document)
     names = tuple(loaded.detection.detections)
     conditions = _conditions(document, loaded.detection.condition, names)
@@ -205,8 +207,14 @@ def _condition_error(
         line = text[start:].split("\n", 1)[0]
         excerpt = f"{line}\n{' ' * (problem.at - start)}^"
     return RuleError(
-        "condition", problem.reason, path=document.path, line=place.line, column=column,
-        rule=Located(document).rule, remedy=problem.remedy, excerpt=excerpt,
+        "condition",
+        problem.reason,
+        path=document.path,
+        line=place.line,
+        column=column,
+        rule=Located(document).rule,
+        remedy=problem.remedy,
+        excerpt=excerpt,
     )
 
 
@@ -217,7 +225,9 @@ def _field_paths(document: Document, names: Sequence[str]) -> tuple[ir.FieldPath
             paths.append(parse_field_path(name))
         except FieldPathProblem as problem:
             raise Located(document).error(
-                "value", f"the JSONPath {name!r} in fields cannot be used: {problem}", ("fields", at),
+                "value",
+                f"the JSONPath {name!r} in fields cannot be used: {problem}",
+                ("fields", at),
                 "Use keys, [n], [*] and ..key, or a dotted name without $.",
             ) from problem
     return tuple(paths)

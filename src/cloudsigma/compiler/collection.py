@@ -34,8 +34,12 @@ def apply_actions(documents: Iterable[Document | RuleError]) -> Iterator[Documen
         elif action is not None:
             place = document.place(("action",))
             yield RuleError(
-                "schema", f"there is no action {action!r}", path=document.path, line=place.line,
-                column=place.column, remedy="Use global, repeat or reset, or remove it.",
+                "schema",
+                f"there is no action {action!r}",
+                path=document.path,
+                line=place.line,
+                column=place.column,
+                remedy="Use global, repeat or reset, or remove it.",
             )
         elif "correlation" in document.value or "filter" in document.value:
             yield document

@@ -77,7 +77,8 @@ class _Resolver:
     def expression(self, item: object, depth: int) -> ir.Expression:
         if depth > MAX_DEPTH:
             raise ConditionProblem(
-                f"the operators of the condition nest deeper than {MAX_DEPTH}", None,
+                f"the operators of the condition nest deeper than {MAX_DEPTH}",
+                None,
                 "Split it over several selections.",
             )
         match item:
@@ -100,7 +101,8 @@ class _Resolver:
         at = self._find(name)
         if name.lower() in _OPERATOR_WORDS:
             raise ConditionProblem(
-                f"{name!r} is read as a selection, and there is none of that name", at,
+                f"{name!r} is read as a selection, and there is none of that name",
+                at,
                 f"Operators are written in lower case: {name.lower()}.",
             )
         raise ConditionProblem(f"no selection is called {name!r}", at, nearest(name, self._names))
@@ -109,7 +111,8 @@ class _Resolver:
         names = tuple(name for name in self._names if selects(item.pattern, name))
         if not names:
             raise ConditionProblem(
-                f"{item.args[0]} of {item.pattern}: no selection fits the pattern", self._find(item.pattern),
+                f"{item.args[0]} of {item.pattern}: no selection fits the pattern",
+                self._find(item.pattern),
                 nearest(item.pattern, self._names),
             )
         return ir.Quantified(item.cond_class is ConditionAND, item.pattern, names)
@@ -130,7 +133,8 @@ def selects(pattern: str, name: str) -> bool:
 def _pipe(text: str) -> ConditionProblem:
     what = "an aggregation" if _OLD_AGGREGATION.search(text) else "a pipe"
     return ConditionProblem(
-        f"{what} behind | is no longer part of Sigma's conditions", text.index("|"),
+        f"{what} behind | is no longer part of Sigma's conditions",
+        text.index("|"),
         "Keep the part before the | and write a correlation rule (event_count, value_count, temporal …) for the rest.",
     )
 
@@ -145,11 +149,14 @@ def _syntax(text: str, cause: BaseException | None) -> ConditionProblem:
         rest = text[at:].strip()
         if found := _QUANTIFIED.search(text):
             return ConditionProblem(
-                f"{found[0]!r} is no quantifier", found.start(), "Only '1 of', 'any of' and 'all of' a pattern or them."
+                f"{found[0]!r} is no quantifier",
+                found.start(),
+                "Only '1 of', 'any of' and 'all of' a pattern or them.",
             )
         if re.search(r"\bnear\b", text):
             return ConditionProblem(
-                "near is no longer part of Sigma's conditions", text.index("near"),
+                "near is no longer part of Sigma's conditions",
+                text.index("near"),
                 "Write a correlation rule of type temporal.",
             )
         if found := _UPPER_OPERATOR.search(text):

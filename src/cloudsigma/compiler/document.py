@@ -74,12 +74,21 @@ def read_documents(data: bytes | str, path: str | None) -> Iterator[Document | R
         text = _decode(data)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        yield RuleError("yaml", f"the file is not UTF-8 text ({error.reason})", path=path, line=line,
-                        remedy="Save it as UTF-8.")
+        yield RuleError(
+            "yaml",
+            f"the file is not UTF-8 text ({error.reason})",
+            path=path,
+            line=line,
+            remedy="Save it as UTF-8.",
+        )
         return
     if len(text) > MAX_BYTES:
-        yield RuleError("yaml", f"the text is larger than {MAX_BYTES:,} bytes", path=path,
-                        remedy="Split it into several files.")
+        yield RuleError(
+            "yaml",
+            f"the text is larger than {MAX_BYTES:,} bytes",
+            path=path,
+            remedy="Split it into several files.",
+        )
         return
     for first_line, part in _parts(text):
         builder = _Builder(first_line, path)
@@ -167,8 +176,11 @@ class _Builder:
             value = self._scalar(event)
         else:
             if depth >= MAX_DEPTH:
-                raise self._error(f"maps and lists nest deeper than {MAX_DEPTH} levels", event.start_mark,
-                                  remedy="Flatten it: no part of a rule needs such depth.")
+                raise self._error(
+                    f"maps and lists nest deeper than {MAX_DEPTH} levels",
+                    event.start_mark,
+                    remedy="Flatten it: no part of a rule needs such depth.",
+                )
             kind = "seq" if isinstance(event, yaml.SequenceStartEvent) else "map"
             if event.tag not in (None, "!", _PREFIX + kind):
                 raise self._unknown_tag(event, event.tag)
@@ -208,7 +220,8 @@ class _Builder:
             if key in own:
                 first = self._document.keys[(*way, key)]
                 raise self._error(
-                    f"the key {key!r} stands twice (first in line {first.line})", event.start_mark,
+                    f"the key {key!r} stands twice (first in line {first.line})",
+                    event.start_mark,
                     remedy="Keep one of them: the later one would silently replace the earlier.",
                 )
             self._document.keys[(*way, key)] = place
@@ -240,7 +253,8 @@ class _Builder:
         except (ValueError, OverflowError, KeyError, IndexError, yaml.YAMLError) as error:
             kind = tag.removeprefix(_PREFIX)
             raise self._error(
-                f"{event.value[:80]!r} is no valid {kind} ({_first_line(error)})", event.start_mark,
+                f"{event.value[:80]!r} is no valid {kind} ({_first_line(error)})",
+                event.start_mark,
                 remedy="Put the value in quotation marks if it is meant as text.",
             ) from error
 
@@ -256,8 +270,11 @@ class _Builder:
     def _count(self, nodes: int, event: Any) -> None:
         self._nodes += nodes
         if self._nodes > MAX_NODES:
-            raise self._error(f"the document has more than {MAX_NODES:,} nodes", event.start_mark,
-                              remedy="Use fewer values, or fewer aliases (*name).")
+            raise self._error(
+                f"the document has more than {MAX_NODES:,} nodes",
+                event.start_mark,
+                remedy="Use fewer values, or fewer aliases (*name).",
+            )
 
     def _place(self, event: Any) -> Place:
         start, end = event.start_mark, event.end_mark
@@ -267,14 +284,20 @@ class _Builder:
 
     def _unknown_tag(self, event: Any, tag: str) -> RuleError:
         if tag == _PREFIX + "value":
-            return self._error("a lone = has a meaning of its own in YAML", event.start_mark,
-                               remedy="Put it in quotation marks.")
-        return self._error(f"the YAML tag {tag!r} is not allowed in a rule", event.start_mark,
-                           remedy="Remove the tag: rules hold only text, numbers, booleans, lists and maps.")
+            return self._error(
+                "a lone = has a meaning of its own in YAML", event.start_mark, remedy="Put it in quotation marks."
+            )
+        return self._error(
+            f"the YAML tag {tag!r} is not allowed in a rule",
+            event.start_mark,
+            remedy="Remove the tag: rules hold only text, numbers, booleans, lists and maps.",
+        )
 
     def _error(self, problem: str, mark: Any, remedy: str | None = None) -> RuleError:
         return RuleError(
-            "yaml", problem, path=self._path,
+            "yaml",
+            problem,
+            path=self._path,
             line=self._first_line + (mark.line if mark is not None else 0),
             column=mark.column + 1 if mark is not None else None,
             remedy=remedy or "Check indentation, brackets and quotation marks there.",

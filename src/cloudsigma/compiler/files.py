@@ -22,8 +22,12 @@ def rule_files(path: str | os.PathLike[str]) -> Iterator[Path | RuleError]:
             found = True
             yield file
         if not found:
-            yield RuleError("file", "the folder holds no rule files", path=str(top),
-                            remedy="Rules are files that end in .yml or .yaml.")
+            yield RuleError(
+                "file",
+                "the folder holds no rule files",
+                path=str(top),
+                remedy="Rules are files that end in .yml or .yaml.",
+            )
     elif top.exists():
         yield top
     else:
@@ -61,5 +65,9 @@ def read_file(path: Path) -> bytes | RuleError:
 
 
 def _os_error(error: OSError, path: str | os.PathLike[str]) -> RuleError:
-    return RuleError("file", f"it cannot be read ({error.strerror or error})", path=os.fspath(path),
-                     remedy="Check that it is a file and that you may read it.")
+    return RuleError(
+        "file",
+        f"it cannot be read ({error.strerror or error})",
+        path=os.fspath(path),
+        remedy="Check that it is a file and that you may read it.",
+    )

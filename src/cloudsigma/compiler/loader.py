@@ -71,7 +71,12 @@ class Located:
     def error(self, category: Category, reason: str, way: Path, remedy: str | None = None) -> RuleError:
         place = self.document.place(way)
         return RuleError(
-            category, reason, path=self.document.path, line=place.line, column=place.column, rule=self.rule,
+            category,
+            reason,
+            path=self.document.path,
+            line=place.line,
+            column=place.column,
+            rule=self.rule,
             remedy=remedy,
         )
 
@@ -109,8 +114,10 @@ def _check_shape(value: Any, located: Located) -> None:
         raise located.error("schema", what, ("detection",), remedy_for("detection"))
     if "timeframe" in detection:
         raise located.error(
-            "unsupported", "a timeframe in the detection belonged to aggregations in conditions, which Sigma dropped",
-            ("detection", "timeframe"), "Write a correlation rule with timespan, or remove it.",
+            "unsupported",
+            "a timeframe in the detection belonged to aggregations in conditions, which Sigma dropped",
+            ("detection", "timeframe"),
+            "Write a correlation rule with timespan, or remove it.",
         )
     for name, definition in detection.items():
         if name != "condition":
@@ -122,14 +129,17 @@ def _check_texts(value: Any, way: Path, located: Located) -> None:
     if isinstance(value, list):
         for at, item in enumerate(value):
             if not isinstance(item, str):
-                raise located.error("schema", f"{way[0]} has an entry that is not text", (*way, at),
-                                    "Put it in quotation marks.")
+                raise located.error(
+                    "schema", f"{way[0]} has an entry that is not text", (*way, at), "Put it in quotation marks."
+                )
 
 
 def _check_selection(name: Any, definition: Any, located: Located) -> None:
     way: Path = ("detection", name)
     if not isinstance(name, str):
-        raise located.error("schema", f"the selection name {name!r} is not text", way, "Put it in quotation marks.")
+        raise located.error(
+            "schema", f"the selection name {name!r} is not text", way, "Put it in quotation marks."
+        )
     if isinstance(definition, (dict, list)):
         _check_members(definition, way, located)
     else:
@@ -148,8 +158,12 @@ def _check_members(definition: dict[Any, Any] | list[Any], way: Path, located: L
         return
     for key, values in definition.items():
         if not isinstance(key, str):
-            raise located.error("schema", f"the field name {key!r} is not text", (*way, key),
-                                "Put it in quotation marks (YAML reads on, yes, no and digits as other things).")
+            raise located.error(
+                "schema",
+                f"the field name {key!r} is not text",
+                (*way, key),
+                "Put it in quotation marks (YAML reads on, yes, no and digits as other things).",
+            )
         _check_values(key, values if isinstance(values, list) else [values], (*way, key), located)
 
 
@@ -160,23 +174,36 @@ def _check_values(key: str | None, values: list[Any], way: Path, located: Locate
     if not name and (wrong := next((modifier for modifier in modifiers if modifier in _NEEDS_FIELD), None)):
         raise located.error("modifier", f"{wrong} needs a field, and keywords have none", way, "Name the field.")
     if "re" in modifiers and (wrong := next((m for m in modifiers if m in ("startswith", "endswith")), None)):
-        raise located.error("unsupported", f"re with {wrong} does not mean more than re alone", way,
-                            "Use ^ or $ in the expression.")
+        raise located.error(
+            "unsupported",
+            f"re with {wrong} does not mean more than re alone",
+            way,
+            "Use ^ or $ in the expression.",
+        )
     if key is not None and not name and not values:
         raise located.error("schema", "the list of keywords is empty", way, "Add a keyword or remove the line.")
     for at, value in enumerate(values):
         place: Path = (*way, at) if len(values) > 1 else way
         if isinstance(value, (dict, list)):
             kind = "map" if isinstance(value, dict) else "list inside the list of values"
-            raise located.error("value", f"a {kind} stands as a value", place,
-                                "Write nested fields as one dotted name: parent.child: value.")
+            raise located.error(
+                "value",
+                f"a {kind} stands as a value",
+                place,
+                "Write nested fields as one dotted name: parent.child: value.",
+            )
         if isinstance(value, (dt.date, dt.datetime, bytes)) or not _is_finite(value):
             kind = "binary" if isinstance(value, bytes) else "date" if isinstance(value, dt.date) else "number"
-            raise located.error("value", f"{value!s} is read by YAML as a {kind} that no field can equal", place,
-                                "Put it in quotation marks to compare it as text.")
+            raise located.error(
+                "value",
+                f"{value!s} is read by YAML as a {kind} that no field can equal",
+                place,
+                "Put it in quotation marks to compare it as text.",
+            )
         if "re" in modifiers and not isinstance(value, str):
-            raise located.error("value", f"the regular expression {value!r} is not text", place,
-                                "Put it in quotation marks.")
+            raise located.error(
+                "value", f"the regular expression {value!r} is not text", place, "Put it in quotation marks."
+            )
         if value is None and not name:
             raise located.error("schema", "null stands as a keyword", place, "Bind it to a field: field: null.")
 
@@ -226,8 +253,11 @@ def _attach(detection: SigmaDetection, definition: Any, way: Path, located: Loca
         place = located.document.place(item_way)
         written = tuple(values) if isinstance(values, list) else (values,)
         item.source = ItemLocation(
-            FilePath(located.document.path or "<text>"), place.line, place.column,
-            tuple((key or "").split("|")[1:]), written,
+            FilePath(located.document.path or "<text>"),
+            place.line,
+            place.column,
+            tuple((key or "").split("|")[1:]),
+            written,
         )
 
 

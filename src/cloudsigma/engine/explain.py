@@ -131,9 +131,7 @@ class Explanation(msgspec.Struct, frozen=True):
 def explain(rule: ir.DetectionRule, record: Mapping[str, Any]) -> Step:
     """Evaluate every part of a rule on a record."""
     selections = {selection.name: selection for selection in rule.selections}
-    steps = tuple(
-        _expression(condition.expression, selections, record) for condition in rule.conditions
-    )
+    steps = tuple(_expression(condition.expression, selections, record) for condition in rule.conditions)
     if len(steps) == 1:
         return steps[0]
     return Step("any", "any of the conditions", any(step.matched for step in steps), steps)

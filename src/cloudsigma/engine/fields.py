@@ -126,5 +126,3 @@ def _children(node: Any) -> list[Any]:
     if isinstance(node, Mapping):
         return list(node.values())
     return list(node) if isinstance(node, (list, tuple)) else []
-
-

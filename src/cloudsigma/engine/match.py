@@ -151,7 +151,11 @@ def json_ready(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Decimal):
-        return json_ready(int(value) if value == value.to_integral_value() else float(value)) if value.is_finite() else None
+        return (
+            json_ready(int(value) if value == value.to_integral_value() else float(value))
+            if value.is_finite()
+            else None
+        )
     if isinstance(value, (dt.datetime, dt.date)):
         return value.isoformat()
     if value is None or isinstance(value, (str, int)):

@@ -274,4 +274,3 @@ def agree(ours: Any, theirs: Any, comparison: ir.Comparison, *, cased: bool = Fa
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-

@@ -1,0 +1,325 @@
+"""Bytes → JSON documents; the only door to a decompressor and a JSON decoder.
+
+Gzip is told by content, and all its members are read. A healthy log file is one call of the decoder; JSON lines are
+streamed. Where something is damaged, the records around the damage are rescued one by one, and the damage is named.
+Of a repeated key the last one counts; NaN and infinity are read as Python reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import msgspec
+
+_CHUNK = 1 << 20
+_GZIP = b"\x1f\x8b"
+_ENCODINGS = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+_SPACE = re.compile(r"\s*")
+_RECORDS = re.compile(r'\s*(?:\{\s*"[Rr]ecords"\s*:\s*)?\[')
+_RECORD_START = re.compile(
+    r'\{\s*"(?:eventVersion|userIdentity|eventTime|eventID|eventName|eventSource|awsRegion)"\s*:'
+)
+_BROKEN_BYTES = re.compile("[\udc80-\udcff]")
+_DECODER = json.JSONDecoder()
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bounds that no honest trail meets."""
+
+    inflated: int = 64 << 30
+    """Bytes of one file after decompression."""
+    document: int = 2 << 30
+    """Bytes of one document (a log file, one line), which is held in memory whole."""
+
+
+class Document(msgspec.Struct, frozen=True):
+    """One JSON document of a file."""
+
+    value: Any
+    position: str | None
+    """Where it stands, if the file has several."""
+    form: str
+    """`whole`, `lines` or `objects`; `rescued` of an element that stood in a damaged document."""
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """A part of a file that cannot be read."""
+
+    reason: str
+    position: str | None = None
+    at_end: bool = False
+    """Whether it is where the file ends, as with a file that was cut off."""
+
+
+class Inflater:
+    """The bytes of a stream, decompressed if they are gzip; what went wrong stands in `damage` afterwards."""
+
+    def __init__(self, stream: BinaryIO, limits: Limits) -> None:
+        self._stream = stream
+        self._limits = limits
+        self.damage: Damage | None = None
+        self.stored = 0
+        self.inflated = 0
+
+    def chunks(self) -> Iterator[bytes]:
+        """The content piece by piece; ends early at damage or at the limit."""
+        first = self._read()
+        while first and len(first) < len(_GZIP) and (more := self._read()):
+            first += more
+        for chunk in self._members(first) if first.startswith(_GZIP) else self._plain(first):
+            self.inflated += len(chunk)
+            if self.inflated > self._limits.inflated:
+                self.damage = Damage(
+                    f"it inflates to more than {self._limits.inflated:,} bytes; the rest is not read"
+                )
+                return
+            yield chunk
+
+    def _read(self) -> bytes:
+        data = self._stream.read(_CHUNK)
+        self.stored += len(data)
+        return data
+
+    def _plain(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            yield data
+            data = self._read()
+
+    def _members(self, data: bytes) -> Iterator[bytes]:
+        member = zlib.decompressobj(31)
+        try:
+            while data or (data := self._read()):
+                if piece := member.decompress(data, _CHUNK):
+                    yield piece
+                data = member.unconsumed_tail
+                if member.eof:
+                    data = member.unused_data.lstrip(b"\0") or self._read().lstrip(b"\0")
+                    if not data:
+                        return
+                    if len(data) < len(_GZIP):
+                        data += self._read()
+                    if not data.startswith(_GZIP):
+                        self.damage = Damage("there are other bytes after the end of the gzip data")
+                        return
+                    member = zlib.decompressobj(31)
+        except zlib.error as error:
+            self.damage = Damage(f"the gzip data is damaged ({error})", at_end=True)
+            return
+        if piece := member.flush():
+            yield piece
+        if not member.eof:
+            self.damage = Damage("the gzip data is cut off", at_end=True)
+
+
+def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
+    """The JSON documents of a file's content, and the damage between them."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if b"\n" in head.strip():
+            break
+        if len(head) > limits.document:
+            yield Damage(f"a line is longer than {limits.document:,} bytes")
+            return
+    if not head.strip():
+        yield Damage("the file is empty")
+        return
+    if not head.startswith(tuple(mark for mark, _ in _ENCODINGS[1:])) and _starts_with_line(head):
+        yield from _lines(head, chunks, limits)
+        return
+    pieces, size = [head], len(head)
+    for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > limits.document:
+            yield Damage(f"the document is larger than {limits.document:,} bytes")
+            return
+    yield from _whole(b"".join(pieces))
+
+
+def _starts_with_line(head: bytes) -> bool:
+    """Whether the first line is a document of its own and more follows."""
+    line, newline, rest = head.removeprefix(_ENCODINGS[0][0]).lstrip().partition(b"\n")
+    if not newline or line[:1] not in (b"{", b"[") or not rest.strip():
+        return False
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+# --- JSON lines ---------------------------------------------------------------------------------------------
+
+
+def _lines(head: bytes, chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
+    number = 0
+    rest = head.removeprefix(_ENCODINGS[0][0])
+    for chunk in chunks:
+        *lines, last = rest.split(b"\n")
+        for line in lines:
+            number += 1
+            yield from _line(line, number)
+        rest = last + chunk
+        if len(rest) > limits.document:
+            yield Damage(
+                f"the line is longer than {limits.document:,} bytes; the rest is not read", f"line {number + 1}"
+            )
+            return
+    for line in rest.split(b"\n"):
+        number += 1
+        yield from _line(line, number)
+
+
+def _line(line: bytes, number: int) -> Iterator[Document | Damage]:
+    if not line.strip():
+        return
+    try:
+        yield Document(json.loads(line.decode()), f"line {number}", "lines")
+    except UnicodeDecodeError as error:
+        yield Damage(f"the text is not UTF-8 ({error.reason})", f"line {number}")
+    except (ValueError, RecursionError) as error:
+        text = line.decode()
+        found = list(_objects(text))
+        if sum(isinstance(part, Document) for part in found) and not any(
+            isinstance(part, Damage) for part in found
+        ):
+            yield from found
+        else:
+            yield Damage(_reason(error), f"line {number}")
+
+
+# --- one document, or several end to end --------------------------------------------------------------------
+
+
+def _whole(data: bytes) -> Iterator[Document | Damage]:
+    encoding = "utf-8"
+    for mark, name in _ENCODINGS:
+        if data.startswith(mark):
+            data, encoding = data[len(mark) :], name
+            break
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        if encoding != "utf-8":
+            yield Damage(f"the text is not {encoding.upper()}, which its first bytes promise")
+            return
+        text = data.decode("utf-8", "surrogateescape")
+    else:
+        try:
+            yield Document(json.loads(text), None, "whole")
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return
+    yield from _objects(text)
+
+
+def _objects(text: str) -> Iterator[Document | Damage]:
+    """Documents end to end; after damage, what can be rescued."""
+    at = _skip(text, 0)
+    while at < len(text):
+        try:
+            value, end = _decode_at(text, at)
+        except (ValueError, RecursionError) as error:
+            inside = _RECORDS.match(text, at)
+            if inside is not None:
+                at = yield from _elements(text, inside.end(), error)
+            else:
+                yield Damage(
+                    _reason(error), _position(text, _where(error, at)), at_end=_where(error, at) >= len(text) - 1
+                )
+                at = _next_document(text, at)
+        else:
+            yield Document(value, _position(text, at), "objects")
+            at = end
+        at = _skip(text, at)
+
+
+def _elements(text: str, at: int, whole: Exception) -> Iterator[Document | Damage]:
+    """The healthy elements of a damaged array of records; returns where to go on."""
+    index = 0
+    told = False
+    while True:
+        at = _skip(text, at)
+        if text[at : at + 1] == "]":
+            end = _skip(text, at + 1)
+            return end + 1 if text[end : end + 1] == "}" else end
+        try:
+            value, end = _decode_at(text, at)
+            after = _skip(text, end)
+            if text[after : after + 1] not in (",", "]"):
+                yield Document(value, f"record {index}", "rescued")
+                raise json.JSONDecodeError("Expecting ',' delimiter", text, after)
+        except (ValueError, RecursionError) as error:
+            place = _where(error, at)
+            if not (told and place >= len(text)):
+                yield Damage(
+                    _reason(error), f"record {index}, {_position(text, place)}", at_end=place >= len(text) - 1
+                )
+            told = True
+            at = _next_record(text, max(at + 1, at if place <= at else at + 1))
+            if at < 0:
+                return len(text)
+        else:
+            yield Document(value, f"record {index}", "rescued")
+            at = after + 1 if text[after] == "," else after
+        index += 1
+
+
+def _next_record(text: str, at: int) -> int:
+    """The next place that starts what is a whole record; -1 if there is none."""
+    for found in _RECORD_START.finditer(text, at):
+        try:
+            value, _ = _decode_at(text, found.start())
+        except (ValueError, RecursionError):
+            continue
+        if "eventVersion" in value or {"eventName", "eventSource"} <= value.keys():
+            return found.start()
+    return -1
+
+
+def _next_document(text: str, at: int) -> int:
+    """The next line that starts with a bracket in its first column."""
+    found = min((place for place in (text.find("\n{", at), text.find("\n[", at)) if place >= 0), default=len(text))
+    return found
+
+
+def _decode_at(text: str, at: int) -> tuple[Any, int]:
+    value, end = _DECODER.raw_decode(text, at)
+    if not isinstance(value, (dict, list)):
+        raise json.JSONDecodeError("Expecting an object or an array", text, at)
+    if not text.isascii() and (broken := _BROKEN_BYTES.search(text, at, end)):
+        raise json.JSONDecodeError("Bytes that are not UTF-8", text, broken.start())
+    return value, end
+
+
+def _skip(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _where(error: Exception, at: int) -> int:
+    return error.pos if isinstance(error, json.JSONDecodeError) else at
+
+
+def _position(text: str, at: int) -> str:
+    return f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "the JSON nests too deep"
+    if isinstance(error, json.JSONDecodeError):
+        return f"the JSON is damaged ({error.msg[:1].lower()}{error.msg[1:]})"
+    return f"the JSON cannot be read ({str(error).split(';')[0]})"

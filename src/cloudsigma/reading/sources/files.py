@@ -1,0 +1,140 @@
+"""Files, folders and standard input."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import BinaryIO
+
+from cloudsigma.reading.sources.interface import Source, Unreadable
+
+LOG_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".gz", ".csv", ".parquet", ".log", ""})
+"""Endings of files that are looked at in a folder, whatever their case."""
+_NOT_READ_YET = {".csv": "CSV is not read yet", ".parquet": "Parquet is not read yet"}
+_KINDS = (
+    (stat.S_ISFIFO, "named pipe"),
+    (stat.S_ISSOCK, "socket"),
+    (stat.S_ISCHR, "device"),
+    (stat.S_ISBLK, "device"),
+)
+
+
+class FileSource(Source):
+    """A regular file."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.name = shown(path)
+
+    def open(self) -> AbstractContextManager[BinaryIO]:
+        """Open it; not blocking, should the file have become a pipe since it was looked at."""
+        descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError("it is no regular file any more")
+        return os.fdopen(descriptor, "rb")
+
+
+class StandardInput(Source):
+    """What is piped in; it can be read once."""
+
+    name = "-"
+
+    def __init__(self, stream: BinaryIO | None) -> None:
+        self._stream = stream
+        self._used = False
+
+    def open(self) -> AbstractContextManager[BinaryIO]:
+        """The stream, which stays open afterwards."""
+        if self._used:
+            raise OSError("standard input can be read only once")
+        self._used = True
+        return nullcontext(self._stream if self._stream is not None else sys.stdin.buffer)
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as text that can be written anywhere, also where the file's name is not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def find_sources(path: str, passed_over: Counter[str]) -> Iterator[Source | Unreadable]:
+    """The sources at a path in sorted order; what is passed over in a folder is counted by ending.
+
+    Links to files are followed, links to folders are not (they may lead in circles).
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        yield Unreadable(shown(path), "there is no such file or folder" if missing else _reason(error))
+        return
+    if stat.S_ISDIR(mode):
+        yield from _in_folder(path, passed_over)
+    elif kind := _special(mode):
+        yield Unreadable(shown(path), f"it is a {kind}, no regular file; pipe it to - instead")
+    else:
+        yield _source(path)
+
+
+def _source(path: str) -> Source | Unreadable:
+    if reason := _NOT_READ_YET.get(os.path.splitext(path)[1].lower()):
+        return Unreadable(shown(path), reason)
+    return FileSource(path)
+
+
+def _special(mode: int) -> str | None:
+    return next((kind for test, kind in _KINDS if test(mode)), None)
+
+
+def _in_folder(top: str, passed_over: Counter[str]) -> Iterator[Source | Unreadable]:
+    found = False
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            found = True
+            yield Unreadable(shown(folder), f"the folder cannot be read: {_reason(error)}")
+            continue
+        folders: list[str] = []
+        for entry in listed:
+            kind, source = _entry(entry)
+            if kind == "folder":
+                folders.append(entry.path)
+            elif source is None:
+                passed_over[kind] += 1
+            else:
+                found = True
+                yield source
+        waiting += reversed(folders)
+    if not found:
+        yield Unreadable(shown(top), "there are no log files in this folder")
+
+
+def _entry(entry: os.DirEntry[str]) -> tuple[str, Source | Unreadable | None]:
+    if entry.name.startswith("."):
+        return "hidden", None
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return "folder", None
+        if entry.is_dir():
+            return "linked folder", None
+        mode = entry.stat().st_mode
+    except OSError as error:
+        return "", Unreadable(shown(entry.path), _reason(error))
+    if kind := _special(mode):
+        return kind, None
+    ending = os.path.splitext(entry.name)[1].lower()
+    if ending not in LOG_ENDINGS:
+        return ending, None
+    return ending, _source(entry.path)
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
