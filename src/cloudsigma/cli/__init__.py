@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -11,7 +12,8 @@ import click
 
 import cloudsigma
 from cloudsigma.cli import exit_codes
-from cloudsigma.errors import CloudSigmaError
+from cloudsigma.errors import CloudSigmaError, UnknownRuleError
+from cloudsigma.printable import printable
 
 _COMMANDS = {
     "explain": "Show the predicate of a rule, or why it matches a record or not.",
@@ -32,6 +34,15 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"cloudsigma.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            near = difflib.get_close_matches(args[0], _COMMANDS, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(_COMMANDS)}."
+            ctx.fail(f"No such command {args[0]!r}. {hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -62,7 +73,10 @@ def main(args: Sequence[str] | None = None) -> int:
         # Who reads has gone (`| head`): nothing more can be written, not even at the interpreter's end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.NOT_DONE
+    except UnknownRuleError as error:
+        click.echo(f"cloudsigma: {printable(str(error))}", err=True)
+        return exit_codes.USAGE
     except CloudSigmaError as error:
-        click.echo(f"cloudsigma: {error}", err=True)
+        click.echo(f"cloudsigma: {printable(str(error))}", err=True)
         return exit_codes.NOT_DONE
     return code if isinstance(code, int) else exit_codes.DONE

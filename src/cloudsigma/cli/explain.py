@@ -14,7 +14,7 @@ from cloudsigma.cli import exit_codes
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.match import json_ready
 from cloudsigma.reading import read_records
-from cloudsigma.sinks.printable import printable
+from cloudsigma.printable import printable
 
 
 @click.command("explain")

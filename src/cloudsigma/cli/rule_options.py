@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cloudsigma.sinks.printable import printable
+from cloudsigma.printable import printable
 
 if TYPE_CHECKING:
     from cloudsigma.ruleset import RuleSet

@@ -10,7 +10,7 @@ import click
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.rule import Rule
-from cloudsigma.sinks.printable import printable
+from cloudsigma.printable import printable
 
 
 @click.command("rules")

@@ -16,7 +16,7 @@ from cloudsigma.cli.progress import progress_bar
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.scanner import Scan
 from cloudsigma.sinks import IdSink, JsonLinesSink, Sink, TableSink
-from cloudsigma.sinks.printable import printable
+from cloudsigma.printable import printable
 
 
 @click.command("scan")

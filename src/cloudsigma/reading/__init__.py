@@ -91,11 +91,13 @@ class Reader:
         lost: list[tuple[Damage, str | None]] = []
         position = 0
         whole = False
+        cut = False  # whether the last thing found was damage
         try:
             with source.open() as stream:
                 inflater = Inflater(stream, self._limits)
                 try:
                     for found in documents(inflater.chunks(), self._limits):
+                        cut = isinstance(found, Damage)
                         if isinstance(found, Damage):
                             lost.append((found, found.position))
                             continue
@@ -116,19 +118,13 @@ class Reader:
                     recorder.bytes += inflater.stored
                     recorder.inflated += inflater.inflated
                 if inflater.damage is not None:
-                    # A cut in the gzip data is the cause of the damage that the JSON shows at its end.
-                    lost = [
-                        (inflater.damage, None),
-                        *(item for item in lost if not item[0].at_end and not _empty(item[0])),
-                    ]
+                    if cut:  # what the JSON lacks at its end is what the compressed data lacks
+                        lost.pop()
+                    lost.insert(0, (inflater.damage, None))
         except OSError as error:
             lost.append((Damage(f"it cannot be read: {(error.strerror or str(error)).lower()}"), None))
         recorder.files += int(whole or position > 0)
         recorder.lose_parts(name, [(damage.reason, place) for damage, place in lost], position)
-
-
-def _empty(damage: Damage) -> bool:
-    return damage.reason == "the file is empty"
 
 
 def _parts(document: Document) -> Iterator[Record | NoCalls | NoForm]:

@@ -24,8 +24,8 @@ _ENCODINGS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-_SPACE = re.compile(r"\s*")
-_RECORDS = re.compile(r'\s*(?:\{\s*"[Rr]ecords"\s*:\s*)?\[')
+_SPACE = re.compile(r"[ \t\r\n]*")
+_RECORDS = re.compile(r'(?:\{[ \t\r\n]*"[Rr]ecords"[ \t\r\n]*:[ \t\r\n]*)?\[')
 _RECORD_START = re.compile(
     r'\{\s*"(?:eventVersion|userIdentity|eventTime|eventID|eventName|eventSource|awsRegion)"\s*:'
 )
@@ -57,8 +57,6 @@ class Damage(msgspec.Struct, frozen=True):
 
     reason: str
     position: str | None = None
-    at_end: bool = False
-    """Whether it is where the file ends, as with a file that was cut off."""
 
 
 class Inflater:
@@ -97,47 +95,64 @@ class Inflater:
 
     def _members(self, data: bytes) -> Iterator[bytes]:
         member = zlib.decompressobj(31)
-        try:
-            while data or (data := self._read()):
-                if piece := member.decompress(data, _CHUNK):
-                    yield piece
-                data = member.unconsumed_tail
-                if member.eof:
-                    data = member.unused_data.lstrip(b"\0") or self._read().lstrip(b"\0")
-                    if not data:
-                        return
-                    if len(data) < len(_GZIP):
-                        data += self._read()
-                    if not data.startswith(_GZIP):
-                        self.damage = Damage("there are other bytes after the end of the gzip data")
-                        return
-                    member = zlib.decompressobj(31)
-        except zlib.error as error:
-            self.damage = Damage(f"the gzip data is damaged ({error})", at_end=True)
-            return
+        while data or (data := self._read()):
+            before = member.copy()
+            try:
+                piece = member.decompress(data, _CHUNK)
+            except zlib.error as error:
+                self.damage = Damage(f"the gzip data is damaged ({error})")
+                yield from _up_to_damage(before, data)
+                return
+            if piece:
+                yield piece
+            data = member.unconsumed_tail
+            if member.eof:
+                data = member.unused_data.lstrip(b"\0") or self._read().lstrip(b"\0")
+                if not data:
+                    return
+                if len(data) < len(_GZIP):
+                    data += self._read()
+                if not data.startswith(_GZIP):
+                    self.damage = Damage("there are other bytes after the end of the gzip data")
+                    return
+                member = zlib.decompressobj(31)
         if piece := member.flush():
             yield piece
         if not member.eof:
-            self.damage = Damage("the gzip data is cut off", at_end=True)
+            self.damage = Damage("the gzip data is cut off")
+
+
+def _up_to_damage(member: Any, data: bytes) -> Iterator[bytes]:
+    """What still inflates of data in which the decompressor has met damage: it is fed byte by byte."""
+    for at in range(len(data)):
+        try:
+            piece = member.decompress(data[at : at + 1])
+        except zlib.error:
+            return
+        if piece:
+            yield piece
 
 
 def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
     """The JSON documents of a file's content, and the damage between them."""
-    head = b""
+    pieces: list[bytes] = []
+    size = 0
     for chunk in chunks:
-        head += chunk
-        if b"\n" in head.strip():
-            break
-        if len(head) > limits.document:
-            yield Damage(f"a line is longer than {limits.document:,} bytes")
+        pieces.append(chunk)
+        size += len(chunk)
+        if b"\n" in chunk and b"".join(pieces).strip().find(b"\n") >= 0:
+            break  # the first line is here: it says whether the file is read by lines
+        if size > limits.document:
+            yield Damage(f"the document is larger than {limits.document:,} bytes")
             return
+    head = b"".join(pieces)
     if not head.strip():
         yield Damage("the file is empty")
         return
     if not head.startswith(tuple(mark for mark, _ in _ENCODINGS[1:])) and _starts_with_line(head):
         yield from _lines(head, chunks, limits)
         return
-    pieces, size = [head], len(head)
+    pieces = [head]
     for chunk in chunks:
         pieces.append(chunk)
         size += len(chunk)
@@ -227,7 +242,7 @@ def _whole(data: bytes) -> Iterator[Document | Damage]:
 
 def _objects(text: str) -> Iterator[Document | Damage]:
     """Documents end to end; after damage, what can be rescued."""
-    at = _skip(text, 0)
+    start = at = _skip(text, 0)
     while at < len(text):
         try:
             value, end = _decode_at(text, at)
@@ -236,9 +251,10 @@ def _objects(text: str) -> Iterator[Document | Damage]:
             if inside is not None:
                 at = yield from _elements(text, inside.end(), error)
             else:
-                yield Damage(
-                    _reason(error), _position(text, _where(error, at)), at_end=_where(error, at) >= len(text) - 1
-                )
+                if at == start and text[at] not in "{[":
+                    yield Damage("the text is not JSON")
+                else:
+                    yield Damage(_reason(error), _position(text, _where(error, at)))
                 at = _next_document(text, at)
         else:
             yield Document(value, _position(text, at), "objects")
@@ -263,10 +279,8 @@ def _elements(text: str, at: int, whole: Exception) -> Iterator[Document | Damag
                 raise json.JSONDecodeError("Expecting ',' delimiter", text, after)
         except (ValueError, RecursionError) as error:
             place = _where(error, at)
-            if not (told and place >= len(text)):
-                yield Damage(
-                    _reason(error), f"record {index}, {_position(text, place)}", at_end=place >= len(text) - 1
-                )
+            if not (told and place >= len(text)):  # a cut was told where its record starts
+                yield Damage(_reason(error), f"record {index}, {_position(text, place)}")
             told = True
             at = _next_record(text, max(at + 1, at if place <= at else at + 1))
             if at < 0:

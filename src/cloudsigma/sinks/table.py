@@ -6,7 +6,7 @@ from typing import TextIO
 
 from cloudsigma.engine.match import Match
 from cloudsigma.sinks.interface import Sink
-from cloudsigma.sinks.printable import printable
+from cloudsigma.printable import printable
 
 _BATCH = 1000
 """Rows that are laid out together: memory stays bounded however many matches there are."""
