@@ -127,12 +127,10 @@ def _rebuild_rule_error(
     remedy: str | None,
     excerpt: str | None,
 ) -> RuleError:
-    return RuleError(
-        category, reason, path=path, line=line, column=column, rule=rule, remedy=remedy, excerpt=excerpt
-    )
+    return RuleError(category, reason, path=path, line=line, column=column, rule=rule, remedy=remedy, excerpt=excerpt)
 
 
-class RuleErrors(ExceptionGroup[RuleError], CloudSigmaError):
+class RuleErrors(ExceptionGroup[RuleError], CloudSigmaError):  # noqa: N818  # several errors, as ExceptionGroup is
     """Several rules that cannot be used, one `RuleError` each (`exceptions`)."""
 
     def derive(self, excs: Sequence[RuleError]) -> RuleErrors:  # type: ignore[override]  # a group of RuleError only

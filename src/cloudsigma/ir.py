@@ -40,9 +40,7 @@ class Pattern:
     cased: bool = False
 
     def __str__(self) -> str:
-        return "".join(
-            part.value if isinstance(part, Wildcard) else _escape_wildcards(part) for part in self.parts
-        )
+        return "".join(part.value if isinstance(part, Wildcard) else _escape_wildcards(part) for part in self.parts)
 
 
 def _escape_wildcards(text: str) -> str:

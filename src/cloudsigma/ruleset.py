@@ -57,10 +57,10 @@ class RuleSet:
 
     def __getitem__(self, key: str) -> Rule:
         """The rule with this ID or name; raises `UnknownRuleError`, which is a `KeyError`."""
-        found = self._by_key.get(key) or (self._by_key.get(key.lower()) if isinstance(key, str) else None)
+        found = self._by_key.get(key) or self._by_key.get(key.lower())
         if found is None:
             known = [rule.name for rule in self.rules if rule.name] + [rule.id for rule in self.rules]
-            raise UnknownRuleError(str(key), difflib.get_close_matches(str(key), known, n=2))
+            raise UnknownRuleError(key, difflib.get_close_matches(key, known, n=2))
         return found
 
     @cached_property
@@ -70,8 +70,6 @@ class RuleSet:
 
     def __add__(self, other: RuleSet) -> RuleSet:
         """Both sets together; raises `RuleError` where one ID stands for different rules."""
-        if not isinstance(other, RuleSet):
-            return NotImplemented
         if self.declared != other.declared:
             raise UsageError("the two rule sets are for records of different log sources")
         rules, conflicts = without_duplicates([*self.rules, *other.rules])
@@ -145,7 +143,7 @@ class RuleSet:
             raise UsageError(f"evaluate takes an iterable of records, not a {type(records).__name__}")
         return self._evaluate(records)
 
-    def _evaluate(self, records: Iterable[Record]) -> Iterator[Match]:
+    def _evaluate(self, records: Iterable[object]) -> Iterator[Match]:
         for position, record in enumerate(records):
             if not isinstance(record, Mapping):
                 _log.warning("record %d is a %s, no mapping; it matches nothing", position, type(record).__name__)
@@ -171,9 +169,7 @@ class RuleSet:
 
     def __repr__(self) -> str:
         trouble = "".join(
-            f", {len(found)} {what}"
-            for what, found in (("errors", self.errors), ("warnings", self.warnings))
-            if found
+            f", {len(found)} {what}" for what, found in (("errors", self.errors), ("warnings", self.warnings)) if found
         )
         return f"RuleSet({len(self.rules)} rules{trouble})"
 

@@ -159,7 +159,11 @@ def test_bad_documents_never_hide_good_ones() -> None:
     text = "\n---\n".join([GOOD, "title: [", bad(**{"product: aws": "product: 5"}), "- a list", second])
     rules = cloudsigma.compile_text(text, on_error="skip")
     assert [rule.title for rule in rules] == ["Good", "Second"]
-    assert [(error.category, error.line) for error in rules.errors] == [("yaml", 13), ("schema", 16), ("schema", 25)]
+    assert [(error.category, error.line) for error in rules.errors] == [
+        ("yaml", 13),
+        ("schema", 16),
+        ("schema", 25),
+    ]
 
 
 def test_bad_files_never_hide_good_ones(tmp_path: Path) -> None:

@@ -174,9 +174,7 @@ def test_what_holds_no_api_calls_is_recognized(tmp_path: Path, records: Records)
         "digest.json": {"digestS3Object": "x", "digestStartTime": "y", "logFiles": []},
         "insight.json": {"Records": [insight, records[0]]},
         "control.json": {"messageType": "CONTROL_MESSAGE", "logEvents": []},
-        "s3.json": {
-            "Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"bucket": {}}}]
-        },
+        "s3.json": {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"bucket": {}}}]},
         "sns.json": {"Type": "Notification", "TopicArn": "arn", "Message": "{}"},
         "lambda.json": {"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {"Message": "{}"}}]},
         "sqs.json": {"Records": [{"eventSource": "aws:sqs", "body": "{}", "messageId": "1"}]},
@@ -317,9 +315,7 @@ def test_many_losses_of_one_file_are_summed_up(tmp_path: Path, records: Records)
 def test_r42_values_with_a_defined_result(tmp_path: Path) -> None:
     """Repeated keys, lone surrogates, 2^64 and infinity are read as Python reads them."""
     file = tmp_path / "a.json"
-    file.write_text(
-        r'{"eventName": "A", "eventName": "B", "s": "\ud800", "big": 18446744073709551616, "inf": 1e400}'
-    )
+    file.write_text(r'{"eventName": "A", "eventName": "B", "s": "\ud800", "big": 18446744073709551616, "inf": 1e400}')
     (record,), ledger = read(file)
     assert record == {"eventName": "B", "s": "\ud800", "big": 2**64, "inf": float("inf")}
     assert ledger.complete

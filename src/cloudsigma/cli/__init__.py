@@ -26,10 +26,10 @@ _COMMANDS = {
 class _LazyGroup(click.Group):
     """Imports a command's module when the command is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as above
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"cloudsigma.cli.{cmd_name}").command
@@ -44,7 +44,7 @@ class _LazyGroup(click.Group):
             ctx.fail(f"No such command {args[0]!r}. {hint}")
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # as above
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 

@@ -13,16 +13,14 @@ import click
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.match import json_ready
-from cloudsigma.reading import read_records
 from cloudsigma.printable import printable
+from cloudsigma.reading import read_records
 
 
 @click.command("explain")
 @click.argument("rule")
 @rule_options
-@click.option(
-    "--record", "record_path", metavar="FILE", help="Explain for each record of FILE (- is standard input)."
-)
+@click.option("--record", "record_path", metavar="FILE", help="Explain for each record of FILE (- is standard input).")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(rule: str, record_path: str | None, form: str, **choice: Any) -> int:
     """Show the predicate of a rule, or why it matches a record or not.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,9 @@ from cloudsigma.bundled import scan
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.progress import progress_bar
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.printable import printable
 from cloudsigma.scanner import Scan
 from cloudsigma.sinks import IdSink, JsonLinesSink, Sink, TableSink
-from cloudsigma.printable import printable
 
 
 @click.command("scan")
@@ -35,10 +36,10 @@ from cloudsigma.printable import printable
 def command(
     paths: tuple[str, ...],
     form: str | None,
-    no_record: bool,
-    no_dedup: bool,
+    no_record: bool,  # noqa: FBT001  # click passes options by name
+    no_dedup: bool,  # noqa: FBT001  # as above
     output: Path | None,
-    exit_zero: bool,
+    exit_zero: bool,  # noqa: FBT001  # as above
     **choice: Any,
 ) -> int:
     """Find what matches in files of CloudTrail records.
@@ -73,9 +74,10 @@ def command(
 def _output(path: Path | None) -> Iterator[TextIO]:
     """The stream of the matches: UTF-8, whatever the terminal says, and no character is ever refused."""
     if path is None:
-        stream = click.get_text_stream("stdout", encoding="utf-8", errors="backslashreplace")
-        yield stream
-        stream.flush()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        yield sys.stdout
+        sys.stdout.flush()
         return
     try:
         with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:

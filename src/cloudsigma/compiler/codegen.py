@@ -66,7 +66,7 @@ class _Writer:
     # --- expressions: lists of source lines, the operators of a list at the start of its lines ---------------
 
     def _returned(self, lines: list[str]) -> list[str]:
-        short = " ".join(line.strip() for line in lines)
+        short = " ".join(line.strip() for line in lines).replace("( ", "(").replace(" )", ")")
         if len(lines) == 1 or (len(short) < _WIDTH and "#" not in short):
             return [f"{_INDENT}return {short}"]
         return [f"{_INDENT}return (", *(f"{_INDENT * 2}{line}" for line in lines), f"{_INDENT})"]
@@ -91,11 +91,10 @@ class _Writer:
         return _joined([self._body(member) for member in body.members], "and" if body.all_of else "or")
 
     def _test(self, test: ir.Test) -> list[str]:
-        reader = self._reader(test.field)
         if test.all_of:
-            tests = [self._one_of(test, reader, (matcher,)) for matcher in test.matchers]
+            tests = [self._one_of(test, (matcher,)) for matcher in test.matchers]
         else:
-            tests = [self._one_of(test, reader, test.matchers)]
+            tests = [self._one_of(test, test.matchers)]
         parts: list[str] = []
         for alternatives in tests:
             joined = " or ".join(alternatives)
@@ -108,23 +107,23 @@ class _Writer:
             written = f"({written})"
         return [written + _comment(test.line)]
 
-    def _one_of(self, test: ir.Test, reader: str, matchers: tuple[ir.Matcher, ...]) -> list[str]:
+    def _one_of(self, test: ir.Test, matchers: tuple[ir.Matcher, ...]) -> list[str]:
         """Calls of which one must be true, for matchers of which one must be met."""
         calls: list[str] = []
         for function, arguments in _vocabulary(matchers):
             match function:
                 case "is_null" | "has_value":
-                    calls.append(f"{function}({reader}(record))")
+                    calls.append(f"{function}({self._reader(test.field)}(record))")
                 case "present":
                     call = f"{self._constant('TEST', f'present({_literal(test.field)})')}(record)"
                     calls.append(call if arguments == ["True"] else f"not {call}")
                 case "agrees":
                     other, *how = arguments
-                    made = _call("agrees", [reader, self._reader(other), *how])
+                    made = _call("agrees", [self._reader(test.field), self._reader(other), *how])
                     calls.append(f"{self._constant('TEST', made)}(record)")
                 case _:
                     made = _call(function, arguments)
-                    calls.append(f"{self._constant('TEST', made)}({reader}(record))")
+                    calls.append(f"{self._constant('TEST', made)}({self._reader(test.field)}(record))")
         return calls
 
     # --- constants --------------------------------------------------------------------------------------------

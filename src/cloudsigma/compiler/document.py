@@ -151,7 +151,8 @@ class _Builder:
                     self._nodes = 0
                     self._anchors.clear()
                 elif isinstance(event, yaml.NodeEvent):
-                    self._document = Document(None, self._first_line + event.start_mark.line, self._path)
+                    line = event.start_mark.line if event.start_mark is not None else 0
+                    self._document = Document(None, self._first_line + line, self._path)
                     self._document.value = self._node(event, (), 0)
                     if self._document.value is not None:
                         self.documents.append(self._document)
@@ -262,7 +263,7 @@ class _Builder:
         if event.tag not in (None, "!"):
             return str(event.tag)
         if event.tag is None and not event.style:  # plain: what it means depends on how it looks
-            return str(self._scalars.resolve(yaml.ScalarNode, event.value, (True, False)))
+            return str(self._scalars.resolve(yaml.ScalarNode, event.value, (True, False)))  # type: ignore[no-untyped-call]
         return _PREFIX + "str"
 
     # --- limits, places, errors -------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jsonpath_ng import jsonpath, parse
+from jsonpath_ng import jsonpath
 from jsonpath_ng.exceptions import JSONPathError
+from jsonpath_ng.parser import parse
 
 from cloudsigma import ir
 

@@ -69,6 +69,7 @@ class Located:
         self.rule = str(named)[:120] if named is not None else None
 
     def error(self, category: Category, reason: str, way: Path, remedy: str | None = None) -> RuleError:
+        """An error at a node of the document."""
         place = self.document.place(way)
         return RuleError(
             category,
@@ -137,9 +138,7 @@ def _check_texts(value: Any, way: Path, located: Located) -> None:
 def _check_selection(name: Any, definition: Any, located: Located) -> None:
     way: Path = ("detection", name)
     if not isinstance(name, str):
-        raise located.error(
-            "schema", f"the selection name {name!r} is not text", way, "Put it in quotation marks."
-        )
+        raise located.error("schema", f"the selection name {name!r} is not text", way, "Put it in quotation marks.")
     if isinstance(definition, (dict, list)):
         _check_members(definition, way, located)
     else:

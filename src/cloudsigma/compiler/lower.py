@@ -218,9 +218,7 @@ class _Item:
         unit: Any = value.timestamp_part.name.lower()
         written = self._written[at] if at < len(self._written) else value.number
         if isinstance(written, float) and not written.is_integer():
-            raise self._error(
-                "value", f"{unit} is compared with {written}, no whole number", "Use a whole number."
-            )
+            raise self._error("value", f"{unit} is compared with {written}, no whole number", "Use a whole number.")
         least, most = _RANGES[unit]
         if operator == "eq" and not least <= value.number <= most:
             raise self._error("value", f"no {unit} is {value.number}", f"It is between {least} and {most}.")

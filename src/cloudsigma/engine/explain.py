@@ -137,9 +137,7 @@ def explain(rule: ir.DetectionRule, record: Mapping[str, Any]) -> Step:
     return Step("any", "any of the conditions", any(step.matched for step in steps), steps)
 
 
-def _expression(
-    expression: ir.Expression, selections: Mapping[str, ir.Selection], record: Mapping[str, Any]
-) -> Step:
+def _expression(expression: ir.Expression, selections: Mapping[str, ir.Selection], record: Mapping[str, Any]) -> Step:
     match expression:
         case ir.Identifier(name):
             selection = selections[name]
@@ -204,9 +202,7 @@ def _meets(matcher: ir.Matcher, value: Any, record: Mapping[str, Any]) -> bool:
         case ir.Exists(wanted):
             return wanted
         case ir.FieldRef(other, comparison, cased):
-            return any(
-                operators.agree(value, their, comparison, cased=cased) for their in fields.values(record, other)
-            )
+            return any(operators.agree(value, their, comparison, cased=cased) for their in fields.values(record, other))
         case _:
             return operators.matches(matcher, value)
 

@@ -149,9 +149,7 @@ def field_matches(matcher: ir.Matcher, record: Mapping[str, Any], name: str | No
         case ir.FieldRef(other, comparison, cased):
             theirs = fields.values(record, other)
             return any(
-                agree(ours, their, comparison, cased=cased)
-                for ours in fields.values(record, name)
-                for their in theirs
+                agree(ours, their, comparison, cased=cased) for ours in fields.values(record, name) for their in theirs
             )
         case _:
             return any(matches(matcher, value) for value in fields.values(record, name))

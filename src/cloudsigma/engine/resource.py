@@ -187,9 +187,7 @@ def _with_arn(found: Resource, listed: Sequence[Resource]) -> Resource:
     if found.arn is not None or not listed:
         return found
     called = found.name or ""
-    alike = [
-        resource for resource in listed if resource.arn is not None and resource.type == found.type is not None
-    ]
+    alike = [resource for resource in listed if resource.arn is not None and resource.type == found.type is not None]
     for resource in (*alike, *listed):
         if resource.arn is not None and _ends_with_name(resource.arn, called):
             return resource
@@ -198,9 +196,7 @@ def _with_arn(found: Resource, listed: Sequence[Resource]) -> Resource:
 
 
 def _ends_with_name(arn: str, called: str) -> bool:
-    return bool(called) and (
-        arn.endswith((f"/{called}", f":{called}")) or (called[0] == "/" and arn.endswith(called))
-    )
+    return bool(called) and (arn.endswith((f"/{called}", f":{called}")) or (called[0] == "/" and arn.endswith(called)))
 
 
 def _bucket_or_object(request: dict[str, Any]) -> Resource | None:

@@ -32,9 +32,7 @@ SERVICES: dict[str, Service] = {
     "athena": Service("AWS::Athena", "WorkGroup DataCatalog NamedQuery", "WorkGroup"),
     "autoscaling": Service("AWS::AutoScaling", "AutoScalingGroup LaunchConfiguration", "AutoScalingGroup"),
     "b2bi": Service("AWS::B2BI", "Profile Capability Partnership Transformer"),
-    "backup": Service(
-        "AWS::Backup", "BackupVault BackupPlan RecoveryPoint=-", "RecoveryPoint BackupVault BackupPlan"
-    ),
+    "backup": Service("AWS::Backup", "BackupVault BackupPlan RecoveryPoint=-", "RecoveryPoint BackupVault BackupPlan"),
     "bedrock": Service("AWS::Bedrock", "Model FoundationModel>Model Guardrail Agent KnowledgeBase", "Model"),
     "cloudformation": Service("AWS::CloudFormation", "Stack StackSet ChangeSet=-", "Stack StackSet"),
     "cloudfront": Service("AWS::CloudFront", "Distribution:id Function", "Distribution"),
@@ -52,8 +50,7 @@ SERVICES: dict[str, Service] = {
     ),
     "config": Service(
         "AWS::Config",
-        "ConfigurationRecorder DeliveryChannel ConfigRule ConformancePack"
-        " AggregationAuthorization:authorizedAccountId",
+        "ConfigurationRecorder DeliveryChannel ConfigRule ConformancePack AggregationAuthorization:authorizedAccountId",
         "ConfigurationRecorder ConfigRule",
     ),
     "dynamodb": Service("AWS::DynamoDB", "Table Backup=- GlobalTable", "Table Backup"),
@@ -63,16 +60,14 @@ SERVICES: dict[str, Service] = {
         " Vpc=VPC Subnet RouteTable Route>RouteTable InternetGateway NatGateway NetworkAcl NetworkInterface"
         " FlowLog Address=EIP:allocationId,publicIp TransitGateway VpcEndpoint=VPCEndpoint"
         " VpnConnection=VPNConnection VpnGateway=VPNGateway CustomerGateway"
-        " VpcPeeringConnection=VPCPeeringConnection DhcpOptions=DHCPOptions TrafficMirrorSession TrafficMirrorTarget"
-        " RouteTableAssociation=SubnetRouteTableAssociation:associationId"
+        " VpcPeeringConnection=VPCPeeringConnection DhcpOptions=DHCPOptions TrafficMirrorSession"
+        " TrafficMirrorTarget RouteTableAssociation=SubnetRouteTableAssociation:associationId"
         " NetworkInterfaceAttachment:attachmentId AddressAssociation=EIPAssociation:associationId",
         "Instance",
     ),
     "ec2-instance-connect": Service("AWS::EC2", "Instance", "Instance"),
     "ecr": Service("AWS::ECR", "Repository", "Repository"),
-    "ecs": Service(
-        "AWS::ECS", "Cluster Service Task=- TaskDefinition:family", "Task Service TaskDefinition Cluster"
-    ),
+    "ecs": Service("AWS::ECS", "Cluster Service Task=- TaskDefinition:family", "Task Service TaskDefinition Cluster"),
     "eks": Service("AWS::EKS", "Cluster:name Nodegroup FargateProfile AccessEntry:principalArn Addon", "Cluster"),
     "elasticache": Service("AWS::ElastiCache", "CacheCluster ReplicationGroup Snapshot=-", "CacheCluster"),
     "elasticfilesystem": Service("AWS::EFS", "FileSystem MountTarget AccessPoint", "FileSystem"),
@@ -134,14 +129,10 @@ SERVICES: dict[str, Service] = {
         "AWS::Route53Resolver",
         "ResolverEndpoint ResolverRule ResolverQueryLogConfig=ResolverQueryLoggingConfig FirewallRuleGroup",
     ),
-    "sagemaker": Service(
-        "AWS::SageMaker", "NotebookInstance Domain Endpoint Model UserProfile", "NotebookInstance"
-    ),
+    "sagemaker": Service("AWS::SageMaker", "NotebookInstance Domain Endpoint Model UserProfile", "NotebookInstance"),
     "secretsmanager": Service("AWS::SecretsManager", "Secret:secretId,arn,name", "Secret"),
     "securityhub": Service("AWS::SecurityHub", "Hub Insight", "Hub"),
-    "servicecatalog": Service(
-        "AWS::ServiceCatalog", "Portfolio Product=CloudFormationProduct", "Portfolio Product"
-    ),
+    "servicecatalog": Service("AWS::ServiceCatalog", "Portfolio Product=CloudFormationProduct", "Portfolio Product"),
     "ses": Service("AWS::SES", "EmailIdentity:identity ConfigurationSet Template ReceiptRule", "EmailIdentity"),
     "sns": Service("AWS::SNS", "Topic Subscription", "Topic Subscription"),
     "sqs": Service("AWS::SQS", "Queue:queueUrl", "Queue"),

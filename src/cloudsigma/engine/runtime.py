@@ -206,9 +206,7 @@ def in_network(*networks: str) -> ValuesTest:
 
 def equals_number(*numbers: int | float) -> ValuesTest:
     """Any value is one of the numbers, or a text that is."""
-    return lambda values: any(
-        (given := operators.number(value)) is not None and given in numbers for value in values
-    )
+    return lambda values: any((given := operators.number(value)) is not None and given in numbers for value in values)
 
 
 def is_boolean(wanted: bool) -> ValuesTest:  # noqa: FBT001  # read as `is_boolean(True)` in generated source
@@ -239,16 +237,12 @@ def present(name: str) -> RecordTest:
     return lambda record: bool(fields.nodes(record, name))
 
 
-def agrees(
-    ours: FieldReader, theirs: FieldReader, comparison: ir.Comparison, *, cased: bool = False
-) -> RecordTest:
+def agrees(ours: FieldReader, theirs: FieldReader, comparison: ir.Comparison, *, cased: bool = False) -> RecordTest:
     """Some value of one field agrees with some value of the other."""
 
     def test(record: Mapping[str, Any]) -> bool:
         others = theirs(record)
-        return any(
-            operators.agree(our, other, comparison, cased=cased) for our in ours(record) for other in others
-        )
+        return any(operators.agree(our, other, comparison, cased=cased) for our in ours(record) for other in others)
 
     return test
 

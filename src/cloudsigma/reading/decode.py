@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO
 
 import msgspec
@@ -77,9 +77,7 @@ class Inflater:
         for chunk in self._members(first) if first.startswith(_GZIP) else self._plain(first):
             self.inflated += len(chunk)
             if self.inflated > self._limits.inflated:
-                self.damage = Damage(
-                    f"it inflates to more than {self._limits.inflated:,} bytes; the rest is not read"
-                )
+                self.damage = Damage(f"it inflates to more than {self._limits.inflated:,} bytes; the rest is not read")
                 return
             yield chunk
 
@@ -206,9 +204,7 @@ def _line(line: bytes, number: int) -> Iterator[Document | Damage]:
     except (ValueError, RecursionError) as error:
         text = line.decode()
         found = list(_objects(text))
-        if sum(isinstance(part, Document) for part in found) and not any(
-            isinstance(part, Damage) for part in found
-        ):
+        if sum(isinstance(part, Document) for part in found) and not any(isinstance(part, Damage) for part in found):
             yield from found
         else:
             yield Damage(_reason(error), f"line {number}")
@@ -249,7 +245,7 @@ def _objects(text: str) -> Iterator[Document | Damage]:
         except (ValueError, RecursionError) as error:
             inside = _RECORDS.match(text, at)
             if inside is not None:
-                at = yield from _elements(text, inside.end(), error)
+                at = yield from _elements(text, inside.end())
             else:
                 if at == start and text[at] not in "{[":
                     yield Damage("the text is not JSON")
@@ -262,7 +258,7 @@ def _objects(text: str) -> Iterator[Document | Damage]:
         at = _skip(text, at)
 
 
-def _elements(text: str, at: int, whole: Exception) -> Iterator[Document | Damage]:
+def _elements(text: str, at: int) -> Generator[Document | Damage, None, int]:
     """The healthy elements of a damaged array of records; returns where to go on."""
     index = 0
     told = False
@@ -305,8 +301,7 @@ def _next_record(text: str, at: int) -> int:
 
 def _next_document(text: str, at: int) -> int:
     """The next line that starts with a bracket in its first column."""
-    found = min((place for place in (text.find("\n{", at), text.find("\n[", at)) if place >= 0), default=len(text))
-    return found
+    return min((place for place in (text.find("\n{", at), text.find("\n[", at)) if place >= 0), default=len(text))
 
 
 def _decode_at(text: str, at: int) -> tuple[Any, int]:

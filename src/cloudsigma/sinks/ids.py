@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TextIO
 
 from cloudsigma.engine.match import Match
-from cloudsigma.sinks.interface import Sink
 from cloudsigma.printable import printable
+from cloudsigma.sinks.interface import Sink
 
 
 class IdSink(Sink):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TextIO
 
 from cloudsigma.engine.match import Match
-from cloudsigma.sinks.interface import Sink
 from cloudsigma.printable import printable
+from cloudsigma.sinks.interface import Sink
 
 _BATCH = 1000
 """Rows that are laid out together: memory stays bounded however many matches there are."""

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import BinaryIO
 
 from cloudsigma.reading.sources.interface import Source, Unreadable
@@ -67,7 +68,7 @@ def find_sources(path: str, passed_over: Counter[str]) -> Iterator[Source | Unre
     Links to files are followed, links to folders are not (they may lead in circles).
     """
     try:
-        mode = os.stat(path).st_mode
+        mode = Path(path).stat().st_mode
     except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
         yield Unreadable(shown(path), "there is no such file or folder" if missing else _reason(error))
@@ -81,7 +82,7 @@ def find_sources(path: str, passed_over: Counter[str]) -> Iterator[Source | Unre
 
 
 def _source(path: str) -> Source | Unreadable:
-    if reason := _NOT_READ_YET.get(os.path.splitext(path)[1].lower()):
+    if reason := _NOT_READ_YET.get(Path(path).suffix.lower()):
         return Unreadable(shown(path), reason)
     return FileSource(path)
 
@@ -130,7 +131,7 @@ def _entry(entry: os.DirEntry[str]) -> tuple[str, Source | Unreadable | None]:
         return "", Unreadable(shown(entry.path), _reason(error))
     if kind := _special(mode):
         return kind, None
-    ending = os.path.splitext(entry.name)[1].lower()
+    ending = Path(entry.name).suffix.lower()
     if ending not in LOG_ENDINGS:
         return ending, None
     return ending, _source(entry.path)
