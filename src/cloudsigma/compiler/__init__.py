@@ -1,29 +1,23 @@
 """Rules in: Sigma rule files and text → a rule set. The only home of pySigma and YAML.
 
-The stages in order: `document` (YAML with places), `collection` (legacy actions), `loader` (pySigma rules),
-`conditions` and `fieldpath` (what stands in their texts), `lower` (IR), `codegen` (Python source). Only this module
-knows the order, and that one bad rule must not hide the others.
+`stages` goes from documents to IR, this module from files and text to documents and from IR to a rule set.
 """
 
 from __future__ import annotations
 
 import gc
-import hashlib
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from cloudsigma import ir
-from cloudsigma.compiler import codegen, lower
+from cloudsigma.compiler import codegen
 from cloudsigma.compiler.collection import apply_actions
-from cloudsigma.compiler.conditions import ConditionProblem, parse_condition
 from cloudsigma.compiler.document import Document, read_documents
-from cloudsigma.compiler.fieldpath import FieldPathProblem, parse_field_path
 from cloudsigma.compiler.files import read_file, rule_files
-from cloudsigma.compiler.loader import Located, load_rule
+from cloudsigma.compiler.stages import compile_documents
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import RuleError, RuleErrors, UsageError
 from cloudsigma.ruleset import CLOUDTRAIL, RuleSet, without_duplicates
@@ -110,23 +104,14 @@ def _compile(
     if on_error not in ("raise", "skip"):
         raise UsageError(f"on_error is {on_error!r}; use 'raise' or 'skip'")
     declared = _declared(logsource)
-    rules: list[Rule] = []
-    errors: list[RuleError] = []
-    for document in documents:
-        if isinstance(document, RuleError):
-            errors.append(document)
-            continue
-        try:
-            rules.append(_compile_document(document))
-        except RuleError as error:
-            errors.append(error)
-    kept, conflicts = without_duplicates(rules)
-    errors += conflicts
+    found = compile_documents(documents)
+    rules, conflicts = without_duplicates([Rule(rule, codegen.generate(rule)) for rule in found.rules])
+    errors = [*found.errors, *conflicts]
     if errors and on_error == "raise":
         if len(errors) == 1:
             raise errors[0]
         raise RuleErrors(f"{len(errors)} rules cannot be used", errors)
-    return RuleSet(kept, errors=tuple(errors), declared=declared)
+    return RuleSet(rules, tuple(errors), tuple(found.warnings), declared)
 
 
 def _declared(logsource: Mapping[str, str] | None) -> ir.LogSource:
@@ -136,107 +121,6 @@ def _declared(logsource: Mapping[str, str] | None) -> ir.LogSource:
     if unknown or not all(isinstance(value, str) for value in logsource.values()):
         raise UsageError(f"logsource is {dict(logsource)!r}; give text for some of product, service and category")
     return ir.LogSource(**logsource)
-
-
-def _compile_document(document: Document) -> Rule:
-    try:
-        return _compile_detection(document)
-    except RuleError as error:
-        if error.category != "condition":
-            _check_conditions(document)  # of several errors in one rule, that of a condition is told
-        raise
-
-
-def _compile_detection(document: Document) -> Rule:
-    located = Located(document)
-    value = document.value
-    if isinstance(value, dict):
-        for kind in ("correlation", "filter"):
-            if kind in value:
-                raise located.error(
-                    "unsupported",
-                    f"this is a Sigma {kind}, which is not evaluated yet",
-                    (kind,),
-                    "Load detection rules only.",
-                )
-    loaded = load_rule(document)
-    names = tuple(loaded.detection.detections)
-    conditions = _conditions(document, loaded.detection.condition, names)
-    paths = _field_paths(document, loaded.fields)
-    metadata = lower.lower_metadata(loaded, _digest(value), document.path, document.line)
-    lines = {name: document.place(("detection", name)).line for name in names}
-    definition = lower.lower(loaded, conditions, metadata, paths, lines)
-    return Rule(definition, codegen.generate(definition))
-
-
-def _check_conditions(document: Document) -> None:
-    """Raise the error of a condition, where the document is whole enough to have one."""
-    value = document.value
-    detection = value.get("detection") if isinstance(value, dict) else None
-    if not isinstance(detection, dict) or "condition" not in detection:
-        return
-    names = [name for name in detection if isinstance(name, str) and name not in ("condition", "timeframe")]
-    if names:
-        condition = detection["condition"]
-        _conditions(document, condition if isinstance(condition, list) else [condition], names)
-
-
-def _conditions(document: Document, texts: Sequence[object], names: Sequence[str]) -> tuple[ir.Condition, ...]:
-    several = isinstance(document.value["detection"]["condition"], list)
-    conditions: list[ir.Condition] = []
-    for at, text in enumerate(texts):
-        way = ("detection", "condition", at) if several else ("detection", "condition")
-        try:
-            expression = parse_condition(text, names)
-        except ConditionProblem as problem:
-            raise _condition_error(document, way, text, problem) from problem
-        conditions.append(ir.Condition(expression, str(text), document.place(way).line))
-    return tuple(conditions)
-
-
-def _condition_error(
-    document: Document, way: tuple[str | int, ...], text: object, problem: ConditionProblem
-) -> RuleError:
-    place = document.values.get(way) or document.place(way)
-    column = place.column
-    excerpt = None
-    if problem.at is not None and isinstance(text, str):
-        if place.single_line:
-            column += place.offset + problem.at
-        start = text.rfind("\n", 0, problem.at) + 1
-        line = text[start:].split("\n", 1)[0]
-        excerpt = f"{line}\n{' ' * (problem.at - start)}^"
-    return RuleError(
-        "condition",
-        problem.reason,
-        path=document.path,
-        line=place.line,
-        column=column,
-        rule=Located(document).rule,
-        remedy=problem.remedy,
-        excerpt=excerpt,
-    )
-
-
-def _field_paths(document: Document, names: Sequence[str]) -> tuple[ir.FieldPath, ...]:
-    paths: list[ir.FieldPath] = []
-    for at, name in enumerate(names):
-        try:
-            paths.append(parse_field_path(name))
-        except FieldPathProblem as problem:
-            raise Located(document).error(
-                "value",
-                f"the JSONPath {name!r} in fields cannot be used: {problem}",
-                ("fields", at),
-                "Use keys, [n], [*] and ..key, or a dotted name without $.",
-            ) from problem
-    return tuple(paths)
-
-
-def _digest(value: Any) -> str:
-    """SHA-256 of a rule's content, whatever the order of its keys and wherever its file stands."""
-    written = json.dumps(value, sort_keys=True, default=str, ensure_ascii=True)
-    return hashlib.sha256(written.encode()).hexdigest()
 
 
 @contextmanager

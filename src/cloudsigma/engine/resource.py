@@ -63,8 +63,8 @@ def _listed(record: Mapping[str, Any]) -> list[Resource]:
 
 
 def _acted_on(record: Mapping[str, Any], listed: Sequence[Resource]) -> list[Resource]:
-    source, event = text(record, "eventSource"), text(record, "eventName")
-    if source is None or event is None:
+    source, event = (text(record, "eventSource") or "").lower(), text(record, "eventName")
+    if event is None:
         return []
     request, response = _parameters(record, "requestParameters"), _parameters(record, "responseElements")
     if not request and record.get("eventType") == "AwsServiceEvent":
@@ -79,9 +79,12 @@ def _acted_on(record: Mapping[str, Any], listed: Sequence[Resource]) -> list[Res
         if any(not target.single.isdisjoint(node) for node in nodes):
             resource = _single(target, request, response)
             if resource is not None:
-                return [_with_arn(resource, listed)]
+                # A response may be a list although the request names one (`CreateLoadBalancer`).
+                answered = _several(target, response) if resource.arn is None else []
+                return [_with_arn(answered[0] if len(answered) == 1 else resource, listed)]
         for node in nodes:
-            if not target.plural.isdisjoint(node) and (several := _several(target, node)):
+            several = _several(target, node)
+            if several:
                 return [_with_arn(resource, listed) for resource in several]
     return [] if listed else _denied(record, event)
 
@@ -134,6 +137,8 @@ def _own_names(target: Target, node: dict[str, Any]) -> list[str]:
 
 
 def _several(target: Target, node: dict[str, Any]) -> list[Resource]:
+    if target.plural.isdisjoint(node):
+        return []
     for key in target.list_keys:
         found: dict[Resource, None] = {}
         for element in _elements(node.get(key)):

@@ -62,13 +62,14 @@ SERVICES: dict[str, Service] = {
         " VpnConnection=VPNConnection VpnGateway=VPNGateway CustomerGateway"
         " VpcPeeringConnection=VPCPeeringConnection DhcpOptions=DHCPOptions TrafficMirrorSession"
         " TrafficMirrorTarget RouteTableAssociation=SubnetRouteTableAssociation:associationId"
-        " NetworkInterfaceAttachment:attachmentId AddressAssociation=EIPAssociation:associationId",
+        " NetworkInterfaceAttachment:attachmentId AddressAssociation=EIPAssociation:associationId"
+        " IamInstanceProfileAssociation=-:associationId SpotInstanceRequest=-",
         "Instance",
     ),
     "ec2-instance-connect": Service("AWS::EC2", "Instance", "Instance"),
     "ecr": Service("AWS::ECR", "Repository", "Repository"),
     "ecs": Service("AWS::ECS", "Cluster Service Task=- TaskDefinition:family", "Task Service TaskDefinition Cluster"),
-    "eks": Service("AWS::EKS", "Cluster:name Nodegroup FargateProfile AccessEntry:principalArn Addon", "Cluster"),
+    "eks": Service("AWS::EKS", "Cluster:name Nodegroup FargateProfile AccessEntry Addon", "Cluster"),
     "elasticache": Service("AWS::ElastiCache", "CacheCluster ReplicationGroup Snapshot=-", "CacheCluster"),
     "elasticfilesystem": Service("AWS::EFS", "FileSystem MountTarget AccessPoint", "FileSystem"),
     "elasticloadbalancing": Service(
@@ -125,6 +126,7 @@ SERVICES: dict[str, Service] = {
         "AWS::RolesAnywhere", "Profile TrustAnchor Crl=CRL Subject=-", "TrustAnchor Profile Crl Subject"
     ),
     "route53": Service("AWS::Route53", "HostedZone:hostedZoneId HealthCheck", "HostedZone HealthCheck"),
+    "route53domains": Service("AWS::Route53Domains", "Domain=-", "Domain"),
     "route53resolver": Service(
         "AWS::Route53Resolver",
         "ResolverEndpoint ResolverRule ResolverQueryLogConfig=ResolverQueryLoggingConfig FirewallRuleGroup",
@@ -133,7 +135,11 @@ SERVICES: dict[str, Service] = {
     "secretsmanager": Service("AWS::SecretsManager", "Secret:secretId,arn,name", "Secret"),
     "securityhub": Service("AWS::SecurityHub", "Hub Insight", "Hub"),
     "servicecatalog": Service("AWS::ServiceCatalog", "Portfolio Product=CloudFormationProduct", "Portfolio Product"),
-    "ses": Service("AWS::SES", "EmailIdentity:identity ConfigurationSet Template ReceiptRule", "EmailIdentity"),
+    "ses": Service(
+        "AWS::SES",
+        "EmailIdentity:identity,emailAddress Identity>EmailIdentity ConfigurationSet Template ReceiptRule",
+        "EmailIdentity",
+    ),
     "sns": Service("AWS::SNS", "Topic Subscription", "Topic Subscription"),
     "sqs": Service("AWS::SQS", "Queue:queueUrl", "Queue"),
     "ssm": Service(
@@ -154,7 +160,7 @@ SERVICES: dict[str, Service] = {
     "transfer": Service("AWS::Transfer", "Server User Profile Workflow Connector", "Server"),
     "wafv2": Service("AWS::WAFv2", "WebACL:name IPSet:name RuleGroup:name", "WebACL"),
     "workmail": Service("AWS::WorkMail", "Group=- User=-:userId Organization=-"),
-    "workspaces": Service("AWS::WorkSpaces", "Workspace", "Workspace"),
+    "workspaces": Service("AWS::WorkSpaces", "Workspace:terminateWorkspaceRequest", "Workspace"),
     "xray": Service("AWS::XRay", "Group SamplingRule"),
 }
 
@@ -169,6 +175,8 @@ CALLS: dict[str, str] = {
     "ec2:CreateSnapshots": "Snapshot Instance",
     "ec2:EnableSerialConsoleAccess": "",
     "ec2:DisableSerialConsoleAccess": "",
+    "ec2:RequestSpotInstances": "SpotInstanceRequest",
+    "eks:CreateAccessEntry": "AccessEntry Cluster",
     "iam:UpdateAccountPasswordPolicy": "",
     "iam:DeleteAccountPasswordPolicy": "",
     "lambda:CreateEventSourceMapping": "Function",
@@ -182,6 +190,7 @@ CALLS: dict[str, str] = {
 
 WRAPPERS: dict[str, tuple[str, ...]] = {
     # Objects of the response that describe a resource under another name than its noun.
+    "iam:ServerCertificate": ("serverCertificateMetadata",),
     "kms:Key": ("keyMetadata",),
     "organizations:Account": ("createAccountStatus",),
     "ssm:Association": ("associationDescription",),
