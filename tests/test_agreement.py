@@ -15,7 +15,28 @@ from cloudsigma import ir
 from cloudsigma.engine import fields, operators, runtime
 from cloudsigma.engine.explain import evidence, explain
 
-WORDS = ["a", "A", "ab", "b.c", "B", "*", "?", "\\", "ß", "ẞ", "ſ", "K", "k", "İ", "Σ", "ς", "\n", "", "1", "10.0.0.1"]
+WORDS = [
+    "a",
+    "A",
+    "ab",
+    "b.c",
+    "B",
+    "*",
+    "?",
+    "\\",
+    "ß",
+    "ẞ",
+    "ſ",
+    "K",
+    "k",
+    "İ",
+    "Σ",
+    "ς",
+    "\n",
+    "",
+    "1",
+    "10.0.0.1",
+]
 texts = st.lists(st.sampled_from(WORDS), max_size=4).map("".join)
 numbers = st.one_of(st.integers(-3, 12), st.sampled_from([2**53, 2**53 + 1, 2**64, 1.5, 0.0, -0.0, 1e300]))
 scalars = st.one_of(
@@ -51,7 +72,9 @@ def items(draw: st.DrawFn) -> dict[str, Any]:
         case "plain":
             value = some(scalars)
         case "string":
-            modifiers = draw(st.lists(st.sampled_from(["contains", "startswith", "endswith", "cased"]), max_size=2, unique=True))
+            modifiers = draw(
+                st.lists(st.sampled_from(["contains", "startswith", "endswith", "cased"]), max_size=2, unique=True)
+            )
             value = some(texts)
         case "re":
             modifiers = ["re", *draw(st.lists(st.sampled_from("ims"), max_size=3, unique=True))]
@@ -65,7 +88,10 @@ def items(draw: st.DrawFn) -> dict[str, Any]:
         case "exists":
             modifiers, value = ["exists"], draw(st.booleans())
         case "fieldref":
-            modifiers = ["fieldref", *draw(st.lists(st.sampled_from(["contains", "startswith", "endswith"]), max_size=1))]
+            modifiers = [
+                "fieldref",
+                *draw(st.lists(st.sampled_from(["contains", "startswith", "endswith"]), max_size=1)),
+            ]
             value = some(names)
         case "time":
             unit = draw(st.sampled_from(["minute", "hour", "day", "week", "month", "year"]))
@@ -81,7 +107,9 @@ def items(draw: st.DrawFn) -> dict[str, Any]:
 
 
 keywords = st.lists(texts.filter(bool), min_size=1, max_size=3)
-maps = st.lists(items(), min_size=1, max_size=3).map(lambda several: {k: v for item in several for k, v in item.items()})
+maps = st.lists(items(), min_size=1, max_size=3).map(
+    lambda several: {k: v for item in several for k, v in item.items()}
+)
 selections = st.one_of(maps, st.lists(maps, min_size=1, max_size=3), keywords)
 CONDITIONS = [
     "s1", "not s1", "s1 and s2", "s1 or not s2", "not (s1 and s2)", "1 of s*", "all of them", "not 1 of s*",
@@ -142,9 +170,24 @@ def test_values_are_the_scalars_of_the_nodes(record: dict[str, Any], name: str) 
 
 
 hostile = st.text(max_size=40).map(lambda text: text + "\"\"\"'''\n{}%\\\r\u2028") | st.sampled_from(
-    ["'); import os #", '"""\nimport os\n"""', "{record}", "%s", "\\", "\x00"[1:], "__import__('os')", "\n\nraise", "é\u202e"]
+    [
+        "'); import os #",
+        '"""\nimport os\n"""',
+        "{record}",
+        "%s",
+        "\\",
+        "\x00"[1:],
+        "__import__('os')",
+        "\n\nraise",
+        "é\u202e",
+    ]
 )
-yaml_texts = hostile.filter(lambda text: all(c in "\t\n\r\x85" or c >= " " for c in text) and not any("\ud800" <= c <= "\udfff" or "\x7f" <= c <= "\x9f" or c in "\ufffe\uffff\ufeff" for c in text))
+yaml_texts = hostile.filter(
+    lambda text: (
+        all(c in "\t\n\r\x85" or c >= " " for c in text)
+        and not any("\ud800" <= c <= "\udfff" or "\x7f" <= c <= "\x9f" or c in "\ufffe\uffff\ufeff" for c in text)
+    )
+)
 
 
 @settings(max_examples=300, deadline=None)

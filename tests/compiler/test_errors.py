@@ -183,7 +183,7 @@ def test_bad_files_never_hide_good_ones(tmp_path: Path) -> None:
 
 def test_several_errors_are_raised_together(tmp_path: Path) -> None:
     """Several bad rules raise one group with an error for each; one bad rule raises its error."""
-    text = "\n---\n".join(["- 1", GOOD, "- 2"])
+    text = f"- 1\n---\n{GOOD}\n---\n- 2"
     with pytest.raises(RuleErrors) as caught:
         cloudsigma.compile_text(text)
     assert [error.line for error in caught.value.exceptions] == [1, 14]
@@ -283,7 +283,7 @@ def test_traceback_points_at_the_rule(tmp_path: Path) -> None:
 def test_usage_errors() -> None:
     """Arguments that make no sense are told before any work."""
     for call in (
-        lambda: cloudsigma.compile_rules(),
+        cloudsigma.compile_rules,
         lambda: cloudsigma.compile_text(GOOD, on_error="ignore"),  # type: ignore[arg-type]
         lambda: cloudsigma.compile_text(GOOD, logsource={"vendor": "aws"}),
         lambda: cloudsigma.compile_text(b"title: T"),  # type: ignore[arg-type]

@@ -296,11 +296,9 @@ def test_json_lines_are_streamed(tmp_path: Path, records: Records) -> None:
     iterator = iter(reader)
     next(iterator)
     assert reader.ledger.records == 1
-    stream = open(file, "rb")
-    second = read_records("-", stdin=stream)
-    next(iter(second))
-    assert stream.tell() < 3_000_000 < file.stat().st_size
-    stream.close()
+    with file.open("rb") as stream:
+        next(iter(read_records("-", stdin=stream)))
+        assert stream.tell() < 3_000_000 < file.stat().st_size
 
 
 def test_many_losses_of_one_file_are_summed_up(tmp_path: Path, records: Records) -> None:

@@ -117,11 +117,12 @@ def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] 
 
 
 def _time(value: Any) -> datetime | None:
-    if not isinstance(value, str):
+    """A time in UTC, which is also what a text without a zone means; a date alone is no time."""
+    if not isinstance(value, str) or ":" not in value:
         return None
     try:
         time = datetime.fromisoformat(value)
-        return time.astimezone(UTC) if time.tzinfo is not None else None
+        return time.astimezone(UTC) if time.tzinfo is not None else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # the latter: an offset leads out of the years 1 to 9999
         return None
 

@@ -1,0 +1,48 @@
+"""Where the shared corpus is: real records, public rules and what they match, too large for the repository.
+
+It is looked for in the folder `shared` beside the checkout, or where the environment variable CLOUDSIGMA_SHARED
+says. Tests that need it ask for one of the fixtures below; without it they are skipped, and the last lines of the
+run say how many were.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MISSING = "shared corpus not found beside the checkout"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of the shared corpus."""
+    named = os.environ.get("CLOUDSIGMA_SHARED")
+    if named and not Path(named).is_dir():
+        pytest.fail(f"CLOUDSIGMA_SHARED is {named!r}, which is no folder")
+    folder = Path(named) if named else ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(MISSING)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_corpus(shared: Path) -> Path:
+    """The folder with records, public rules and expected matches."""
+    return shared / "corpus"
+
+
+@pytest.fixture(scope="session")
+def shared_conformance(shared: Path) -> Path:
+    """The folder with the conformance cases as they were handed over."""
+    return shared / "conformance"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many checks the missing corpus has cost."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if MISSING in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section("not checked", yellow=True)
+        terminalreporter.line(f"{MISSING}: {len(skipped)} checks not run (CLOUDSIGMA_SHARED can name it)")

@@ -1,0 +1,180 @@
+"""Which resource a call acted on."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cloudsigma.engine.resource import Resource, read_resources
+from cloudsigma.engine.resource_calls import describe_arn
+from cloudsigma.engine.resource_types import CALLS, SERVICES, WRAPPERS
+
+CASES: list[dict[str, Any]] = yaml.safe_load(
+    (Path(__file__).parent / "data" / "resources.yml").read_text(encoding="utf-8")
+)
+
+
+def record_of(case: dict[str, Any]) -> dict[str, Any]:
+    record = {
+        "eventSource": f"{case['service']}.amazonaws.com",
+        "eventName": case["call"],
+        "requestParameters": case["request"],
+        "responseElements": case.get("response"),
+    }
+    for key, member in (("resources", "resources"), ("error", "errorCode"), ("message", "errorMessage")):
+        if key in case:
+            record[member] = case[key]
+    return record
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['service']}:{case['call']}")
+def test_a_call_acts_on_the_resource_that_an_analyst_would_name(case: dict[str, Any]) -> None:
+    resource, resources = read_resources(record_of(case))
+
+    found = None if resource is None else [str(resource), resource.name, resource.type]
+    assert found == case["is"]
+    assert [str(one) for one in resources] == case.get("all", [])
+
+
+def test_the_table_covers_the_breadth_that_it_promises() -> None:
+    assert len({(case["service"], case["call"]) for case in CASES}) >= 60
+    assert len({case["service"] for case in CASES}) >= 20
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case["is"]], ids=lambda case: f"{case['service']}:{case['call']}"
+)
+def test_no_arn_is_ever_made_up(case: dict[str, Any]) -> None:
+    record = record_of(case)
+    resource, _ = read_resources(record)
+    assert resource is not None
+    assert resource.arn is None or resource.arn in str(record)
+
+
+def test_every_noun_that_the_tables_point_at_is_one_of_the_service() -> None:
+    known = {service: {re.split("[=:>]", entry)[0] for entry in row.nouns.split()} for service, row in SERVICES.items()}
+    for service, row in SERVICES.items():
+        owners = {owner for entry in row.nouns.split() for owner in entry.partition(">")[2].split(",") if owner}
+        assert owners | set(row.usual.split()) <= known[service]
+    for call, nouns in CALLS.items():
+        assert set(nouns.split()) <= known[call.partition(":")[0]]
+    for wrapped in WRAPPERS:
+        service, _, noun = wrapped.partition(":")
+        assert noun in known[service]
+
+
+def test_the_resources_element_is_listed_once_each_in_its_order_and_fills_in_for_silent_parameters() -> None:
+    entries = [
+        {"ARN": "arn:aws:s3:::b", "type": "AWS::S3::Bucket"},
+        {"arn": "arn:aws:sns:us-east-1:111122223333:t"},
+        {"ARN": "arn:aws:s3:::b", "type": "AWS::S3::Bucket", "accountId": "111122223333"},
+        {"resourceName": "g", "resourceType": "AWS::IAM::Group"},
+    ]
+    resource, resources = read_resources({"eventName": "X", "eventSource": "y.amazonaws.com", "resources": entries})
+    assert resources == (
+        Resource("arn:aws:s3:::b", "b", "AWS::S3::Bucket"),
+        Resource("arn:aws:sns:us-east-1:111122223333:t", "t", "AWS::SNS::Topic"),
+        Resource(None, "g", "AWS::IAM::Group"),
+    )
+    assert resource == resources[0]
+
+
+def test_service_events_name_their_resource_in_their_own_members() -> None:
+    rotated = {
+        "eventSource": "secretsmanager.amazonaws.com",
+        "eventName": "RotationStarted",
+        "eventType": "AwsServiceEvent",
+        "requestParameters": None,
+        "additionalEventData": {"SecretId": "arn:aws:secretsmanager:us-east-1:111122223333:secret:s-AbCdEf"},
+    }
+    shared = {
+        "eventSource": "ec2.amazonaws.com",
+        "eventName": "SharedSnapshotVolumeCreated",
+        "eventType": "AwsServiceEvent",
+        "serviceEventDetails": {"snapshotId": "snap-1"},
+    }
+    assert str(read_resources(rotated)[0]) == "arn:aws:secretsmanager:us-east-1:111122223333:secret:s-AbCdEf"
+    assert str(read_resources(shared)[0]) == "snap-1"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "User: u is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111122223333:role/r",
+        "User: u is not authorized to perform: ec2:RunInstances on resource: arn:aws:ec2:us-east-1:1:instance/*",
+        "on resource: ",
+    ],
+)
+def test_a_denial_that_is_not_about_the_target_names_none(message: str) -> None:
+    record = {"eventSource": "ec2.amazonaws.com", "eventName": "RunInstances", "errorMessage": message}
+    assert read_resources(record) == (None, ())
+
+
+def test_a_quoted_arn_in_a_denial_may_hold_blanks() -> None:
+    record = {
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "GetObject",
+        "errorMessage": 'u is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::b/my key" because',
+    }
+    assert read_resources(record)[0] == Resource("arn:aws:s3:::b/my key", "b/my key", "AWS::S3::Object")
+
+
+@pytest.mark.parametrize(("arn", "type_", "name"), [
+    ("arn:aws:iam::111122223333:group/a/b/g", "AWS::IAM::Group", "g"),
+    ("arn:aws-cn:iam::111122223333:role/r", "AWS::IAM::Role", "r"),
+    ("arn:aws:iam::111122223333:root", None, "root"),
+    ("arn:aws:s3:::b", "AWS::S3::Bucket", "b"),
+    ("arn:aws:s3:us-east-1:111122223333:accesspoint/ap", None, "ap"),
+    ("arn:aws:logs:us-east-1:111122223333:log-group:/a/b:*", "AWS::Logs::LogGroup", "/a/b"),
+    ("arn:aws:ssm:us-east-1:111122223333:parameter/p", "AWS::SSM::Parameter", "p"),
+    ("arn:aws:rds:us-east-1:111122223333:db:d", "AWS::RDS::DBInstance", "d"),
+    ("arn:aws:ec2:us-east-1:111122223333:security-group/sg-1", "AWS::EC2::SecurityGroup", "sg-1"),
+    ("arn:aws:newthing:us-east-1:111122223333:thing/x", None, "x"),
+    ("arn:aws:iam::111122223333:", None, None),
+    ("arn:aws:iam", None, None),
+])  # fmt: skip
+def test_an_arn_tells_type_and_name(arn: str, type_: str | None, name: str | None) -> None:
+    assert describe_arn(arn) == (type_, name)
+
+
+def test_a_resource_shows_its_arn_else_its_name_and_has_the_stable_json_form() -> None:
+    group = Resource("arn:aws:iam::111122223333:group/g", "g", "AWS::IAM::Group")
+    assert str(group) == "arn:aws:iam::111122223333:group/g"
+    assert str(Resource(None, "g", "AWS::IAM::Group")) == "g"
+    assert list(group.to_dict().items()) == [
+        ("text", "arn:aws:iam::111122223333:group/g"),
+        ("arn", "arn:aws:iam::111122223333:group/g"),
+        ("name", "g"),
+        ("type", "AWS::IAM::Group"),
+    ]
+
+
+@pytest.mark.parametrize("parameters", [
+    {"groupName": 7}, {"groupName": ""}, {"groupName": None}, {"groupName": ["g"]}, {"groupName": {"deep": {}}},
+    {"groupName": "HIDDEN_DUE_TO_SECURITY_REASONS"}, "groupName=g", 3, [], {}, {"groupNameRequest": 1},
+    {"CreateRequest": {}},
+])  # fmt: skip
+def test_what_is_no_name_is_ignored(parameters: Any) -> None:
+    record = {"eventSource": "iam.amazonaws.com", "eventName": "DeleteGroup", "requestParameters": parameters}
+    assert read_resources(record) == (None, ())
+
+
+def test_a_record_without_its_source_still_names_the_resource_but_no_type() -> None:
+    record = {"eventName": "DeleteGroup", "requestParameters": {"groupName": "g"}}
+    assert read_resources(record)[0] == Resource(None, "g", None)
+
+
+def test_real_mutating_calls_name_their_resource(shared: Path) -> None:
+    """Of the successful calls that change something all but those below name what they acted on."""
+    silent = set()
+    for path in sorted((shared / "corpus" / "invictus").rglob("*.json.gz")):
+        for record in json.loads(gzip.decompress(path.read_bytes()))["Records"]:
+            if record["readOnly"] is False and not record.get("errorCode") and read_resources(record)[0] is None:
+                silent.add(record["eventName"])
+    assert silent <= {"CheckMfa", "ConsoleLogin"}

@@ -1,0 +1,77 @@
+"""A program as a user would write it: type-checked under mypy's strict rules, never run.
+
+What is written out here is promised: a change that makes this file fail is a change of the public types.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, assert_type
+
+import cloudsigma
+from cloudsigma import Context, Evidence, Match, Origin, Principal, Resource, Rule, RuleSet
+
+record: dict[str, Any] = {"eventSource": "iam.amazonaws.com", "eventName": "CreateGroup"}
+
+# Compiling
+bundled = cloudsigma.bundled_rules()
+assert_type(bundled, RuleSet)
+assert_type(cloudsigma.compile_rules("sigma_rules", Path("mine") / "one.yml"), RuleSet)
+assert_type(cloudsigma.compile_rules("mine", on_error="skip", bundled=True), RuleSet)
+assert_type(cloudsigma.compile_text("title: …", logsource={"product": "aws", "service": "cloudtrail"}), RuleSet)
+assert_type(bundled + cloudsigma.compile_text("title: …"), RuleSet)
+assert_type(bundled.where(level="high", tag=["attack.t1098"], exclude="a-rule"), RuleSet)
+assert_type(len(bundled), int)
+
+try:
+    cloudsigma.compile_rules("mine")
+except cloudsigma.RuleError as error:
+    assert_type(error.path, str | None)
+    assert_type(error.line, int | None)
+    assert_type(error.reason, str)
+    category: str = error.category
+except cloudsigma.RuleErrors as errors:
+    print([str(error) for error in errors.exceptions])
+except cloudsigma.CloudSigmaError:
+    raise
+
+# Rules
+for rule in bundled:
+    assert_type(rule, Rule)
+    assert_type(rule.id, str)
+    assert_type(rule.title, str)
+    assert_type(rule.level, str | None)
+    assert_type(rule.tags, tuple[str, ...])
+    assert_type(rule.date, dt.date | None)
+    predicate: Callable[[Mapping[str, Any]], bool] = rule.predicate
+    verdict: bool = predicate(record)
+
+# Evaluating
+assert_type(cloudsigma.evaluate([record]), Iterator[Match])
+assert_type(cloudsigma.evaluate(iter([record]), rules=bundled), Iterator[Match])
+assert_type(bundled.match(record), tuple[Match, ...])
+assert_type(bundled.verdicts(record), tuple[str, ...])
+print(bundled.explain(record, "a rule's ID"))
+
+# Matches
+for match in cloudsigma.evaluate([record]):
+    assert_type(match.rule_id, str)
+    assert_type(match.key, str)
+    assert_type(match.rule, Rule)
+    assert_type(match.evidence, tuple[Evidence, ...])
+    assert_type(match.origin, Origin | None)
+    assert_type(match.to_json(record=False), str)
+    assert_type(match.to_dict(), dict[str, Any])
+
+    context = match.context
+    assert_type(context, Context)
+    assert_type(context.principal, Principal | None)
+    assert_type(context.resource, Resource | None)
+    assert_type(context.time, dt.datetime | None)
+    assert_type(context.region, str | None)
+    if context.principal is not None and context.principal.kind == "root":
+        print(context.principal.account, context.principal.mfa)
+    if context.outcome == "denied":
+        print(context.error_code)
