@@ -99,8 +99,13 @@ def test_formats_and_switches(trail: Path, tmp_path: Path) -> None:
     assert "\x1b" not in table.stdout
     (line,) = (line for line in table.stdout.splitlines() if "IAM Group Created" in line)
     assert [part.strip() for part in line.split("  ") if part.strip()] == [
-        "2025-03-04 10:15:30", "medium", "IAM Group Created", "arn:aws:iam::111122223333:user/alice", "admins", "us-east-1",
-    ]  # fmt: skip
+        "2025-03-04 10:15:30",
+        "medium",
+        "IAM Group Created",
+        "arn:aws:iam::111122223333:user/alice",
+        "admins",
+        "us-east-1",
+    ]
     output = tmp_path / "matches.jsonl"
     written = run("scan", trail, "--output", output, "--exit-zero")
     assert written.stdout == ""

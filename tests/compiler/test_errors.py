@@ -231,7 +231,7 @@ def test_hostile_text_is_bounded(text: str) -> None:
 def test_values_of_100_kilobytes() -> None:
     """Long values compile and match."""
     long = "x" * 100_000
-    (rule,) = cloudsigma.compile_text(bad(**{"CreateGroup": long + "*"}))
+    (rule,) = cloudsigma.compile_text(bad(CreateGroup=long + "*"))
     assert rule.predicate({"eventName": long + "y"})
     assert not rule.predicate({"eventName": long[1:]})
 
