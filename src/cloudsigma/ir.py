@@ -155,7 +155,7 @@ class OneOf:
 Matcher = Pattern | Regex | Cidr | Number | Boolean | Null | Exists | Compare | TimePart | FieldRef | OneOf
 
 
-# --- selections ---------------------------------------------------------------------------------------------
+# --- selections ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Selection:
     """The ID or title of the Sigma filter that brought it, if one did."""
 
 
-# --- conditions ---------------------------------------------------------------------------------------------
+# --- conditions ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class Condition:
     line: int | None = None
 
 
-# --- field paths for context --------------------------------------------------------------------------------
+# --- field paths for context ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +288,7 @@ class FieldPath:
     """The steps of a JSONPath; `None` for a dotted name."""
 
 
-# --- rules --------------------------------------------------------------------------------------------------
+# --- rules ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,18 +301,15 @@ class LogSource:
 
     def covers(self, declared: LogSource) -> bool:
         """Whether records declared to be `declared` are looked at: every given attribute is equal, case aside."""
+        wanted = (self.category, self.product, self.service)
+        given = (declared.category, declared.product, declared.service)
         return all(
-            wanted is None or (given is not None and wanted.lower() == given.lower())
-            for wanted, given in (
-                (self.category, declared.category),
-                (self.product, declared.product),
-                (self.service, declared.service),
-            )
+            want is None or want.lower() == (have or "").lower() for want, have in zip(wanted, given, strict=True)
         )
 
     def __str__(self) -> str:
-        named = (("product", self.product), ("category", self.category), ("service", self.service))
-        return " ".join(f"{name}={value}" for name, value in named if value is not None)
+        named = {"product": self.product, "category": self.category, "service": self.service}
+        return " ".join(f"{name}={value}" for name, value in named.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,4 +348,53 @@ class DetectionRule:
     selections: tuple[Selection, ...]
     conditions: tuple[Condition, ...]
     """Several conditions are alternatives."""
+    field_paths: tuple[FieldPath, ...] = ()
+
+
+# --- correlations -------------------------------------------------------------------------------------------
+
+CorrelationType = Literal[
+    "event_count", "value_count", "temporal", "temporal_ordered",
+    "value_sum", "value_avg", "value_percentile", "value_median",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What the measured value of a time frame is compared with (Correlation, Condition)."""
+
+    operator: CompareOperator | Literal["eq", "neq"]
+    value: int | float
+    fields: tuple[str, ...] = ()
+    """The field or fields that are measured, for the types that measure one."""
+    percentile: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name for a field that is called differently in each rule (Correlation, Field Name Aliases)."""
+
+    name: str
+    fields: tuple[tuple[str, str], ...]
+    """Rule ID → field name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorrelationRule:
+    """A rule that looks at the matches of other rules (Correlation)."""
+
+    metadata: Metadata
+    type: CorrelationType
+    rules: tuple[str, ...]
+    """IDs of the rules it refers to, in the order of the rule, which counts for `temporal_ordered`."""
+    group_by: tuple[str, ...]
+    timespan: int
+    """Seconds."""
+    threshold: Threshold | None
+    """`None` where `expression` stands."""
+    expression: Expression | None = None
+    """An extended condition: its identifiers are rule IDs."""
+    aliases: tuple[Alias, ...] = ()
+    generate: bool = False
+    """Whether the rules it refers to give matches of their own as well."""
     field_paths: tuple[FieldPath, ...] = ()

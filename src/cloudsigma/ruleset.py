@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from cloudsigma import ir
+from cloudsigma.correlation import Correlator
 from cloudsigma.engine.explain import Explanation, explain
 from cloudsigma.engine.match import Match, make_match
 from cloudsigma.engine.matcher import Matcher
@@ -43,6 +45,8 @@ class RuleSet:
     """What is doubtful and was loaded all the same."""
     declared: ir.LogSource = CLOUDTRAIL
     """The log source that the records are declared to be."""
+    supporting: frozenset[str] = frozenset()
+    """IDs of rules that are here only because a correlation refers to them: they give no matches of their own."""
 
     # --- as a collection --------------------------------------------------------------------------------------
 
@@ -75,7 +79,12 @@ class RuleSet:
         rules, conflicts = without_duplicates([*self.rules, *other.rules])
         if conflicts:
             raise conflicts[0] if len(conflicts) == 1 else RuleErrors("rules with one ID differ", conflicts)
-        return RuleSet(rules, self.errors + other.errors, self.warnings + other.warnings, self.declared)
+        supporting = frozenset(
+            rule_id
+            for rule_id in self.supporting | other.supporting
+            if all(rule_id in each.supporting for each in (self, other) if rule_id in each)
+        )
+        return RuleSet(rules, self.errors + other.errors, self.warnings + other.warnings, self.declared, supporting)
 
     def where(
         self,
@@ -86,7 +95,7 @@ class RuleSet:
         id: str | Collection[str] | None = None,  # noqa: A002  # the field's own word, public contract
         exclude: str | Collection[str] | None = None,
     ) -> RuleSet:
-        """A smaller set.
+        """A smaller set. Rules that its correlations refer to stay in it, but give no matches of their own.
 
         Args:
             level: The minimum level; a rule without a level counts as below every level but `informational`.
@@ -108,53 +117,99 @@ class RuleSet:
         tags = tuple(text.lower() for text in _listed(tag))
         kept = {self[key].id for key in _listed(id)}
         left_out = {self[key].id for key in _listed(exclude)}
-        rules = tuple(
-            rule
+        chosen = {
+            rule.id
             for rule in self.rules
             if (LEVELS.index(rule.level) if rule.level else 0) >= least
             and (status is None or rule.status in statuses)
             and (tag is None or any(_has_tag(rule, wanted) for wanted in tags))
             and (id is None or rule.id in kept)
             and rule.id not in left_out
-        )
-        return RuleSet(rules, self.errors, self.warnings, self.declared)
+        }
+        needed = self._referred_by(chosen)
+        rules = tuple(rule for rule in self.rules if rule.id in chosen | needed)
+        supporting = (needed - chosen) | (self.supporting & chosen)
+        return RuleSet(rules, self.errors, self.warnings, self.declared, frozenset(supporting))
+
+    def _referred_by(self, rule_ids: Collection[str]) -> set[str]:
+        """IDs of the rules that correlations refer to, directly or through others."""
+        needed: set[str] = set()
+        waiting = list(rule_ids)
+        while waiting:
+            correlation = self._by_key[waiting.pop()].correlation
+            more = set(correlation.rules) - needed if correlation is not None else set()
+            needed |= more
+            waiting += more
+        return needed
+
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """IDs of rules that give no matches of their own: a correlation refers to them and does not `generate`."""
+        referred = (rule.correlation for rule in self.rules if rule.correlation is not None)
+        return self.supporting | {rule_id for each in referred if not each.generate for rule_id in each.rules}
 
     # --- evaluating -------------------------------------------------------------------------------------------
 
     @cached_property
     def _matcher(self) -> Matcher:
-        return Matcher([rule for rule in self.rules if rule.logsource.covers(self.declared)])
+        return Matcher([rule for rule in self.rules if rule.logsource and rule.logsource.covers(self.declared)])
 
     def match(self, record: Record, *, origin: Origin | None = None) -> tuple[Match, ...]:
-        """The matches of one record, in the order of the rules."""
+        """The matches of one record, in the order of the rules: of every detection rule, also the `hidden` ones."""
         return tuple(make_match(rule, record, origin) for rule in self._matcher.matching(record))
 
     def verdicts(self, record: Record) -> tuple[str, ...]:
-        """The IDs of the rules that match one record: no context, no evidence."""
+        """The IDs of the detection rules that match one record: no context, no evidence."""
         return tuple(rule.id for rule in self._matcher.matching(record))
 
-    def evaluate(self, records: Iterable[Record]) -> Iterator[Match]:
+    def evaluate(self, records: Iterable[Record], *, lateness: dt.timedelta | None = None) -> Iterator[Match]:
         """The matches of records, in their order and then that of the rules.
 
         Lazy: one record is taken at a time, so `records` may be endless. Records are never changed. What is no
         mapping matches nothing and is told to the logger `cloudsigma`.
+
+        Args:
+            records: CloudTrail records.
+            lateness: How much later than its event time a record may come. Matches of correlations are given as soon
+                as no record within it can change them. `None`: they are given at the end, whatever the order of the
+                records, and what matched is held until then.
         """
         if isinstance(records, (Mapping, str, bytes)) or not isinstance(records, Iterable):
             raise UsageError(f"evaluate takes an iterable of records, not a {type(records).__name__}")
-        return self._evaluate(records)
+        return self.evaluate_with_origin(((record, None) for record in records), lateness=lateness)
 
-    def _evaluate(self, records: Iterable[object]) -> Iterator[Match]:
-        for position, record in enumerate(records):
+    def evaluate_with_origin(
+        self, records: Iterable[tuple[Record, Origin | None]], *, lateness: dt.timedelta | None = None
+    ) -> Iterator[Match]:
+        """`evaluate` for records that come with where they came from, as a reader gives them."""
+        correlator = None
+        if any(rule.correlation is not None for rule in self.rules):
+            correlator = Correlator(self.rules, lateness=lateness)
+        hidden = self.hidden
+        for position, (record, origin) in enumerate(records):
             if not isinstance(record, Mapping):
-                _log.warning("record %d is a %s, no mapping; it matches nothing", position, type(record).__name__)
+                kind = type(record).__name__
+                _log.warning("record %d is a %s, no mapping; it matches nothing", position, kind)
                 continue
-            yield from self.match(record)
+            matches = self.match(record, origin=origin)
+            for match in matches:
+                if match.rule_id not in hidden:
+                    yield match
+            if correlator is not None and matches:
+                yield from self._shown(correlator.feed(matches))
+        if correlator is not None:
+            yield from self._shown(correlator.close())
+
+    def _shown(self, matches: Iterable[Match]) -> Iterator[Match]:
+        return (match for match in matches if match.rule_id not in self.hidden)
 
     def explain(self, record: Record, rule: str) -> Explanation:
         """Why the rule with this ID or name matches the record, or why not."""
         found = self[rule]
+        if not isinstance(found.definition, ir.DetectionRule):
+            raise UsageError(f"{found.title!r} is a correlation: explain the rules that it refers to")
         tree = explain(found.definition, record)
-        applies = found.logsource.covers(self.declared)
+        applies = found.definition.logsource.covers(self.declared)
         return Explanation(found.id, found.title, tree.matched and applies, applies, tree)
 
     # --- as a value -------------------------------------------------------------------------------------------
@@ -162,6 +217,7 @@ class RuleSet:
     def __getstate__(self) -> dict[str, Any]:
         return {
             "rules": self.rules, "errors": self.errors, "warnings": self.warnings, "declared": self.declared,
+            "supporting": self.supporting,
         }  # fmt: skip
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:

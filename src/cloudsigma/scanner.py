@@ -49,17 +49,16 @@ class Scan:
         self.counts.clear()
         self.repeated = 0
         seen: OrderedDict[str, None] = OrderedDict()
-        for record, origin in self._reader.with_origin():
-            for match in self.rules.match(record, origin=origin):
-                if self._dedup:
-                    if match.key in seen:
-                        self.repeated += 1
-                        continue
-                    seen[match.key] = None
-                    if len(seen) > _REMEMBERED:
-                        seen.popitem(last=False)
-                self.counts[match.rule_id] += 1
-                yield match
+        for match in self.rules.evaluate_with_origin(self._reader.with_origin()):
+            if self._dedup:
+                if match.key in seen:
+                    self.repeated += 1
+                    continue
+                seen[match.key] = None
+                if len(seen) > _REMEMBERED:
+                    seen.popitem(last=False)
+            self.counts[match.rule_id] += 1
+            yield match
 
     def to_dict(self) -> dict[str, Any]:
         """The account of the scan so far, for JSON."""

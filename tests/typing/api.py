@@ -45,8 +45,9 @@ for rule in bundled:
     assert_type(rule.level, str | None)
     assert_type(rule.tags, tuple[str, ...])
     assert_type(rule.date, dt.date | None)
-    predicate: Callable[[Mapping[str, Any]], bool] = rule.predicate
-    verdict: bool = predicate(record)
+    predicate: Callable[[Mapping[str, Any]], bool] | None = rule.predicate
+    if predicate is not None:  # a correlation has none
+        verdict: bool = predicate(record)
 
 # Evaluating
 assert_type(cloudsigma.evaluate([record]), Iterator[Match])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -26,9 +27,10 @@ def command(form: str, **choice: Any) -> int:
         if form == "jsonl":
             click.echo(json.dumps(_row(rule)))
         else:
-            applies = "" if rule.logsource.covers(rules.declared) else "  [never applied: other log source]"
+            other = rule.logsource is not None and not rule.logsource.covers(rules.declared)
+            applies = "  [never applied: other log source]" if other else ""
             click.echo(printable(f"{rule.level or '-':13} {rule.title}{applies}"))
-            click.echo(printable(f"{'':13} {rule.id}  {rule.logsource}  {' '.join(rule.tags)}"))
+            click.echo(printable(f"{'':13} {rule.id}  {rule.logsource or 'correlation'}  {' '.join(rule.tags)}"))
     click.echo(f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'}", err=True)
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=False)
 
@@ -42,11 +44,8 @@ def _row(rule: Rule) -> dict[str, Any]:
         "status": rule.status,
         "author": rule.author,
         "tags": list(rule.tags),
-        "logsource": {
-            "category": rule.logsource.category,
-            "product": rule.logsource.product,
-            "service": rule.logsource.service,
-        },
+        "logsource": dataclasses.asdict(rule.logsource) if rule.logsource is not None else None,
+        "correlation": rule.correlation.type if rule.correlation is not None else None,
         "path": rule.path,
         "line": rule.line,
     }

@@ -105,7 +105,12 @@ def _compile(
         raise UsageError(f"on_error is {on_error!r}; use 'raise' or 'skip'")
     declared = _declared(logsource)
     found = compile_documents(documents)
-    rules, conflicts = without_duplicates([Rule(rule, codegen.generate(rule)) for rule in found.rules])
+    rules, conflicts = without_duplicates(
+        [
+            *(Rule(rule, codegen.generate(rule)) for rule in found.rules),
+            *(Rule(rule, None) for rule in found.correlations),
+        ]
+    )
     errors = [*found.errors, *conflicts]
     if errors and on_error == "raise":
         if len(errors) == 1:

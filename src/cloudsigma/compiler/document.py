@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from cloudsigma.errors import RuleError
+from cloudsigma.errors import Category, RuleError
 
 MAX_BYTES = 10 * 1024 * 1024
 """A rule file larger than this is refused."""
@@ -63,6 +63,29 @@ class Document:
                 return found
             way = way[:-1]
         return self.values.get((), Place(self.line, 1))
+
+
+class Located:
+    """Makes errors about one document."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        value = document.value if isinstance(document.value, dict) else {}
+        named = value.get("id") or value.get("title")
+        self.rule = str(named)[:120] if named is not None else None
+
+    def error(self, category: Category, reason: str, way: Path, remedy: str | None = None) -> RuleError:
+        """An error at a node of the document."""
+        place = self.document.place(way)
+        return RuleError(
+            category,
+            reason,
+            path=self.document.path,
+            line=place.line,
+            column=place.column,
+            rule=self.rule,
+            remedy=remedy,
+        )
 
 
 def read_documents(data: bytes | str, path: str | None) -> Iterator[Document | RuleError]:

@@ -14,11 +14,12 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import sigma.exceptions as upstream
+from sigma.correlations import SigmaCorrelationRule
 from sigma.modifiers import modifier_mapping
 from sigma.rule import SigmaRule
 from sigma.rule.detection import SigmaDetection, SigmaDetectionItem
 
-from cloudsigma.compiler.document import Document, Path
+from cloudsigma.compiler.document import Document, Located, Path
 from cloudsigma.compiler.policy import QUIET_RE2
 from cloudsigma.compiler.remedies import nearest, remedy_for
 from cloudsigma.errors import Category, RuleError
@@ -59,29 +60,6 @@ class ItemLocation(upstream.SigmaRuleLocation):
     written: tuple[Any, ...] = field(default=(), compare=False)
 
 
-class Located:
-    """Makes errors about one document."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        value = document.value if isinstance(document.value, dict) else {}
-        named = value.get("id") or value.get("title")
-        self.rule = str(named)[:120] if named is not None else None
-
-    def error(self, category: Category, reason: str, way: Path, remedy: str | None = None) -> RuleError:
-        """An error at a node of the document."""
-        place = self.document.place(way)
-        return RuleError(
-            category,
-            reason,
-            path=self.document.path,
-            line=place.line,
-            column=place.column,
-            rule=self.rule,
-            remedy=remedy,
-        )
-
-
 def load_rule(document: Document) -> SigmaRule:
     """Parse a detection rule; raises `RuleError`."""
     located = Located(document)
@@ -96,17 +74,24 @@ def load_rule(document: Document) -> SigmaRule:
     return rule
 
 
+def load_correlation(located: Located) -> SigmaCorrelationRule:
+    """Read the attributes that a correlation shares with every rule, with pySigma; raises `RuleError`."""
+    value = located.document.value
+    _check_attributes(value, located)
+    stand_in = {"type": "event_count", "rules": ["any"], "timespan": "1s", "condition": {"gte": 1}}
+    try:
+        return SigmaCorrelationRule.from_dict({**value, "correlation": stand_in})
+    except Exception as error:  # as above
+        raise _attribute_error(error, located) from error
+
+
 # --- shape: what pySigma accepts or trips over --------------------------------------------------------------
 
 
 def _check_shape(value: Any, located: Located) -> None:
     if not isinstance(value, dict):
         raise located.error("schema", "a rule is a map, this document is none", (), "Start it with title: …")
-    for key in ("title", "id", "name", "description", "author", "license"):
-        if key in value and not isinstance(value[key], str) and value[key] is not None:
-            raise located.error("schema", f"{key} is not text", (key,), "Put it in quotation marks.")
-    for key in ("references", "tags", "fields", "falsepositives"):
-        _check_texts(value.get(key), (key,), located)
+    _check_attributes(value, located)
     if "logsource" not in value:
         raise located.error("schema", "the rule has no logsource", (), remedy_for("logsource"))
     detection = value.get("detection")
@@ -123,6 +108,14 @@ def _check_shape(value: Any, located: Located) -> None:
     for name, definition in detection.items():
         if name != "condition":
             _check_selection(name, definition, located)
+
+
+def _check_attributes(value: dict[Any, Any], located: Located) -> None:
+    for key in ("title", "id", "name", "description", "author", "license"):
+        if key in value and not isinstance(value[key], str) and value[key] is not None:
+            raise located.error("schema", f"{key} is not text", (key,), "Put it in quotation marks.")
+    for key in ("references", "tags", "fields", "falsepositives"):
+        _check_texts(value.get(key), (key,), located)
 
 
 def _check_texts(value: Any, way: Path, located: Located) -> None:
@@ -283,6 +276,10 @@ def _diagnose(error: Exception, plain: dict[str, Any], located: Located) -> Rule
                 return _item_error(item_error, key, way, located)
     if "condition" not in plain["detection"]:
         return located.error("schema", "the detection has no condition", ("detection",), remedy_for("condition"))
+    return _attribute_error(error, located)
+
+
+def _attribute_error(error: Exception, located: Located) -> RuleError:
     key = next((key for kind, key in _PLACE_OF.items() if isinstance(error, kind)), "")
     if not isinstance(error, upstream.SigmaError):
         reason = f"the rule has a shape that Sigma does not know ({type(error).__name__}: {error})"

@@ -20,7 +20,7 @@ from sigma.modifiers import (
     SigmaModifier,
     reverse_modifier_mapping,
 )
-from sigma.rule import SigmaRule
+from sigma.rule import SigmaRule, SigmaRuleBase
 from sigma.rule.detection import SigmaDetection, SigmaDetectionItem
 from sigma.types import (
     Placeholder,
@@ -76,7 +76,7 @@ def lower(
     )
 
 
-def lower_metadata(rule: SigmaRule, digest: str, path: str | None, line: int | None) -> ir.Metadata:
+def lower_metadata(rule: SigmaRuleBase, digest: str, path: str | None, line: int | None) -> ir.Metadata:
     """What a rule says about itself; its ID comes from the digest of its content where it has none."""
     return ir.Metadata(
         id=str(rule.id if rule.id is not None else uuid.uuid5(_NAMESPACE, digest)),

@@ -16,10 +16,11 @@ from typing import Any
 from cloudsigma import ir
 from cloudsigma.compiler import lower
 from cloudsigma.compiler.conditions import ConditionProblem, parse_condition
-from cloudsigma.compiler.document import Document
+from cloudsigma.compiler.correlations import lower_correlation, resolve
+from cloudsigma.compiler.document import Document, Located
 from cloudsigma.compiler.fieldpath import FieldPathProblem, parse_field_path
 from cloudsigma.compiler.filters import Filter, absent_references, apply_filters, as_rule, filtered_rules
-from cloudsigma.compiler.loader import Located, load_rule
+from cloudsigma.compiler.loader import load_correlation, load_rule
 from cloudsigma.errors import RuleError
 
 
@@ -28,6 +29,7 @@ class Compiled:
     """What documents came to."""
 
     rules: list[ir.DetectionRule] = field(default_factory=list)
+    correlations: list[ir.CorrelationRule] = field(default_factory=list)
     errors: list[RuleError] = field(default_factory=list)
     warnings: list[RuleError] = field(default_factory=list)
 
@@ -36,12 +38,15 @@ def compile_documents(documents: Iterable[Document | RuleError]) -> Compiled:
     """Compile documents; every one that is bad has an error, and filters narrow the rules that are good."""
     found = Compiled()
     filters: list[Filter] = []
+    correlations: list[tuple[Located, ir.CorrelationRule]] = []
     for document in documents:
         if isinstance(document, RuleError):
             found.errors.append(document)
             continue
         try:
-            if isinstance(document.value, dict) and "filter" in document.value:
+            if isinstance(document.value, dict) and "correlation" in document.value:
+                correlations.append(_compile_correlation(document))
+            elif isinstance(document.value, dict) and "filter" in document.value:
                 filters.append(_compile_filter(document))
             else:
                 found.rules.append(_compile_document(document))
@@ -49,6 +54,8 @@ def compile_documents(documents: Iterable[Document | RuleError]) -> Compiled:
             found.errors.append(error)
     found.warnings = absent_references(filters, [rule.metadata for rule in found.rules])
     found.rules = [apply_filters(rule, filters) for rule in found.rules]
+    found.correlations, unresolved = resolve(correlations, found.rules)
+    found.errors += unresolved
     return found
 
 
@@ -62,21 +69,20 @@ def _compile_document(document: Document) -> ir.DetectionRule:
 
 
 def _compile_detection(document: Document) -> ir.DetectionRule:
-    value = document.value
-    if isinstance(value, dict) and "correlation" in value:
-        raise Located(document).error(
-            "unsupported",
-            "this is a Sigma correlation, which is not evaluated yet",
-            ("correlation",),
-            "Load detection rules and filters only.",
-        )
     loaded = load_rule(document)
     names = tuple(loaded.detection.detections)
     conditions = _conditions(document, loaded.detection.condition, names)
     paths = _field_paths(document, loaded.fields)
-    metadata = lower.lower_metadata(loaded, _digest(value), document.path, document.line)
+    metadata = lower.lower_metadata(loaded, _digest(document.value), document.path, document.line)
     lines = {name: document.place(("detection", name)).line for name in names}
     return lower.lower(loaded, conditions, metadata, paths, lines)
+
+
+def _compile_correlation(document: Document) -> tuple[Located, ir.CorrelationRule]:
+    located = Located(document)
+    loaded = load_correlation(located)
+    metadata = lower.lower_metadata(loaded, _digest(document.value), document.path, document.line)
+    return located, lower_correlation(located, metadata, _field_paths(document, loaded.fields))
 
 
 def _compile_filter(document: Document) -> Filter:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from cloudsigma import ir
 from cloudsigma.engine import fields
 from cloudsigma.engine.context import Context, read_context
 from cloudsigma.engine.explain import Evidence, evidence, explain
@@ -44,6 +45,8 @@ class Match(msgspec.Struct, frozen=True):
     """Of a correlation with group-by: field or alias → value as text; else empty."""
     matches: tuple[Match, ...] = ()
     """Of a correlation: the contributing matches; else empty."""
+    contributing: tuple[Mapping[str, Any], ...] = ()
+    """Of a correlation: the records of `matches` without repetition, in order of event time; else empty."""
 
     @property
     def rule_id(self) -> str:
@@ -52,8 +55,8 @@ class Match(msgspec.Struct, frozen=True):
 
     @property
     def records(self) -> tuple[Mapping[str, Any], ...]:
-        """The records that the match is about: one of a detection rule."""
-        return (self.record,)
+        """The records that the match is about: one of a detection rule, all contributing ones of a correlation."""
+        return self.contributing or (self.record,)
 
     def to_dict(self, *, record: bool = True) -> dict[str, Any]:
         """The stable JSON form (`docs/reference/match-json.md`); `record=False` leaves the record out."""
@@ -102,12 +105,14 @@ class Match(msgspec.Struct, frozen=True):
 
 def make_match(rule: Rule, record: Mapping[str, Any], origin: Origin | None = None) -> Match:
     """The match of a rule whose predicate is true for the record."""
-    shown = {path.name: fields.select(record, path) for path in rule.definition.field_paths}
+    definition = rule.definition
+    shown = {path.name: fields.select(record, path) for path in definition.field_paths}
+    proof = evidence(explain(definition, record)) if isinstance(definition, ir.DetectionRule) else ()
     return Match(
         rule=rule,
         record=record,
         context=read_context(record, shown),
-        evidence=evidence(explain(rule.definition, record)),
+        evidence=proof,
         key=match_key(rule.id, record),
         origin=origin,
     )

@@ -14,7 +14,7 @@ class Matcher:
     __slots__ = ("_predicates",)
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._predicates = [(rule.predicate, rule) for rule in rules]
+        self._predicates = [(rule.predicate, rule) for rule in rules if rule.predicate is not None]
 
     def matching(self, record: Mapping[str, Any]) -> Iterator[Rule]:
         """The rules that match, in the order of the rules; nothing that is no mapping ever matches."""

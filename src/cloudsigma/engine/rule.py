@@ -16,15 +16,15 @@ from cloudsigma.engine import runtime
 class Rule:
     """A compiled rule; compares by what it means and says, and pickles as IR and source text."""
 
-    definition: ir.DetectionRule
+    definition: ir.DetectionRule | ir.CorrelationRule
     """What the rule means."""
-    source: str
-    """The generated Python source of the predicate."""
+    source: str | None
+    """The generated Python source of the predicate; a correlation has none."""
 
     @cached_property
-    def predicate(self) -> runtime.Predicate:
+    def predicate(self) -> runtime.Predicate | None:
         """The compiled function, `record -> bool`; it does not look at the log source and never raises on data."""
-        return runtime.load(self.source, self.path or self.id)
+        return runtime.load(self.source, self.path or self.id) if self.source is not None else None
 
     @property
     def id(self) -> str:
@@ -92,9 +92,9 @@ class Rule:
         return self.definition.metadata.fields
 
     @property
-    def logsource(self) -> ir.LogSource:
-        """Which logs the rule is for."""
-        return self.definition.logsource
+    def logsource(self) -> ir.LogSource | None:
+        """Which logs the rule is for; a correlation has none of its own."""
+        return self.definition.logsource if isinstance(self.definition, ir.DetectionRule) else None
 
     @property
     def license(self) -> str | None:
@@ -117,9 +117,9 @@ class Rule:
         return self.definition.metadata.line
 
     @property
-    def correlation(self) -> None:
-        """What a correlation counts; a detection rule counts nothing."""
-        return None
+    def correlation(self) -> ir.CorrelationRule | None:
+        """What a correlation counts; `None` of a detection rule."""
+        return self.definition if isinstance(self.definition, ir.CorrelationRule) else None
 
     def __getstate__(self) -> dict[str, Any]:
         return {"definition": self.definition, "source": self.source}

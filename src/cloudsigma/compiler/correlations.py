@@ -1,0 +1,308 @@
+"""Correlation document → IR; then its references, once all rules are known.
+
+pySigma checks the attributes that every rule has. What stands in `correlation` is read here: pySigma leaves unknown
+keys, circles, aliases and percentiles unchecked, and resolves numbers as positions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from cloudsigma import ir
+from cloudsigma.compiler.conditions import ConditionProblem, parse_condition
+from cloudsigma.compiler.document import Located
+from cloudsigma.compiler.remedies import nearest
+from cloudsigma.errors import RuleError
+
+_KEYS = ("type", "rules", "group-by", "timespan", "condition", "aliases", "generate")
+_TYPES = get_args(ir.CorrelationType)
+_OPERATORS = ("lt", "lte", "gt", "gte", "eq", "neq")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2629746, "y": 31556952}
+_TIMESPAN = re.compile(r"([0-9]+)([smhdwMy])", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_WORDS = frozenset({"and", "or", "not"})
+_WAY = ("correlation",)
+
+
+def lower_correlation(
+    located: Located, metadata: ir.Metadata, field_paths: Sequence[ir.FieldPath]
+) -> ir.CorrelationRule:
+    """Read the `correlation` part; its references are still as written. Raises `RuleError`."""
+    section = located.document.value["correlation"]
+    if not isinstance(section, dict):
+        raise located.error("schema", "correlation is not a map", _WAY, "Add type, rules, timespan and condition.")
+    for key in section:
+        if key not in _KEYS:
+            raise located.error(
+                "schema", f"there is no {key!r} in a correlation", (*_WAY, key), nearest(str(key), _KEYS)
+            )
+    return _Reader(located, section).read(metadata, field_paths)
+
+
+class _Reader:
+    """Reads one `correlation` section."""
+
+    def __init__(self, located: Located, section: dict[Any, Any]) -> None:
+        self._located = located
+        self._section = section
+
+    def read(self, metadata: ir.Metadata, field_paths: Sequence[ir.FieldPath]) -> ir.CorrelationRule:
+        kind: Any = self._section.get("type")
+        if kind not in _TYPES:
+            raise self._error("schema", f"there is no correlation type {kind!r}", "type", nearest(str(kind), _TYPES))
+        condition: Any = self._section.get("condition")
+        extended = isinstance(condition, str)
+        names = self._texts("rules")
+        if extended:
+            expression, names = self._extended(kind, condition, names)
+        elif not names:
+            raise self._error("schema", "the correlation names no rules", "rules", "Add the IDs or names of rules.")
+        else:
+            expression = None
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise self._error("schema", f"the rule {twice[0]!r} is named twice", "rules", "Name it once.")
+        generate = self._section.get("generate", False)
+        if not isinstance(generate, bool):
+            raise self._error("schema", "generate is neither true nor false", "generate", "Use true or false.")
+        return ir.CorrelationRule(
+            metadata=metadata,
+            type=kind,
+            rules=tuple(names),
+            group_by=tuple(self._texts("group-by")),
+            timespan=self._timespan(),
+            threshold=None if extended else self._threshold(kind, condition, len(names)),
+            expression=expression,
+            aliases=self._aliases(),
+            generate=generate,
+            field_paths=tuple(field_paths),
+        )
+
+    def _error(self, category: Any, reason: str, key: str, remedy: str) -> RuleError:
+        return self._located.error(category, reason, (*_WAY, *key.split("/")), remedy)
+
+    def _texts(self, key: str) -> list[str]:
+        value = self._section.get(key)
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        for item in values:
+            if not isinstance(item, str) or not item:
+                category = "reference" if key == "rules" else "schema"
+                raise self._error(category, f"{item!r} in {key} is not text", key, "Write names as text.")
+        return values
+
+    def _timespan(self) -> int:
+        value = self._section.get("timespan")
+        if value is None:
+            raise self._error("schema", "the correlation has no timespan", "timespan", "Add timespan: 10m.")
+        found = _TIMESPAN.fullmatch(value) if isinstance(value, str) else None
+        if found is None or int(found[1]) == 0 or len(found[1]) > 9:
+            raise self._error(
+                "value", f"{value!r} is no timespan", "timespan", "Write a whole number and s, m, h, d, w, M or y: 10m."
+            )
+        return int(found[1]) * _SECONDS[found[2]]
+
+    def _extended(self, kind: str, text: str, given: list[str]) -> tuple[ir.Expression, list[str]]:
+        if not kind.startswith("temporal"):
+            raise self._error(
+                "condition", f"{kind} needs an operator and a number, not an expression", "condition", "Write gte: 1."
+            )
+        found = [word for word in dict.fromkeys(_NAME.findall(text)) if word not in _WORDS]
+        try:
+            expression = parse_condition(text, found)
+        except ConditionProblem as problem:
+            raise self._error("condition", problem.reason, "condition", problem.remedy) from problem
+        if _has_quantifier(expression):
+            raise self._error("condition", "1 of and all of stand for selections", "condition", "Name the rules.")
+        if given and set(given) != set(found):
+            raise self._error(
+                "condition", "the condition and rules do not name the same rules", "condition",
+                "Name each rule in both, or leave rules out.",
+            )  # fmt: skip
+        return expression, given or found
+
+    def _threshold(self, kind: str, condition: Any, rules: int) -> ir.Threshold:
+        if condition is None and kind.startswith("temporal"):
+            return ir.Threshold("gte", rules)
+        if not isinstance(condition, dict):
+            what = "no condition" if condition is None else "a condition that is no map"
+            category = "schema" if condition is None else "condition"
+            raise self._error(category, f"the correlation has {what}", "condition", "Write condition: {gte: 5}.")
+        operators = [key for key in condition if key in _OPERATORS]
+        unknown = [key for key in condition if key not in (*_OPERATORS, "field", "percentile")]
+        if unknown:
+            raise self._error(
+                "condition", f"there is no {unknown[0]!r} in a condition", f"condition/{unknown[0]}",
+                nearest(str(unknown[0]), (*_OPERATORS, "field", "percentile")),
+            )  # fmt: skip
+        if len(operators) != 1:
+            raise self._error("condition", "a condition has exactly one operator", "condition", "Keep one of them.")
+        value = condition[operators[0]]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise self._error("condition", f"{value!r} is no number", f"condition/{operators[0]}", "Write a number.")
+        if value < 0 and kind in ("event_count", "value_count", "temporal", "temporal_ordered"):
+            raise self._error("condition", "no count is below zero", f"condition/{operators[0]}", "Write 0 or more.")
+        operator: Any = operators[0]
+        return ir.Threshold(operator, value, self._fields(kind, condition), self._percentile(kind, condition))
+
+    def _fields(self, kind: str, condition: dict[Any, Any]) -> tuple[str, ...]:
+        value = condition.get("field")
+        names = value if isinstance(value, list) else [] if value is None else [value]
+        if not all(isinstance(name, str) and name for name in names):
+            raise self._error("condition", "field is not a name", "condition/field", "Name a field of the records.")
+        if kind.startswith("value_"):
+            if not names:
+                raise self._error("condition", f"{kind} needs a field", "condition", "Add field: to the condition.")
+            if len(names) > 1 and kind != "value_count":
+                raise self._error("condition", f"{kind} measures one field", "condition/field", "Name one field.")
+        return tuple(names)
+
+    def _percentile(self, kind: str, condition: dict[Any, Any]) -> int | None:
+        value = condition.get("percentile")
+        if kind != "value_percentile":
+            if value is not None:
+                raise self._error("condition", f"{kind} has no percentile", "condition/percentile", "Remove it.")
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
+            raise self._error(
+                "condition",
+                f"the percentile is {value!r}",
+                "condition",
+                "Add percentile: a whole number from 0 to 100.",
+            )
+        return value
+
+    def _aliases(self) -> tuple[ir.Alias, ...]:
+        value = self._section.get("aliases")
+        if value is None:
+            return ()
+        if not isinstance(value, dict):
+            raise self._error("schema", "aliases is not a map", "aliases", "Write alias: {rule: field}.")
+        aliases: list[ir.Alias] = []
+        for name, fields in value.items():
+            whole = isinstance(name, str) and isinstance(fields, dict) and fields
+            if not whole or not all(isinstance(part, str) for pair in fields.items() for part in pair):
+                raise self._error("schema", f"the alias {name!r} is not a map of rules to fields", "aliases",
+                                  "Write alias: {rule: field}.")  # fmt: skip
+            aliases.append(ir.Alias(name, tuple(fields.items())))
+        return tuple(aliases)
+
+
+def _has_quantifier(expression: ir.Expression) -> bool:
+    match expression:
+        case ir.Quantified():
+            return True
+        case ir.Not(operand):
+            return _has_quantifier(operand)
+        case ir.And(operands) | ir.Or(operands):
+            return any(map(_has_quantifier, operands))
+        case _:
+            return False
+
+
+# --- references ---------------------------------------------------------------------------------------------
+
+
+def resolve(
+    correlations: Sequence[tuple[Located, ir.CorrelationRule]], detections: Sequence[ir.DetectionRule]
+) -> tuple[list[ir.CorrelationRule], list[RuleError]]:
+    """Put IDs in the place of references; correlations come after those that they refer to.
+
+    A correlation with a reference to nothing, to several rules or to itself is left out with its error, and so is
+    one that refers to a correlation that is left out.
+    """
+    known: list[ir.Metadata] = [rule.metadata for rule in detections]
+    waiting = list(correlations)
+    resolved: list[ir.CorrelationRule] = []
+    everything = [*known, *(rule.metadata for _, rule in correlations)]
+    while True:
+        ready = [item for item in waiting if all(_found(name, known) for name in item[1].rules)]
+        if not ready:
+            break
+        failed: list[tuple[Located, ir.CorrelationRule]] = []
+        for located, rule in ready:
+            try:
+                resolved.append(_with_ids(located, rule, everything))
+                known.append(rule.metadata)
+            except RuleError:
+                failed.append((located, rule))
+        waiting = [item for item in waiting if item not in ready] + failed
+        if failed and len(failed) == len(ready):
+            break
+    return resolved, [_why(located, rule, everything) for located, rule in waiting]
+
+
+def _found(name: str, rules: Sequence[ir.Metadata]) -> list[ir.Metadata]:
+    return [rule for rule in rules if name.lower() == rule.id] or [rule for rule in rules if name == rule.name]
+
+
+def _with_ids(located: Located, rule: ir.CorrelationRule, rules: Sequence[ir.Metadata]) -> ir.CorrelationRule:
+    ids: dict[str, str] = {}
+    for name in rule.rules:
+        found = _found(name, rules)
+        if len({each.id for each in found}) > 1:
+            places = " and ".join(f"{each.title!r}" for each in found[:3])
+            raise located.error(
+                "reference", f"the name {name!r} is that of several rules, {places}", (*_WAY, "rules"),
+                "Refer to the rule by its ID.",
+            )  # fmt: skip
+        ids[name] = found[0].id
+    aliases: list[ir.Alias] = []
+    for alias in rule.aliases:
+        fields: list[tuple[str, str]] = []
+        for name, field in alias.fields:
+            named = {each.id for each in _found(name, rules)}
+            if not named & set(ids.values()):
+                raise located.error(
+                    "reference", f"the alias {alias.name!r} is for {name!r}, which the correlation does not refer to",
+                    (*_WAY, "aliases", alias.name, name), nearest(name, rule.rules),
+                )  # fmt: skip
+            fields += [(rule_id, field) for rule_id in ids.values() if rule_id in named]
+        aliases.append(ir.Alias(alias.name, tuple(fields)))
+    return dataclasses.replace(
+        rule,
+        rules=tuple(ids[name] for name in rule.rules),
+        aliases=tuple(aliases),
+        expression=_renamed(rule.expression, ids) if rule.expression is not None else None,
+    )
+
+
+def _renamed(expression: ir.Expression, ids: dict[str, str]) -> ir.Expression:
+    match expression:
+        case ir.Identifier(name):
+            return ir.Identifier(ids[name])
+        case ir.Not(operand):
+            return ir.Not(_renamed(operand, ids))
+        case ir.And(operands) | ir.Or(operands):
+            return type(expression)(tuple(_renamed(operand, ids) for operand in operands))
+        case _:
+            return expression
+
+
+def _why(located: Located, rule: ir.CorrelationRule, rules: Sequence[ir.Metadata]) -> RuleError:
+    """The error of a correlation whose references cannot be resolved."""
+    way = (*_WAY, "rules")
+    for name in rule.rules:
+        if not _found(name, rules):
+            by_title = next((each for each in rules if each.title == name), None)
+            if by_title is not None:
+                return located.error(
+                    "reference", f"{name!r} is the title of a rule, and titles are no references", way,
+                    f"Refer to it by its ID {by_title.id}{f' or its name {by_title.name}' if by_title.name else ''}.",
+                )  # fmt: skip
+            known = [each.name for each in rules if each.name]
+            return located.error(
+                "reference", f"the rule {name!r} is not loaded", way,
+                f"Load it as well, or correct its ID or name. {nearest(name, known)}" if known else "Load it as well.",
+            )  # fmt: skip
+    try:
+        _with_ids(located, rule, rules)
+    except RuleError as error:
+        return error
+    return located.error(
+        "reference", "the correlation refers to itself, or to one that is left out", way, "Break the circle."
+    )

@@ -1,0 +1,262 @@
+"""Correlations: the same matches whatever the order of the records, at once, in a stream, or late."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cloudsigma
+from cloudsigma.correlation import Correlator
+from cloudsigma.correlation.measure import Entry, chain_length, percentile
+from cloudsigma.correlation.window import Window
+from cloudsigma.ruleset import RuleSet
+
+START = datetime(2025, 3, 4, 10, tzinfo=UTC)
+
+
+def base(name: str, **changes: Any) -> dict[str, Any]:
+    """A rule for records with this event name."""
+    return {
+        "title": name,
+        "name": name,
+        "logsource": {"product": "aws", "service": "cloudtrail"},
+        "detection": {"selection": {"eventName": name.upper()}, "condition": "selection"},
+        **changes,
+    }
+
+
+def correlation(kind: str, condition: Any = None, *, name: str = "corr", **changes: Any) -> dict[str, Any]:
+    section = {"type": kind, "rules": ["a", "b"], "group-by": ["user"], "timespan": "10s", **changes}
+    if condition is not None:
+        section["condition"] = condition
+    return {
+        "title": name,
+        "name": name,
+        "correlation": {key: value for key, value in section.items() if value is not None},
+    }
+
+
+def compiled(*rules: dict[str, Any]) -> RuleSet:
+    return cloudsigma.compile_text("\n---\n".join(map(json.dumps, rules)))
+
+
+def event(name: str, second: int, user: str = "u", **more: Any) -> dict[str, Any]:
+    when = (START + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"eventName": name.upper(), "eventTime": when, "user": user, **more}
+
+
+def shown(matches: Any) -> list[Any]:
+    """What matches say, in an order of its own."""
+    return sorted(
+        (match.rule.title, sorted(match.group.items()), sorted(str(record["eventID"]) for record in match.records)) for match in matches
+    )  # fmt: skip
+
+
+KINDS = {
+    "event_count gte": correlation("event_count", {"gte": 3}),
+    "event_count lt": correlation("event_count", {"lt": 3}),
+    "event_count eq, no group": correlation("event_count", {"eq": 2}, **{"group-by": None}),
+    "value_count": correlation("value_count", {"gte": 2, "field": "n"}),
+    "value_sum": correlation("value_sum", {"gt": 4, "field": "n"}),
+    "value_avg": correlation("value_avg", {"gte": 2, "field": "n"}),
+    "value_percentile": correlation("value_percentile", {"gte": 2, "field": "n", "percentile": 75}),
+    "value_median": correlation("value_median", {"lte": 1, "field": "n"}),
+    "temporal": correlation("temporal"),
+    "temporal_ordered": correlation("temporal_ordered"),
+    "extended": correlation("temporal", "a and not b", rules=None),
+    "extended, ordered": correlation("temporal_ordered", "a and b or b and not a", rules=None),
+}
+
+events = st.lists(
+    st.tuples(st.sampled_from("abc"), st.integers(0, 60), st.sampled_from("uv"), st.integers(0, 4)), max_size=25
+)
+
+
+def records_of(drawn: list[tuple[str, int, str, int]]) -> list[dict[str, Any]]:
+    return [event(name, second, user, n=n, eventID=str(at)) for at, (name, second, user, n) in enumerate(drawn)]
+
+
+CHAIN = correlation("event_count", {"gte": 2}, name="chain", rules=["corr"], timespan="30s")
+COMPILED = [compiled(base("a"), base("b"), rule, CHAIN) for rule in KINDS.values()]
+
+
+@pytest.mark.parametrize("rules", COMPILED, ids=KINDS)
+@settings(max_examples=60, deadline=None)
+@given(drawn=events, seed=st.randoms(use_true_random=False))
+def test_order_never_changes_matches(
+    rules: RuleSet, drawn: list[tuple[str, int, str, int]], seed: random.Random
+) -> None:
+    """Shuffled input, a stream in event time, and a stream late within the lateness give the same matches."""
+    records = records_of(drawn)
+    expected = shown(rules.evaluate(records))
+    shuffled = records.copy()
+    seed.shuffle(shuffled)
+    assert shown(rules.evaluate(shuffled)) == expected
+    in_order = sorted(records, key=lambda record: record["eventTime"])
+    assert shown(rules.evaluate(in_order, lateness=timedelta(0))) == expected
+    late = sorted(
+        records, key=lambda record: datetime.fromisoformat(record["eventTime"]).timestamp() + seed.uniform(0, 15)
+    )
+    assert shown(rules.evaluate(late, lateness=timedelta(seconds=15))) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.sets(st.sampled_from("abc"), min_size=1)), max_size=7),
+    st.permutations("abc"),
+)
+def test_chain_agrees_with_trying_everything(drawn: list[tuple[int, set[str]]], order: list[str]) -> None:
+    """The longest chain is that which trying every choice of entries finds."""
+    frame = [
+        Entry(time, at, rules, [], set(), []) for at, (time, rules) in enumerate(sorted(drawn, key=lambda e: e[0]))
+    ]
+    best = 0
+    for size in range(1, len(order) + 1):
+        for names in itertools.combinations(order, size):
+            for chosen in itertools.permutations(frame, size):
+                fits = all(name in entry.rules for name, entry in zip(names, chosen, strict=True))
+                if fits and all(one.time <= two.time for one, two in itertools.pairwise(chosen)):
+                    best = max(best, size)
+    assert chain_length(order, frame) == best
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.integers(0, 30), max_size=20), st.integers(1, 4), st.booleans(), st.integers(0, 12))
+def test_windows_agree_with_the_definition(times: list[int], least: int, slides: bool, span: int) -> None:
+    """Frames are those of the definition, read step by step."""
+    window: Window[Entry] = Window(span, slides=slides)
+    for at, time in enumerate(times):
+        window.add(Entry(time, at, set(), [], set(), []))
+    found = [[entry.time for entry in frame] for frame in window.close(lambda frame: len(frame) >= least, None)]
+    unused = sorted(times)
+    expected = []
+    while unused:
+        frame = [time for time in unused if time <= unused[0] + span]
+        if len(frame) >= least:
+            expected.append(frame)
+            unused = unused[len(frame) :]
+        else:
+            unused = [time for time in unused if (time > unused[0] if slides else time > unused[0] + span)]
+    assert found == expected
+    assert len(window) == 0
+
+
+def test_stream_gives_a_frame_once_nothing_can_change_it() -> None:
+    """With a lateness, a match is given as soon as no record within it can change the frame, not before."""
+    rules = compiled(base("a"), base("b"), correlation("event_count", {"gte": 2}))
+    given_after: list[int] = []
+
+    def source() -> Any:
+        for at, second in enumerate((0, 4, 12, 15, 16, 40)):
+            taken.append(at)
+            yield event("a", second, eventID=str(at))
+
+    taken: list[int] = []
+    for match in rules.evaluate(source(), lateness=timedelta(seconds=5)):
+        given_after.append(taken[-1])
+        assert match.rule.title == "corr"
+    assert given_after == [4, 5]  # the frame from 0 to 10 is closed by the record of second 16: 16 - 5 > 10
+
+
+def test_match_of_a_correlation_has_everything() -> None:
+    """A correlation match has group, matches, records in event-time order, the last record's context, and a key."""
+    rules = compiled(base("a", id="11111111-1111-4111-8111-111111111111"), base("b"), correlation("temporal_ordered"))
+    records = [
+        event("b", 5, userIdentity={"type": "Root", "arn": "arn:aws:iam::111122223333:root"}, awsRegion="us-east-1"),
+        event("a", 1),
+    ]
+    (match,) = rules.evaluate(records)
+    assert match.group == {"user": "u"}
+    assert [one.rule.title for one in match.matches] == ["a", "b"]
+    assert match.records == (records[1], records[0])
+    assert match.record is records[0]
+    assert str(match.context.principal) == "arn:aws:iam::111122223333:root"
+    assert match.key == next(rules.evaluate(records[::-1])).key
+    form = json.loads(match.to_json())
+    assert form["group"] == {"user": "u"}
+    assert [one["rule"]["title"] for one in form["matches"]] == ["a", "b"]
+
+
+def test_base_rules_show_only_where_every_correlation_generates() -> None:
+    """A rule that correlations refer to gives its own matches only if all of them say `generate: true`."""
+    records = [event("a", 0), event("a", 1)]
+    count = {"gte": 2}
+    for generate, titles in (((True,), ["a", "a", "corr"]), ((False,), ["corr"]), ((True, False), ["corr", "other"])):
+        correlations = [
+            correlation("event_count", count, name=name, rules=["a"], generate=flag)
+            for name, flag in zip(("corr", "other"), generate, strict=False)
+        ]
+        rules = compiled(base("a"), *correlations)
+        assert sorted(match.rule.title for match in rules.evaluate(records)) == titles
+        assert [match.rule.title for match in rules.match(records[0])] == ["a"]
+
+
+def test_where_keeps_what_correlations_need() -> None:
+    """Choosing a correlation keeps its base rules, which then give no matches of their own."""
+    rules = compiled(base("a", level="low"), base("b"), correlation("event_count", {"gte": 2}, generate=True))
+    chosen = rules.where(id="corr")
+    records = [event("a", 0), event("b", 1)]
+    assert [match.rule.title for match in chosen.evaluate(records)] == ["corr"]
+    assert [match.rule.title for match in rules.where(exclude="corr").evaluate(records)] == ["a", "b"]
+    assert (chosen + rules.where(level="low")).hidden == frozenset({rules["b"].id})
+
+
+def test_correlator_takes_matches_in_any_order() -> None:
+    """Feeding matches gives nothing before `advance` or `close` says that frames are complete."""
+    rules = compiled(base("a"), base("b"), correlation("event_count", {"gte": 2}))
+    correlator = Correlator(rules)
+    for record in (event("b", 3), event("a", 0), event("c", 1)):
+        assert correlator.feed(rules.match(record)) == ()
+    assert correlator.advance(START + timedelta(seconds=10)) == ()
+    (match,) = correlator.advance(START + timedelta(seconds=11))
+    assert len(match.records) == 2
+    assert correlator.close() == ()
+
+
+def test_matches_that_come_too_late_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A match from before the lateness is left out, counted and told to the logger."""
+    rules = compiled(base("a"), correlation("event_count", {"gte": 2}, rules=["a"]))
+    correlator = Correlator(rules, lateness=timedelta(seconds=5))
+    correlator.feed(rules.match(event("a", 100)))
+    correlator.feed(rules.match(event("a", 94)))
+    assert correlator.too_late == 1
+    assert "no part in correlations" in caplog.text
+
+
+def test_event_delivered_twice_counts_once() -> None:
+    """H5: two deliveries of one event are one entry; two events without an ID are two."""
+    rules = compiled(base("a"), correlation("event_count", {"gte": 2}, rules=["a"]))
+    assert list(rules.evaluate([event("a", 0, eventID="x"), event("a", 0, eventID="x")])) == []
+    assert len(list(rules.evaluate([event("a", 0), event("a", 0)]))) == 1
+
+
+def test_percentile_interpolates() -> None:
+    """Rank p/100 x (n - 1) of the sorted numbers, linear between neighbors."""
+    assert [percentile([4, 1, 3, 2], rank) for rank in (0, 50, 75, 100)] == [1, 2.5, 3.25, 4]
+    assert percentile([], 50) is None
+
+
+def test_explaining_a_correlation_points_at_its_rules() -> None:
+    """A correlation has no predicate and is not explained on one record."""
+    rules = compiled(base("a"), correlation("event_count", {"gte": 2}, rules=["a"]))
+    assert rules["corr"].predicate is None
+    assert rules["corr"].source is None
+    assert rules["corr"].correlation.timespan == 10  # type: ignore[union-attr]
+    with pytest.raises(cloudsigma.UsageError, match="is a correlation"):
+        rules.explain({}, "corr")
+
+
+def test_suzaku_correlations_are_refused_with_what_to_write(shared_corpus: Any) -> None:
+    """733 of the 738 files load; the five correlations that name rules by title are told what to write."""
+    rules = cloudsigma.compile_rules(shared_corpus / "suzaku_rules", on_error="skip")
+    assert len(rules.errors) == 5
+    assert {error.category for error in rules.errors} == {"reference"}
+    assert all("titles are no references" in error.reason for error in rules.errors), rules.errors
+    assert all("Refer to it by its ID" in (error.remedy or "") for error in rules.errors)
