@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cloudsigma.bundled import bundled_rules, evaluate, scan
     from cloudsigma.compiler import compile_rules, compile_text
+    from cloudsigma.correlation import Correlator
     from cloudsigma.engine.context import Context, Principal, Resource
     from cloudsigma.engine.explain import Evidence, Explanation
     from cloudsigma.engine.match import Match
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CloudSigmaError",
     "Context",
+    "Correlator",
     "Evidence",
     "Explanation",
     "Match",
@@ -55,6 +57,7 @@ __all__ = [
 _HOMES = {
     "CloudSigmaError": "errors",
     "Context": "engine.context",
+    "Correlator": "correlation",
     "Evidence": "engine.explain",
     "Explanation": "engine.explain",
     "Match": "engine.match",

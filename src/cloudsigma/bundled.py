@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -21,9 +22,11 @@ def bundled_rules() -> RuleSet:
     return compile_rules(packaged_rules())
 
 
-def evaluate(records: Iterable[Mapping[str, Any]], *, rules: RuleSet | None = None) -> Iterator[Match]:
+def evaluate(
+    records: Iterable[Mapping[str, Any]], *, rules: RuleSet | None = None, lateness: dt.timedelta | None = None
+) -> Iterator[Match]:
     """The matches of records under the bundled rules, or under `rules`; see `RuleSet.evaluate`."""
-    return (bundled_rules() if rules is None else rules).evaluate(records)
+    return (bundled_rules() if rules is None else rules).evaluate(records, lateness=lateness)
 
 
 def scan(

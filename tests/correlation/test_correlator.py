@@ -55,8 +55,9 @@ def event(name: str, second: int, user: str = "u", **more: Any) -> dict[str, Any
 def shown(matches: Any) -> list[Any]:
     """What matches say, in an order of its own."""
     return sorted(
-        (match.rule.title, sorted(match.group.items()), sorted(str(record["eventID"]) for record in match.records)) for match in matches
-    )  # fmt: skip
+        (match.rule.title, sorted(match.group.items()), sorted(str(record["eventID"]) for record in match.records))
+        for match in matches
+    )
 
 
 KINDS = {
