@@ -191,15 +191,16 @@ yaml_texts = hostile.filter(
 
 
 @settings(max_examples=300, deadline=None)
-@given(yaml_texts, yaml_texts, yaml_texts)
-def test_hostile_text_never_becomes_code(title: str, field: str, value: str) -> None:
-    """Text of titles, fields and values is data: the rule compiles (or is refused) and matches only its value."""
+@given(yaml_texts, yaml_texts, yaml_texts, yaml_texts)
+def test_hostile_text_never_becomes_code(title: str, name: str, field: str, value: str) -> None:
+    """Text of titles, identifiers, fields and values is data: the rule compiles (or is refused) and means itself."""
+    name = name.strip("_") or "s"
     field = field.replace("|", "").strip() or "f"
     text = json.dumps(
         {
             "title": title[:200],
             "logsource": {"product": "aws"},
-            "detection": {"s": {f"{field}|cased": value}, "condition": "s"},
+            "detection": {name: {f"{field}|cased": value}, "condition": "all of them"},
         }
     )
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -316,3 +317,24 @@ def test_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     process.wait(timeout=30)
     assert b"Traceback" not in errors
     assert b"Exception ignored" not in errors
+
+
+@pytest.mark.parametrize(("columns", "stacked"), [(80, True), (200, False)])
+def test_table_fits_the_terminal(trail: Path, columns: int, stacked: bool) -> None:
+    """On a terminal `scan` draws a table in color; on a narrow one, three lines a match; no value is cut."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "scan", trail],
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": ""},
+    )
+    process.wait(timeout=30)
+    os.close(theirs)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", os.read(ours, 1 << 16).decode())
+    os.close(ours)
+    assert ("  by arn:aws:iam::111122223333:user/alice" in text) is stacked
+    assert ("Principal" in text) is not stacked
+    assert "IAM Group Created" in text

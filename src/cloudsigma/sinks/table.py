@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from cloudsigma.engine.match import Match
 from cloudsigma.printable import printable
 from cloudsigma.sinks.interface import Sink
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _BATCH = 1000
 """Rows that are laid out together: memory stays bounded however many matches there are."""
 _COLUMNS = ("Time (UTC)", "Level", "Rule", "Principal", "Resource", "Region")
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_WIDE = 130
+"""Columns from which a terminal has room for a table."""
 _UNBOUNDED = 100_000
 """The width where the output is no terminal: no value is ever wrapped or cut."""
 
 
 class TableSink(Sink):
-    """Draws a table; in color and as wide as the screen on a terminal, plain and unwrapped elsewhere."""
+    """Draws a table; in color and as wide as the screen on a terminal (stacked on a narrow one), plain elsewhere."""
 
     def __init__(self, stream: TextIO, *, terminal: bool) -> None:
         self._stream = stream
@@ -37,8 +42,22 @@ class TableSink(Sink):
         """Draw the rows that are held."""
         if not self._rows:
             return
-        from rich.box import SIMPLE_HEAD
         from rich.console import Console
+
+        console = Console(
+            file=self._stream,
+            force_terminal=self._terminal,
+            width=None if self._terminal else _UNBOUNDED,
+            highlight=False,
+        )
+        if console.width < _WIDE:
+            self._draw_stacked(console)
+        else:
+            self._draw_table(console)
+        self._rows.clear()
+
+    def _draw_table(self, console: Console) -> None:
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
         from rich.text import Text
 
@@ -49,12 +68,14 @@ class TableSink(Sink):
         for row in self._rows:
             style = _STYLES.get(row[1], "")
             table.add_row(*(Text(value, style=style if at == 1 else "") for at, value in enumerate(row)))
-        console = Console(
-            file=self._stream,
-            force_terminal=self._terminal,
-            width=None if self._terminal else _UNBOUNDED,
-            highlight=False,
-            soft_wrap=False,
-        )
         console.print(table)
-        self._rows.clear()
+
+    def _draw_stacked(self, console: Console) -> None:
+        """Three lines a match, where ARNs side by side would be cut into slivers."""
+        from rich.text import Text
+
+        for when, level, title, principal, resource, region in self._rows:
+            line = Text.assemble(f"{when}  ", (f"{level:<8}", _STYLES.get(level, "")), f"  {region}\n")
+            line.append(f"  {title}\n", style="bold")
+            line.append(f"  by {principal}\n  on {resource}\n")
+            console.print(line, soft_wrap=True)  # the terminal wraps, so that an ARN can be copied whole
