@@ -28,6 +28,12 @@ _OPTIONS = (
         help="A rule file or folder, beside the bundled rules. Repeatable.",
     ),
     click.option("--no-bundled", is_flag=True, help="Leave the bundled rules out."),
+    click.option(
+        "--placeholders",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="A YAML file with the values of placeholders: name: [value, ...].",
+    ),
     click.option("--level", type=click.Choice(_LEVELS, case_sensitive=False), help="The minimum level."),
     click.option(
         "--status",
@@ -54,6 +60,7 @@ class Choice:
 
     rule_paths: tuple[Path, ...]
     no_bundled: bool
+    placeholders: Path | None
     level: str | None
     status: tuple[str, ...]
     tag: tuple[str, ...]
@@ -91,9 +98,10 @@ class Choice:
             from cloudsigma.bundled import bundled_rules
 
             return bundled_rules()
-        from cloudsigma.compiler import compile_rules
+        from cloudsigma.compiler import compile_rules, read_placeholders
 
-        return compile_rules(*self.rule_paths, on_error="skip", bundled=not self.no_bundled)
+        values = read_placeholders(self.placeholders) if self.placeholders is not None else None
+        return compile_rules(*self.rule_paths, on_error="skip", bundled=not self.no_bundled, placeholders=values)
 
 
 def printable_error(error: Exception) -> str:

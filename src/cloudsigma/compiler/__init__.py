@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -17,10 +17,13 @@ from cloudsigma.compiler import codegen
 from cloudsigma.compiler.collection import apply_actions
 from cloudsigma.compiler.document import Document, read_documents
 from cloudsigma.compiler.files import read_file, rule_files
+from cloudsigma.compiler.placeholders import check_placeholders, read_placeholders
 from cloudsigma.compiler.stages import compile_documents
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import RuleError, RuleErrors, UsageError
 from cloudsigma.ruleset import CLOUDTRAIL, RuleSet, without_duplicates
+
+__all__ = ["compile_rules", "compile_text", "read_placeholders"]
 
 OnError = Literal["raise", "skip"]
 
@@ -29,6 +32,7 @@ def compile_rules(
     *paths: str | os.PathLike[str],
     on_error: OnError = "raise",
     logsource: Mapping[str, str] | None = None,
+    placeholders: Mapping[str, Sequence[str | int | float]] | None = None,
     bundled: bool = False,
 ) -> RuleSet:
     """Compile rule files and folders of them.
@@ -39,6 +43,7 @@ def compile_rules(
         on_error: `raise`, or `skip` to leave bad rules out and have them in `rules.errors`.
         logsource: What the records are declared to be; rules for other log sources never match.
             Default: `{"product": "aws", "service": "cloudtrail"}`.
+        placeholders: Values for `%name%` in values with `expand`; a rule with others is an `unsupported` error.
         bundled: Compile the bundled rules as well, before the others.
 
     Raises:
@@ -54,7 +59,7 @@ def compile_rules(
 
         given.insert(0, packaged_rules())
     with _garbage_collection_paused():
-        return _compile(_read_all(given), on_error=on_error, logsource=logsource)
+        return _compile(_read_all(given), on_error=on_error, logsource=logsource, placeholders=placeholders)
 
 
 def compile_text(
@@ -62,6 +67,7 @@ def compile_text(
     *,
     on_error: OnError = "raise",
     logsource: Mapping[str, str] | None = None,
+    placeholders: Mapping[str, Sequence[str | int | float]] | None = None,
     bundled: bool = False,
 ) -> RuleSet:
     """Compile rule text: one or more YAML documents. Arguments and errors are those of `compile_rules`."""
@@ -73,7 +79,7 @@ def compile_text(
 
         given.append(packaged_rules())
     documents = [*_read_all(given), *apply_actions(read_documents(text, None))]
-    return _compile(documents, on_error=on_error, logsource=logsource)
+    return _compile(documents, on_error=on_error, logsource=logsource, placeholders=placeholders)
 
 
 # --- the stages in order ------------------------------------------------------------------------------------
@@ -99,12 +105,16 @@ def _shown(path: Path) -> str:
 
 
 def _compile(
-    documents: Iterable[Document | RuleError], *, on_error: OnError, logsource: Mapping[str, str] | None
+    documents: Iterable[Document | RuleError],
+    *,
+    on_error: OnError,
+    logsource: Mapping[str, str] | None,
+    placeholders: Mapping[str, Sequence[str | int | float]] | None,
 ) -> RuleSet:
     if on_error not in ("raise", "skip"):
         raise UsageError(f"on_error is {on_error!r}; use 'raise' or 'skip'")
     declared = _declared(logsource)
-    found = compile_documents(documents)
+    found = compile_documents(documents, check_placeholders(placeholders))
     rules, conflicts = without_duplicates(
         [
             *(Rule(rule, codegen.generate(rule)) for rule in found.rules),

@@ -1,11 +1,14 @@
 """Documents of one text → rules of one text: the legacy actions `global`, `repeat` and `reset`.
 
 Sigma 2.1 no longer mentions them; pySigma reads them, and so do we: global values are merged over every following
-rule, and win; `repeat` merges a document over the previous rule.
+rule, and win; `repeat` merges a document over the previous rule. Where that gives several rules one ID, the first keeps
+it and the others have IDs made from it and their place, since an ID stands for one rule.
 """
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,6 +20,7 @@ def apply_actions(documents: Iterable[Document | RuleError]) -> Iterator[Documen
     """The rules of a text with its actions carried out; errors pass through."""
     template: Document | None = None
     previous: Document | None = None
+    shared: Counter[str] = Counter()
     for document in documents:
         if isinstance(document, RuleError) or not isinstance(document.value, dict):
             yield document
@@ -30,7 +34,7 @@ def apply_actions(documents: Iterable[Document | RuleError]) -> Iterator[Documen
         elif action == "repeat":
             repeated = _without_action(document)
             previous = _merged(previous, repeated) if previous is not None else repeated
-            yield previous
+            yield _with_own_id(previous, shared)
         elif action is not None:
             place = document.place(("action",))
             yield RuleError(
@@ -45,7 +49,27 @@ def apply_actions(documents: Iterable[Document | RuleError]) -> Iterator[Documen
             yield document
         else:
             previous = _merged(document, template) if template is not None else document
-            yield previous
+            inherits = template is not None and "id" in template.value
+            if not inherits and isinstance(document.value.get("id"), str):
+                shared[document.value["id"]] += 1
+                yield previous
+            else:
+                yield _with_own_id(previous, shared)
+
+
+def _with_own_id(document: Document, shared: Counter[str]) -> Document:
+    """The document, with an ID of its own where an earlier rule of the text has the one that it inherits."""
+    given = document.value.get("id")
+    if not isinstance(given, str):
+        return document
+    shared[given] += 1
+    if shared[given] == 1:
+        return document
+    try:
+        own = str(uuid.uuid5(uuid.UUID(given), str(shared[given])))
+    except ValueError:  # no UUID, which the loader says better
+        return document
+    return _with_places(Document({**document.value, "id": own}, document.line, document.path), document)
 
 
 def _without_action(document: Document) -> Document:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import re2
@@ -49,6 +51,8 @@ _NAMESPACE = uuid.UUID("0b6c1e3a-7f0c-4a55-9f62-6f1c5d0f7c11")
 """Of the IDs that are made from a rule's content."""
 _EXACT_FROM = 2**53
 """From here on pySigma's numbers may have lost digits; the value as YAML has it is taken instead."""
+_MAX_EXPANSIONS = 10_000
+"""Strings that the placeholders of one value may stand for."""
 _RANGES: dict[str, tuple[int, int]] = {
     "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "week": (1, 53), "month": (1, 12), "year": (1, 9999),
 }  # fmt: skip
@@ -60,10 +64,12 @@ def lower(
     metadata: ir.Metadata,
     field_paths: Sequence[ir.FieldPath],
     selection_lines: dict[str, int],
+    placeholders: Mapping[str, tuple[str, ...]],
 ) -> ir.DetectionRule:
-    """Turn a parsed rule into IR; raises `RuleError`."""
+    """Turn a parsed rule into IR, with values in the place of placeholders; raises `RuleError`."""
+    given = _Given(metadata, placeholders)
     selections = tuple(
-        ir.Selection(name, _detection(detection, metadata), selection_lines.get(name))
+        ir.Selection(name, _detection(detection, given), selection_lines.get(name))
         for name, detection in rule.detection.detections.items()
     )
     source = rule.logsource
@@ -113,9 +119,17 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
-def _detection(detection: SigmaDetection, metadata: ir.Metadata) -> ir.Group | ir.Test:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What every item of a rule is lowered with."""
+
+    metadata: ir.Metadata
+    placeholders: Mapping[str, tuple[str, ...]]
+
+
+def _detection(detection: SigmaDetection, given: _Given) -> ir.Group | ir.Test:
     members = tuple(
-        _detection(item, metadata) if isinstance(item, SigmaDetection) else _Item(item, metadata).lower()
+        _detection(item, given) if isinstance(item, SigmaDetection) else _Item(item, given).lower()
         for item in detection.detection_items
     )
     if len(members) == 1:
@@ -126,9 +140,10 @@ def _detection(detection: SigmaDetection, metadata: ir.Metadata) -> ir.Group | i
 class _Item:
     """One detection item on its way to a test."""
 
-    def __init__(self, item: SigmaDetectionItem, metadata: ir.Metadata) -> None:
+    def __init__(self, item: SigmaDetectionItem, given: _Given) -> None:
         self._item = item
-        self._metadata = metadata
+        self._metadata = given.metadata
+        self._placeholders = given.placeholders
         self._cased = SigmaCaseSensitiveModifier in item.modifiers
         self._place: Any = item.source
         self._written: tuple[Any, ...] = getattr(item.source, "written", ())
@@ -150,10 +165,15 @@ class _Item:
 
     def _matcher(self, value: SigmaType, at: int) -> ir.Matcher:
         match value:  # subclasses before their parents: cased strings, parts of a time
+            case SigmaString() if value.contains_placeholder():
+                return ir.OneOf(tuple(self._pattern(variant) for variant in self._expanded(value)))
             case SigmaString():
                 return self._pattern(value)
+            case SigmaRegularExpression() if value.regexp.contains_placeholder():
+                variants = [self._regex(str(text), value) for text in self._expanded(value.regexp, literal=True)]
+                return ir.OneOf(tuple(variants))
             case SigmaRegularExpression():
-                return self._regex(value)
+                return self._regex(str(value.regexp), value)
             case SigmaCIDRExpression():
                 return ir.Cidr(str(value.network))
             case SigmaCompareExpression():
@@ -178,7 +198,7 @@ class _Item:
     def _pattern(self, value: SigmaString) -> ir.Pattern:
         parts: list[str | ir.Wildcard] = []
         for part in value.s:
-            if isinstance(part, Placeholder):
+            if isinstance(part, Placeholder):  # `_matcher` has put values in their place
                 raise self._placeholder(part.name)
             if isinstance(part, str):
                 if part and parts and isinstance(parts[-1], str):
@@ -193,11 +213,31 @@ class _Item:
             return _keyword(*parts, cased=self._cased)
         return ir.Pattern(tuple(parts), cased=self._cased or isinstance(value, SigmaCasedString))
 
-    def _regex(self, value: SigmaRegularExpression) -> ir.Regex:
-        if value.regexp.contains_placeholder():
-            name = next((part.name for part in value.regexp.s if isinstance(part, Placeholder)), "")
-            raise self._placeholder(name)
-        pattern = str(value.regexp)
+    def _expanded(self, value: SigmaString, *, literal: bool = False) -> list[SigmaString]:
+        """The string once for each combination of its placeholders' values."""
+        choices: list[list[list[Any]]] = []
+        for part in value.s:
+            if not isinstance(part, Placeholder):
+                choices.append([[part]])
+                continue
+            values = self._placeholders.get(part.name)
+            if values is None:
+                raise self._placeholder(part.name)
+            choices.append([[re2.escape(text)] if literal else SigmaString(text).s for text in values])
+        count = math.prod(map(len, choices))
+        if count > _MAX_EXPANSIONS:
+            reason = (
+                f"its placeholders stand for {count:,} combinations of values, and the limit is {_MAX_EXPANSIONS:,}"
+            )
+            raise self._error("value", reason, "Give fewer values, or split the value into several.")
+        expanded: list[SigmaString] = []
+        for combination in product(*choices):
+            text = SigmaString()
+            text.s = [part for parts in combination for part in parts]
+            expanded.append(text)
+        return expanded
+
+    def _regex(self, pattern: str, value: SigmaRegularExpression) -> ir.Regex:
         flags = "".join(sorted(SigmaRegularExpression.sigma_to_re_flag[flag] for flag in value.flags))
         options = re2.Options()
         options.log_errors = False
@@ -241,7 +281,9 @@ class _Item:
 
     def _placeholder(self, name: str) -> RuleError:
         return self._error(
-            "unsupported", f"the placeholder %{name}% has no values", "Give them: placeholders={'name': [values]}."
+            "unsupported",
+            f"the placeholder %{name}% has no values",
+            f"Give them: placeholders={{{name!r}: [values]}}, or --placeholders FILE.",
         )
 
     def _error(self, category: Category, reason: str, remedy: str | None) -> RuleError:

@@ -21,6 +21,7 @@ from cloudsigma.compiler.document import Document, Located
 from cloudsigma.compiler.fieldpath import FieldPathProblem, parse_field_path
 from cloudsigma.compiler.filters import Filter, absent_references, apply_filters, as_rule, filtered_rules
 from cloudsigma.compiler.loader import load_correlation, load_rule
+from cloudsigma.compiler.placeholders import Placeholders
 from cloudsigma.errors import RuleError
 
 
@@ -34,7 +35,7 @@ class Compiled:
     warnings: list[RuleError] = field(default_factory=list)
 
 
-def compile_documents(documents: Iterable[Document | RuleError]) -> Compiled:
+def compile_documents(documents: Iterable[Document | RuleError], placeholders: Placeholders) -> Compiled:
     """Compile documents; every one that is bad has an error, and filters narrow the rules that are good."""
     found = Compiled()
     filters: list[Filter] = []
@@ -47,9 +48,9 @@ def compile_documents(documents: Iterable[Document | RuleError]) -> Compiled:
             if isinstance(document.value, dict) and "correlation" in document.value:
                 correlations.append(_compile_correlation(document))
             elif isinstance(document.value, dict) and "filter" in document.value:
-                filters.append(_compile_filter(document))
+                filters.append(_compile_filter(document, placeholders))
             else:
-                found.rules.append(_compile_document(document))
+                found.rules.append(_compile_document(document, placeholders))
         except RuleError as error:
             found.errors.append(error)
     found.warnings = absent_references(filters, [rule.metadata for rule in found.rules])
@@ -59,23 +60,23 @@ def compile_documents(documents: Iterable[Document | RuleError]) -> Compiled:
     return found
 
 
-def _compile_document(document: Document) -> ir.DetectionRule:
+def _compile_document(document: Document, placeholders: Placeholders) -> ir.DetectionRule:
     try:
-        return _compile_detection(document)
+        return _compile_detection(document, placeholders)
     except RuleError as error:
         if error.category != "condition":
             _check_conditions(document)  # of several errors in one rule, that of a condition is told
         raise
 
 
-def _compile_detection(document: Document) -> ir.DetectionRule:
+def _compile_detection(document: Document, placeholders: Placeholders) -> ir.DetectionRule:
     loaded = load_rule(document)
     names = tuple(loaded.detection.detections)
     conditions = _conditions(document, loaded.detection.condition, names)
     paths = _field_paths(document, loaded.fields)
     metadata = lower.lower_metadata(loaded, _digest(document.value), document.path, document.line)
     lines = {name: document.place(("detection", name)).line for name in names}
-    return lower.lower(loaded, conditions, metadata, paths, lines)
+    return lower.lower(loaded, conditions, metadata, paths, lines, placeholders)
 
 
 def _compile_correlation(document: Document) -> tuple[Located, ir.CorrelationRule]:
@@ -85,7 +86,7 @@ def _compile_correlation(document: Document) -> tuple[Located, ir.CorrelationRul
     return located, lower_correlation(located, metadata, _field_paths(document, loaded.fields))
 
 
-def _compile_filter(document: Document) -> Filter:
+def _compile_filter(document: Document, placeholders: Placeholders) -> Filter:
     located = Located(document)
     rules = filtered_rules(document)
     if isinstance(rules, str):
@@ -94,7 +95,7 @@ def _compile_filter(document: Document) -> Filter:
         raise located.error(
             "condition", "a filter has one condition, not a list", ("filter", "condition"), "Join them."
         )
-    definition = _compile_document(as_rule(document))
+    definition = _compile_document(as_rule(document), placeholders)
     places = [document.place(("filter", "rules", at)) for at in range(len(rules or ()))]
     return Filter(definition, rules, tuple((place.line, place.column) for place in places))
 
