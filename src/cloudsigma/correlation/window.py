@@ -31,12 +31,13 @@ def _time(entry: Timed) -> float:
 class Window(Generic[Entry]):
     """The entries of one group that no closed frame has used up, in order of time."""
 
-    __slots__ = ("_entries", "_slides", "_span")
+    __slots__ = ("_entries", "_gone", "_slides", "_span")
 
     def __init__(self, span: float, *, slides: bool) -> None:
         self._span = span
         self._slides = slides
         self._entries: list[Entry] = []
+        self._gone: list[Entry] = []
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -76,4 +77,10 @@ class Window(Generic[Entry]):
                 first = bisect_right(entries, entries[first].time, lo=first, key=_time)
             else:
                 first = after
+        self._gone += entries[:first]
         del entries[:first]
+
+    def take_gone(self) -> list[Entry]:
+        """The entries that `close` has used up since this was asked last."""
+        gone, self._gone = self._gone, []
+        return gone

@@ -1,0 +1,140 @@
+"""What a correlator has open, kept in a SQLite file so that a restart neither loses nor doubles a match.
+
+Every entry is a row; a call's changes are one transaction. The file holds data only: rule IDs, groups, and the
+records as JSON, from which matches are made anew. It never holds code, and nothing in it is run.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from cloudsigma.correlation.match import correlation_match
+from cloudsigma.correlation.measure import Entry
+from cloudsigma.engine import operators
+from cloudsigma.engine.match import Match, json_ready, make_match
+from cloudsigma.engine.rule import Rule
+from cloudsigma.errors import CloudSigmaError
+from cloudsigma.origin import Origin
+
+_log = logging.getLogger("cloudsigma")
+
+_FORMAT = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entries (
+    number INTEGER PRIMARY KEY, rule TEXT NOT NULL, digest TEXT NOT NULL, groups TEXT NOT NULL, entry TEXT NOT NULL
+);
+"""
+
+Group = tuple[str, ...]
+
+
+class State:
+    """The open entries of a correlator in a file; raises `CloudSigmaError` where the file is no such thing."""
+
+    def __init__(self, path: str | os.PathLike[str], rules: Iterable[Rule]) -> None:
+        self._path = os.fspath(path)
+        self._rules = {rule.id: rule for rule in rules}
+        self._numbers: dict[int, int] = {}
+        try:
+            self._file = sqlite3.connect(self._path, check_same_thread=False)
+            # A killed process loses nothing that was committed; only a machine that goes down may lose the last call.
+            self._file.execute("PRAGMA journal_mode = WAL")
+            self._file.execute("PRAGMA synchronous = NORMAL")
+            self._file.executescript(_SCHEMA)
+            about = dict(self._file.execute("SELECT key, value FROM about"))
+        except sqlite3.Error as error:
+            raise CloudSigmaError(f"{self._path} cannot hold the state of correlations ({error})") from error
+        if int(about.get("format", _FORMAT)) != _FORMAT:
+            raise CloudSigmaError(f"{self._path} is the state of another version; use a new file")
+        self.latest: float | None = float(about["latest"]) if "latest" in about else None
+        """The latest event time so far."""
+        highest = self._file.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
+        self._next = int(highest[0]) + 1
+
+    # --- out --------------------------------------------------------------------------------------------------
+
+    def entries(self) -> Iterator[tuple[str, Group, Entry]]:
+        """The entries that were open, each with its rule's ID and its group."""
+        changed: set[str] = set()
+        rows = self._file.execute("SELECT number, rule, digest, groups, entry FROM entries ORDER BY number").fetchall()
+        for number, rule_id, digest, groups, text in rows:
+            rule = self._rules.get(rule_id)
+            if rule is None or rule.definition.metadata.digest != digest or rule.correlation is None:
+                changed.add(rule_id)
+                self._file.execute("DELETE FROM entries WHERE number = ?", (number,))
+                continue
+            entry = self._read(json.loads(text))
+            if entry is not None:
+                self._numbers[id(entry)] = number
+                yield rule_id, tuple(json.loads(groups)), entry
+        for rule_id in sorted(changed):
+            _log.warning("the correlation %s has changed: what was open of it is left out", rule_id)
+
+    def _read(self, form: dict[str, Any]) -> Entry | None:
+        matches = [match for each in form["matches"] if (match := self._read_match(each)) is not None]
+        if len(matches) < len(form["matches"]):  # a rule that it refers to is not there any more
+            return None
+        return Entry(
+            time=form["time"],
+            identity=form["identity"] if form["identity"] is not None else object(),
+            rules=set(form["rules"]),
+            matches=matches,
+            texts={tuple(texts) for texts in form["texts"]},
+            numbers=[number for text in form["numbers"] if (number := operators.number(text)) is not None],
+        )
+
+    def _read_match(self, form: dict[str, Any]) -> Match | None:
+        rule = self._rules.get(form["rule"])
+        if rule is None:
+            return None
+        if "matches" not in form:
+            origin = msgspec.convert(form["origin"], Origin) if form["origin"] is not None else None
+            return make_match(rule, form["record"], origin)
+        matches = [match for each in form["matches"] if (match := self._read_match(each)) is not None]
+        return correlation_match(rule, form["group"], tuple(matches)) if matches else None
+
+    # --- in ---------------------------------------------------------------------------------------------------
+
+    def put(self, rule: Rule, group: Group, entry: Entry) -> None:
+        """Keep an entry that is new or has changed."""
+        number = self._numbers.get(id(entry))
+        if number is None:
+            number = self._numbers[id(entry)] = self._next
+            self._next += 1
+        form = {
+            "time": entry.time,
+            "identity": entry.identity if isinstance(entry.identity, str) else None,
+            "rules": sorted(entry.rules),
+            "matches": [_match_form(match) for match in entry.matches],
+            "texts": sorted(entry.texts),
+            "numbers": [operators.text(number) for number in entry.numbers],
+        }
+        digest = rule.definition.metadata.digest
+        row = (number, rule.id, digest, json.dumps(group), json.dumps(form))
+        self._file.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", row)
+
+    def drop(self, rule: Rule, entries: Iterable[Entry]) -> None:  # noqa: ARG002  # what every journal is told
+        """Forget entries that are used up."""
+        numbers = [(self._numbers.pop(id(entry)),) for entry in entries if id(entry) in self._numbers]
+        self._file.executemany("DELETE FROM entries WHERE number = ?", numbers)
+
+    def commit(self, latest: float | None) -> None:
+        """Make everything since the last commit last."""
+        about = [("format", str(_FORMAT)), *([("latest", repr(latest))] if latest is not None else [])]
+        self._file.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about)
+        self._file.commit()
+
+
+def _match_form(match: Match) -> dict[str, Any]:
+    if match.matches:
+        return {"rule": match.rule_id, "group": match.group, "matches": [_match_form(each) for each in match.matches]}
+    origin = msgspec.structs.asdict(match.origin) if match.origin is not None else None
+    return {"rule": match.rule_id, "record": json_ready(match.record), "origin": origin}
