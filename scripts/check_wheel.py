@@ -1,7 +1,7 @@
 """Builds the wheel and tries it where nobody develops: alone in a fresh environment, away from the checkout.
 
 What must hold: the wheel carries every bundled rule, `import cloudsigma` needs neither pySigma nor YAML, the four
-detections are found by the library and by the command, and the licences are there.
+detections are found by the library and by the command, pySigma finds its target, and the licences are there.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ RECORD = {
     "responseElements": {"group": {"arn": "arn:aws:iam::111122223333:group/blue", "groupName": "blue"}},
 }
 
+PLUGIN = "sigma/backends/cloudsigma/"
+"""Where pySigma looks for a target. An `__init__.py` above it would hide pySigma itself."""
+
 TRIAL = """
 import json, sys
 import cloudsigma
@@ -41,9 +44,14 @@ loaded = {"sigma", "yaml"} & set(sys.modules)
 assert not loaded, f"import cloudsigma has loaded {sorted(loaded)}"
 assert "site-packages" in cloudsigma.__file__, cloudsigma.__file__
 assert len(cloudsigma.bundled_rules()) == 4, list(cloudsigma.bundled_rules())
+more = cloudsigma.bundled_rules(correlations=True)
+assert sum(rule.correlation is not None for rule in more) == 2, list(more)
 [match] = cloudsigma.evaluate([json.loads(sys.argv[1])])
 assert str(match.context.principal) == "arn:aws:iam::111122223333:user/alice", match.context
 assert str(match.context.resource) == "arn:aws:iam::111122223333:group/blue", match.context
+from sigma.plugins import InstalledSigmaPlugins
+targets = InstalledSigmaPlugins.autodiscover(include_pipelines=False, include_validators=False).backends
+assert "cloudsigma" in targets, targets
 print(f"cloudsigma {cloudsigma.__version__}: {match.rule.title}, by {match.context.principal}")
 """
 
@@ -76,10 +84,10 @@ def check_contents(wheel: Path) -> None:
     """The rules of the checkout, `py.typed` and the licences are in the wheel, and nothing outside the package."""
     names = set(zipfile.ZipFile(wheel).namelist())
     wanted = {f"cloudsigma/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "sigma_rules").rglob("*.yml")}
-    wanted |= {"cloudsigma/py.typed", "cloudsigma/sigma_rules/LICENSE"}
+    wanted |= {"cloudsigma/py.typed", "cloudsigma/sigma_rules/LICENSE", f"{PLUGIN}__init__.py"}
     if missing := wanted - names:
         sys.exit(f"{wheel.name} lacks {sorted(missing)}")
-    if stray := {name for name in names if not name.startswith(("cloudsigma/", "cloudsigma_rules-"))}:
+    if stray := {name for name in names if not name.startswith(("cloudsigma/", "cloudsigma_rules-", PLUGIN))}:
         sys.exit(f"{wheel.name} has {sorted(stray)}, which would land beside the package")
     licences = {name.split("licenses/")[1] for name in names if "dist-info/licenses/" in name}
     if licences != {"LICENSE", "sigma_rules/LICENSE"}:

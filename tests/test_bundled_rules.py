@@ -181,11 +181,12 @@ def test_bundled_rules_are_the_four_detections() -> None:
 
 def test_cases_ship_beside_the_rules() -> None:
     """Where the rules come from, installed or not, their cases and their license are too."""
-    for rule in cloudsigma.bundled_rules():
+    for rule in cloudsigma.bundled_rules(correlations=True):
         assert rule.path is not None
         path = Path(rule.path)
         assert path.with_suffix(".cases.yml").is_file()
-        text = (path.parent.parent / "LICENSE").read_text(encoding="utf-8")
+        folder = next(parent for parent in path.parents if parent.name in ("sigma_rules", "sigma_correlations"))
+        text = (folder / "LICENSE").read_text(encoding="utf-8")
         assert text.startswith("# Detection Rule License (DRL) 1.1")
 
 

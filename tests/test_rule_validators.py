@@ -6,18 +6,21 @@ They are named one by one, since others load data of MITRE's or SigmaHQ's and ca
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 from sigma.collection import SigmaCollection
+from sigma.correlations import SigmaCorrelationRule
 from sigma.rule import SigmaRule
 from sigma.validation import SigmaValidator
 from sigma.validators.core import validators as core_validators
 from sigma.validators.sigmahq import validators as sigmahq_validators
 
 FOLDER = Path(__file__).parent.parent / "sigma_rules"
+CORRELATIONS = FOLDER.parent / "sigma_correlations"
 
 CORE = [
     "all_of_them_condition",
@@ -107,33 +110,48 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket, name, refuse)
 
 
-def rules_of(folder: Path) -> SigmaCollection:
-    files = [path for path in sorted(folder.rglob("*.yml")) if not path.name.endswith(".cases.yml")]
+def rules_of(*folders: Path) -> SigmaCollection:
+    found = [path for folder in folders for path in sorted(folder.rglob("*.yml"))]
+    files = [path for path in found if not path.name.endswith(".cases.yml")]
     return SigmaCollection.load_ruleset([str(path) for path in files])
 
 
 def issues_of(rules: SigmaCollection, names: list[str]) -> list[str]:
     known = {**core_validators, **sigmahq_validators}
     validator = SigmaValidator({known[name] for name in names})
-    found = validator.validate_rules(rule for rule in rules.rules if isinstance(rule, SigmaRule))
+    checked = (rule for rule in rules.rules if isinstance(rule, (SigmaRule, SigmaCorrelationRule)))
+    found = validator.validate_rules(checked)
     return sorted(f"{issue.rules[0].title}: {type(issue).__name__}" for issue in found)
 
 
 @pytest.mark.usefixtures("no_network")
 def test_validators_find_nothing() -> None:
-    rules = rules_of(FOLDER)
-    assert len(rules.rules) == 4
+    rules = rules_of(FOLDER, CORRELATIONS)
+    assert len(rules.rules) == 11
+    assert sum(isinstance(rule, SigmaCorrelationRule) for rule in rules.rules) == 2
     assert issues_of(rules, [*CORE, *SIGMAHQ]) == []
 
 
 @pytest.mark.usefixtures("no_network")
 def test_one_house_rule_of_sigmahq_is_not_shared() -> None:
     """It says the same of each rule; once it says nothing, it belongs with the others."""
-    assert issues_of(rules_of(FOLDER), [HOUSE_RULE_NOT_SHARED]) == [
-        "AWS IAM Roles Anywhere Profile Created: SigmahqFieldsExistenceIssue",
-        "AWS IAM Roles Anywhere Trust Anchor Created with External CA: SigmahqFieldsExistenceIssue",
-        "IAM Group Created: SigmahqFieldsExistenceIssue",
-        "IAM Group Deleted: SigmahqFieldsExistenceIssue",
+    rules = rules_of(FOLDER, CORRELATIONS)
+    expected = sorted(f"{rule.title}: SigmahqFieldsExistenceIssue" for rule in rules.rules)
+    assert issues_of(rules, [HOUSE_RULE_NOT_SHARED]) == expected
+    assert len(expected) == 11
+
+
+@pytest.mark.usefixtures("no_network")
+def test_validators_see_a_correlation_that_is_wrong(tmp_path: Path) -> None:
+    """The check reaches correlations: one with well-known faults is found faulty."""
+    file = CORRELATIONS / "correlation_aws_cloudtrail_rolesanywhere_trust_anchor_then_profile.yml"
+    bad, times = re.subn(r"    group-by:\n(        - .*\n)+", "", file.read_text(encoding="utf-8"))
+    assert times == 1
+    (tmp_path / "aws_trust_anchor_then_profile.yml").write_text(bad, encoding="utf-8")
+    title = "AWS IAM Roles Anywhere Trust Anchor and Then Profile Created by the Same Principal"
+    assert issues_of(rules_of(tmp_path), [*CORE, *SIGMAHQ]) == [
+        f"{title}: SigmahqCorrelationFilenamePrefixIssue",
+        f"{title}: SigmahqCorrelationGroupByExistenceIssue",
     ]
 
 

@@ -13,13 +13,22 @@ from cloudsigma.ruleset import RuleSet
 from cloudsigma.scanner import Scan
 
 
-@lru_cache(maxsize=1)
-def bundled_rules() -> RuleSet:
-    """The four detections: IAM groups created and deleted, Roles Anywhere profiles and external trust anchors."""
-    from cloudsigma.compiler import compile_rules
-    from cloudsigma.compiler.packaged import packaged_rules
+def bundled_rules(*, correlations: bool = False) -> RuleSet:
+    """The four detections: IAM groups created and deleted, Roles Anywhere profiles and external trust anchors.
 
-    return compile_rules(packaged_rules())
+    Args:
+        correlations: Add the bundled correlations, with rules of their own that they refer to and that give no matches
+            themselves.
+    """
+    return _compiled(correlations)
+
+
+@lru_cache(maxsize=2)
+def _compiled(correlations: bool) -> RuleSet:  # noqa: FBT001  # the key of the cache
+    from cloudsigma.compiler import compile_rules
+    from cloudsigma.compiler.packaged import packaged_correlations
+
+    return compile_rules(*([packaged_correlations()] if correlations else []), bundled=True)
 
 
 def evaluate(

@@ -161,7 +161,7 @@ def test_bad_documents_never_hide_good_ones() -> None:
     assert [rule.title for rule in rules] == ["Good", "Second"]
     assert [(error.category, error.line) for error in rules.errors] == [
         ("yaml", 13),
-        ("schema", 16),
+        ("schema", 17),
         ("schema", 25),
     ]
 

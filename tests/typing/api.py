@@ -18,6 +18,7 @@ record: dict[str, Any] = {"eventSource": "iam.amazonaws.com", "eventName": "Crea
 # Compiling
 bundled = cloudsigma.bundled_rules()
 assert_type(bundled, RuleSet)
+assert_type(cloudsigma.bundled_rules(correlations=True), RuleSet)
 assert_type(cloudsigma.compile_rules("sigma_rules", Path("mine") / "one.yml"), RuleSet)
 assert_type(cloudsigma.compile_rules("mine", on_error="skip", bundled=True), RuleSet)
 assert_type(cloudsigma.compile_text("title: …", logsource={"product": "aws", "service": "cloudtrail"}), RuleSet)

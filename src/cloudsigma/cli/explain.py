@@ -13,8 +13,10 @@ import click
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.match import json_ready
+from cloudsigma.engine.rule import Rule
 from cloudsigma.printable import printable
 from cloudsigma.reading import read_records
+from cloudsigma.ruleset import RuleSet
 
 
 @click.command("explain")
@@ -29,7 +31,7 @@ def command(rule: str, record_path: str | None, form: str, **choice: Any) -> int
     """
     chosen = Choice(**choice)
     if Path(rule).is_file() and not chosen.rule_paths:
-        chosen = dataclasses.replace(chosen, rule_paths=(Path(rule),), no_bundled=True)
+        chosen = dataclasses.replace(chosen, rule_paths=(Path(rule),), no_bundled=True, correlations=False)
         rules = chosen.load()
         wanted = [found.id for found in rules]
     else:
@@ -38,7 +40,7 @@ def command(rule: str, record_path: str | None, form: str, **choice: Any) -> int
     lost = False
     if record_path is None:
         for key in wanted:
-            _show_source(rules[key], form)
+            _show_source(rules[key], rules, form)
     else:
         reader = read_records(record_path)
         for record in reader:
@@ -54,13 +56,18 @@ def command(rule: str, record_path: str | None, form: str, **choice: Any) -> int
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=lost)
 
 
-def _show_source(rule: Any, form: str) -> None:
+def _show_source(rule: Rule, rules: RuleSet, form: str) -> None:
     if form == "json":
         click.echo(json.dumps({"rule_id": rule.id, "title": rule.title, "source": rule.source}))
         return
     place = f"{rule.path}:{rule.line}" if rule.path else "rule text"
     click.echo(printable(f"# {rule.title} ({rule.id}), {place}"))
     source = rule.source
+    if source is None:
+        named = (rules[key].name or key for key in rule.correlation.rules) if rule.correlation else ()
+        what = "a correlation without a predicate of its own. Explain the rules that it refers to"
+        click.echo(printable(f"# {what}: {', '.join(named)}"))
+        return
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.syntax import Syntax

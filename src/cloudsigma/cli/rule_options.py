@@ -27,12 +27,20 @@ _OPTIONS = (
         type=click.Path(path_type=Path),
         help="A rule file or folder, beside the bundled rules. Repeatable.",
     ),
-    click.option("--no-bundled", is_flag=True, help="Leave the bundled rules out."),
+    click.option("--no-bundled", is_flag=True, help="Leave the four bundled detections out."),
+    click.option("--correlations", is_flag=True, help="Add the bundled correlations."),
     click.option(
         "--placeholders",
         metavar="FILE",
         type=click.Path(path_type=Path),
         help="A YAML file with the values of placeholders: name: [value, ...].",
+    ),
+    click.option(
+        "--pipeline",
+        "pipelines",
+        metavar="PATH",
+        multiple=True,
+        help="A processing pipeline: a YAML file, or the name of one that comes with the package. Repeatable.",
     ),
     click.option("--level", type=click.Choice(_LEVELS, case_sensitive=False), help="The minimum level."),
     click.option(
@@ -60,7 +68,9 @@ class Choice:
 
     rule_paths: tuple[Path, ...]
     no_bundled: bool
+    correlations: bool
     placeholders: Path | None
+    pipelines: tuple[str, ...]
     level: str | None
     status: tuple[str, ...]
     tag: tuple[str, ...]
@@ -92,16 +102,24 @@ class Choice:
         return chosen
 
     def _compiled(self) -> RuleSet:
-        if not self.rule_paths:
-            if self.no_bundled:
-                raise click.UsageError("--no-bundled leaves no rules: add --rules PATH.")
+        if not self.rule_paths and not self.no_bundled and not self.pipelines:
             from cloudsigma.bundled import bundled_rules
 
-            return bundled_rules()
+            return bundled_rules(correlations=self.correlations)
         from cloudsigma.compiler import compile_rules, read_placeholders
+        from cloudsigma.compiler.packaged import packaged_correlations
 
+        paths = ([packaged_correlations()] if self.correlations else []) + list(self.rule_paths)
+        if not paths and self.no_bundled:
+            raise click.UsageError("--no-bundled leaves no rules: add --rules PATH.")
         values = read_placeholders(self.placeholders) if self.placeholders is not None else None
-        return compile_rules(*self.rule_paths, on_error="skip", bundled=not self.no_bundled, placeholders=values)
+        return compile_rules(
+            *paths,
+            on_error="skip",
+            bundled=not self.no_bundled,
+            placeholders=values,
+            pipelines=self.pipelines,
+        )
 
 
 def printable_error(error: Exception) -> str:

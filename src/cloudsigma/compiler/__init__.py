@@ -33,6 +33,7 @@ def compile_rules(
     on_error: OnError = "raise",
     logsource: Mapping[str, str] | None = None,
     placeholders: Mapping[str, Sequence[str | int | float]] | None = None,
+    pipelines: Sequence[str | os.PathLike[str]] = (),
     bundled: bool = False,
 ) -> RuleSet:
     """Compile rule files and folders of them.
@@ -44,7 +45,9 @@ def compile_rules(
         logsource: What the records are declared to be; rules for other log sources never match.
             Default: `{"product": "aws", "service": "cloudtrail"}`.
         placeholders: Values for `%name%` in values with `expand`; a rule with others is an `unsupported` error.
-        bundled: Compile the bundled rules as well, before the others.
+        pipelines: pySigma processing pipelines, applied to every rule in the order of their priority: YAML files, and
+            names of those that come with the package (`evtx_json`). One that cannot be used is raised at once.
+        bundled: Compile the four bundled detections as well, before the others.
 
     Raises:
         RuleError: One rule is bad, and `on_error` is `raise`.
@@ -59,7 +62,9 @@ def compile_rules(
 
         given.insert(0, packaged_rules())
     with _garbage_collection_paused():
-        return _compile(_read_all(given), on_error=on_error, logsource=logsource, placeholders=placeholders)
+        return _compile(
+            _read_all(given), on_error=on_error, logsource=logsource, placeholders=placeholders, pipelines=pipelines
+        )
 
 
 def compile_text(
@@ -68,6 +73,7 @@ def compile_text(
     on_error: OnError = "raise",
     logsource: Mapping[str, str] | None = None,
     placeholders: Mapping[str, Sequence[str | int | float]] | None = None,
+    pipelines: Sequence[str | os.PathLike[str]] = (),
     bundled: bool = False,
 ) -> RuleSet:
     """Compile rule text: one or more YAML documents. Arguments and errors are those of `compile_rules`."""
@@ -79,7 +85,7 @@ def compile_text(
 
         given.append(packaged_rules())
     documents = [*_read_all(given), *apply_actions(read_documents(text, None))]
-    return _compile(documents, on_error=on_error, logsource=logsource, placeholders=placeholders)
+    return _compile(documents, on_error=on_error, logsource=logsource, placeholders=placeholders, pipelines=pipelines)
 
 
 # --- the stages in order ------------------------------------------------------------------------------------
@@ -110,11 +116,17 @@ def _compile(
     on_error: OnError,
     logsource: Mapping[str, str] | None,
     placeholders: Mapping[str, Sequence[str | int | float]] | None,
+    pipelines: Sequence[str | os.PathLike[str]],
 ) -> RuleSet:
     if on_error not in ("raise", "skip"):
         raise UsageError(f"on_error is {on_error!r}; use 'raise' or 'skip'")
     declared = _declared(logsource)
-    found = compile_documents(documents, check_placeholders(placeholders))
+    pipeline = None
+    if pipelines:
+        from cloudsigma.compiler.pipeline import read_pipelines
+
+        pipeline = read_pipelines(pipelines)
+    found = compile_documents(documents, check_placeholders(placeholders), pipeline)
     rules, conflicts = without_duplicates(
         [
             *(Rule(rule, codegen.generate(rule)) for rule in found.rules),

@@ -142,7 +142,7 @@ class _Reader:
         if len(operators) != 1:
             raise self._error("condition", "a condition has exactly one operator", "condition", "Keep one of them.")
         value = condition[operators[0]]
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if type(value) is not int and not (isinstance(value, float) and math.isfinite(value)):
             raise self._error("condition", f"{value!r} is no number", f"condition/{operators[0]}", "Write a number.")
         if value < 0 and kind in ("event_count", "value_count", "temporal", "temporal_ordered"):
             raise self._error("condition", "no count is below zero", f"condition/{operators[0]}", "Write 0 or more.")

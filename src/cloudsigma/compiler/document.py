@@ -273,7 +273,9 @@ class _Builder:
         if tag not in _SCALAR_TAGS:
             raise self._unknown_tag(event, tag)
         try:
-            return yaml.SafeLoader.yaml_constructors[tag](self._scalars, yaml.ScalarNode(tag, event.value))
+            value = yaml.SafeLoader.yaml_constructors[tag](self._scalars, yaml.ScalarNode(tag, event.value))
+            if isinstance(value, int):
+                str(value)  # raises if Python refuses to write it in base 10: one of thousands of digits, in base 16
         except (ValueError, OverflowError, KeyError, IndexError, yaml.YAMLError) as error:
             kind = tag.removeprefix(_PREFIX)
             raise self._error(
@@ -281,6 +283,7 @@ class _Builder:
                 event.start_mark,
                 remedy="Put the value in quotation marks if it is meant as text.",
             ) from error
+        return value
 
     def _tag(self, event: Any) -> str:
         if event.tag not in (None, "!"):

@@ -80,11 +80,12 @@ def apply_filters(rule: ir.DetectionRule, filters: Iterable[Filter]) -> ir.Detec
     """The rule narrowed by every filter that is for it."""
     for each in filters:
         if each.is_for(rule):
-            rule = _narrowed(rule, each.definition)
+            rule = narrowed(rule, each.definition)
     return rule
 
 
-def _narrowed(rule: ir.DetectionRule, by: ir.DetectionRule) -> ir.DetectionRule:
+def narrowed(rule: ir.DetectionRule, by: ir.DetectionRule) -> ir.DetectionRule:
+    """The rule narrowed by a filter's definition."""
     taken = {selection.name for selection in rule.selections}
     prefix = by.metadata.title
     while any(f"{prefix}: {selection.name}" in taken for selection in by.selections):

@@ -64,7 +64,8 @@ def load_rule(document: Document) -> SigmaRule:
     """Parse a detection rule; raises `RuleError`."""
     located = Located(document)
     _check_shape(document.value, located)
-    plain = {**document.value, "detection": _known_modifiers(document.value["detection"])}
+    detection = {name: _known_modifiers(definition) for name, definition in document.value["detection"].items()}
+    plain = {**document.value, "detection": detection}
     try:
         rule = SigmaRule.from_dict(plain, policy=QUIET_RE2)
     except Exception as error:  # pySigma raises AttributeError, TypeError … on malformed rules
@@ -94,6 +95,10 @@ def _check_shape(value: Any, located: Located) -> None:
     _check_attributes(value, located)
     if "logsource" not in value:
         raise located.error("schema", "the rule has no logsource", (), remedy_for("logsource"))
+    if isinstance(value["logsource"], dict):
+        for key in ("category", "product", "service"):
+            if not isinstance(value["logsource"].get(key), (str, type(None))):
+                raise located.error("schema", f"{key} is not text", ("logsource", key), "Put it in quotation marks.")
     detection = value.get("detection")
     if not isinstance(detection, dict):
         what = "the rule has no detection" if detection is None else "detection is not a map"

@@ -8,9 +8,18 @@ from cloudsigma.errors import CloudSigmaError
 
 
 def packaged_rules() -> Path:
-    """The folder of the bundled rules; raises `CloudSigmaError` where the installation lacks it."""
+    """The folder of the bundled detections; raises `CloudSigmaError` where the installation lacks it."""
+    return _packaged("sigma_rules")
+
+
+def packaged_correlations() -> Path:
+    """The folder of the bundled correlations and the rules that they refer to; raises as `packaged_rules` does."""
+    return _packaged("sigma_correlations")
+
+
+def _packaged(name: str) -> Path:
     package = Path(__file__).resolve().parents[1]
-    for folder in (package / "sigma_rules", package.parents[1] / "sigma_rules"):
+    for folder in (package / name, package.parents[1] / name):
         if folder.is_dir():
             return folder
     raise CloudSigmaError(f"the bundled rules are missing beside {package}. Install the package again.")
