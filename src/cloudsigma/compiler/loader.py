@@ -70,8 +70,8 @@ def load_rule(document: Document) -> SigmaRule:
         rule = SigmaRule.from_dict(plain, policy=QUIET_RE2)
     except Exception as error:  # pySigma raises AttributeError, TypeError … on malformed rules
         raise _diagnose(error, plain, located) from error
-    for name, detection in rule.detection.detections.items():
-        _attach(detection, document.value["detection"][name], ("detection", name), located)
+    for name, parsed in rule.detection.detections.items():
+        _attach(parsed, document.value["detection"][name], ("detection", name), located)
     return rule
 
 
