@@ -83,14 +83,16 @@ def run(command: list[str], folder: Path, *, status: int = 0, quiet: bool = Fals
 def check_contents(wheel: Path) -> None:
     """The rules of the checkout, `py.typed` and the licences are in the wheel, and nothing outside the package."""
     names = set(zipfile.ZipFile(wheel).namelist())
-    wanted = {f"cloudsigma/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "sigma_rules").rglob("*.yml")}
+    rules = [path for name in ("sigma_rules", "sigma_correlations") for path in (ROOT / name).rglob("*.yml")]
+    rules += (ROOT / "src" / "cloudsigma" / "pipelines").glob("*.yml")
+    wanted = {f"cloudsigma/{path.relative_to(ROOT).as_posix()}".replace("/src/cloudsigma", "") for path in rules}
     wanted |= {"cloudsigma/py.typed", "cloudsigma/sigma_rules/LICENSE", f"{PLUGIN}__init__.py"}
     if missing := wanted - names:
         sys.exit(f"{wheel.name} lacks {sorted(missing)}")
     if stray := {name for name in names if not name.startswith(("cloudsigma/", "cloudsigma_rules-", PLUGIN))}:
         sys.exit(f"{wheel.name} has {sorted(stray)}, which would land beside the package")
     licences = {name.split("licenses/")[1] for name in names if "dist-info/licenses/" in name}
-    if licences != {"LICENSE", "sigma_rules/LICENSE"}:
+    if licences != {"LICENSE", "sigma_rules/LICENSE", "sigma_correlations/LICENSE"}:
         sys.exit(f"{wheel.name} has the licence files {sorted(licences)}")
 
 

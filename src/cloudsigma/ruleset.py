@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from cloudsigma import ir
-from cloudsigma.correlation import Correlator
+from cloudsigma.correlation import MAX_ENTRIES, Correlator
 from cloudsigma.engine.explain import Explanation, explain
 from cloudsigma.engine.match import Match, make_match
 from cloudsigma.engine.matcher import Matcher
@@ -184,7 +184,9 @@ class RuleSet:
         """`evaluate` for records that come with where they came from, as a reader gives them."""
         correlator = None
         if any(rule.correlation is not None for rule in self.rules):
-            correlator = Correlator(self.rules, lateness=lateness)
+            # Without a lateness everything is held to the end, so that the order of the records never counts.
+            bound = None if lateness is None else MAX_ENTRIES
+            correlator = Correlator(self.rules, lateness=lateness, max_entries=bound)
         hidden = self.hidden
         for position, (record, origin) in enumerate(records):
             if not isinstance(record, Mapping):

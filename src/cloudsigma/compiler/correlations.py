@@ -100,7 +100,7 @@ class _Reader:
         if value is None:
             raise self._error("schema", "the correlation has no timespan", "timespan", "Add timespan: 10m.")
         found = _TIMESPAN.fullmatch(value) if isinstance(value, str) else None
-        if found is None or int(found[1]) == 0 or len(found[1]) > 9:
+        if found is None or len(found[1]) > 9 or int(found[1]) == 0:
             raise self._error(
                 "value", f"{value!r} is no timespan", "timespan", "Write a whole number and s, m, h, d, w, M or y: 10m."
             )

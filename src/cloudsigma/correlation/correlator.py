@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("cloudsigma")
 
-_MAX_ENTRIES = 1_000_000
+MAX_ENTRIES = 100_000
+"""About 350 MB of records of usual size: `benchmarks/correlation_memory.py`."""
 
 
 class Correlator:
@@ -36,8 +37,8 @@ class Correlator:
         state: A SQLite file that holds what is open: it is read at the start and written by every call, before the
             call returns, so that a new correlator goes on where this one was. Entries of a correlation that has
             changed since are left out, which the logger `cloudsigma` is told.
-        max_entries: Bound on the entries held. Above it the frames that start earliest are closed before their time:
-            what they hold by then is a match or is forgotten, and the logger `cloudsigma` is warned.
+        max_entries: Bound on the entries held; `None`: no bound. Above it the frames that start earliest are closed
+            before their time: what they hold by then is a match or is forgotten, and the logger `cloudsigma` is warned.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Correlator:
         *,
         lateness: dt.timedelta | None = None,
         state: str | os.PathLike[str] | None = None,
-        max_entries: int = _MAX_ENTRIES,
+        max_entries: int | None = MAX_ENTRIES,
     ) -> None:
         known = tuple(rules)
         self._lateness = lateness.total_seconds() if lateness is not None else None
@@ -128,7 +129,7 @@ class Correlator:
 
     def _evict(self) -> list[Match]:
         size = sum(counter.size for counter in self._counters)
-        if size <= self._max_entries:
+        if self._max_entries is None or size <= self._max_entries:
             return []
         excess = size - self._max_entries + self._max_entries // 10  # some room, so that it is not done at every match
         _log.warning("%d entries of correlations are open; the frames that start earliest are closed early", size)

@@ -60,7 +60,8 @@ class Ledger(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         files = f"{self.files:,} {'file' if self.files == 1 else 'files'}"
-        lines = [f"read {files} ({_size(self.bytes)}), {self.records:,} records{_counts(self.forms, ': ')}"]
+        records = f"{self.records:,} {'record' if self.records == 1 else 'records'}"
+        lines = [f"read {files} ({_size(self.bytes)}), {records}{_counts(self.forms, ': ')}"]
         if self.recognized:
             lines.append(f"recognized, no API calls in them{_counts(self.recognized, ': ')}")
         if self.not_looked_at:
