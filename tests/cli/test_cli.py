@@ -129,6 +129,21 @@ def test_rules_are_added_or_replace_the_bundled(trail: Path, own_rule: Path) -> 
     assert titles("--rules", own_rule, "--status", "experimental") == ["IAM Group Created"]
 
 
+def test_placeholders_are_read_with_any_rules(trail: Path, own_rule: Path, tmp_path: Path) -> None:
+    """`--placeholders` gives values to rules, and a file that cannot be read is told, with or without `--rules`."""
+    own_rule.write_text(RULE.replace("eventName: Own*", "eventName|expand: '%calls%'"))
+    values = tmp_path / "values.yml"
+    values.write_text("calls: [OwnCall]\n")
+    refused = run("scan", trail, "--rules", own_rule, "--no-bundled")
+    assert (refused.returncode, "%calls% has no values" in refused.stderr) == (5, True)
+    given = run(
+        "scan", trail, "--rules", own_rule, "--placeholders", values, "--rule-id", "own_rule", "--format", "ids"
+    )
+    assert given.stdout == "11111111-1111-4111-8111-111111111111\te1\n"
+    missing = run("scan", trail, "--placeholders", tmp_path / "none.yml")
+    assert (missing.returncode, "it cannot be read" in missing.stderr) == (5, True)
+
+
 def test_standard_input(trail: Path) -> None:
     """`-`, and a pipe without a path, are standard input."""
     content = json.dumps(record()).encode()

@@ -102,7 +102,7 @@ class Choice:
         return chosen
 
     def _compiled(self) -> RuleSet:
-        if not self.rule_paths and not self.no_bundled and not self.pipelines:
+        if not (self.rule_paths or self.no_bundled or self.pipelines or self.placeholders):
             from cloudsigma.bundled import bundled_rules
 
             return bundled_rules(correlations=self.correlations)
