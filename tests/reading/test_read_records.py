@@ -117,8 +117,8 @@ DAMAGE: dict[str, tuple[Callable[[Records], bytes], list[int], str]] = {
         [0, 1, 2, 3, 4],
         "gzip data is damaged",
     ),
-    "R42 nested a thousand deep": (
-        lambda r: dumped({"Records": r}).replace(b'"id-2"', b"[" * 5000 + b"]" * 5000),
+    "R42 nested without end": (
+        lambda r: dumped({"Records": r}).replace(b'"id-2"', b"[" * 200_000 + b"]" * 200_000),
         [0, 1, 3, 4],
         "nests too deep",
     ),

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -45,6 +46,7 @@ class State:
         self._numbers: dict[int, int] = {}
         try:
             self._file = sqlite3.connect(self._path, check_same_thread=False)
+            weakref.finalize(self, self._file.close)
             # A killed process loses nothing that was committed; only a machine that goes down may lose the last call.
             self._file.execute("PRAGMA journal_mode = WAL")
             self._file.execute("PRAGMA synchronous = NORMAL")
