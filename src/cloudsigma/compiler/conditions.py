@@ -7,8 +7,9 @@ a pattern without any is an error when the rule is loaded.
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyparsing import ParseBaseException
 from sigma.conditions import (
@@ -128,6 +129,19 @@ def selects(pattern: str, name: str) -> bool:
         return False
     wanted = ".*".join(map(re.escape, pattern.split("*"))) if pattern != "them" else ".*"
     return re.fullmatch(wanted, name, re.DOTALL) is not None
+
+
+def renamed(expression: ir.Expression, names: Mapping[str, str]) -> ir.Expression:
+    """The expression with other names in the place of those that it has."""
+    match expression:
+        case ir.Identifier(name):
+            return ir.Identifier(names[name])
+        case ir.Quantified():
+            return dataclasses.replace(expression, names=tuple(names[name] for name in expression.names))
+        case ir.Not(operand):
+            return ir.Not(renamed(operand, names))
+        case ir.And(operands) | ir.Or(operands):
+            return type(expression)(tuple(renamed(operand, names) for operand in operands))
 
 
 def _pipe(text: str) -> ConditionProblem:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from cloudsigma import ir
-from cloudsigma.compiler.conditions import ConditionProblem, parse_condition
+from cloudsigma.compiler.conditions import ConditionProblem, parse_condition, renamed
 from cloudsigma.compiler.document import Located
 from cloudsigma.compiler.remedies import nearest
 from cloudsigma.errors import RuleError
@@ -267,20 +267,8 @@ def _with_ids(located: Located, rule: ir.CorrelationRule, rules: Sequence[ir.Met
         rule,
         rules=tuple(ids[name] for name in rule.rules),
         aliases=tuple(aliases),
-        expression=_renamed(rule.expression, ids) if rule.expression is not None else None,
+        expression=renamed(rule.expression, ids) if rule.expression is not None else None,
     )
-
-
-def _renamed(expression: ir.Expression, ids: dict[str, str]) -> ir.Expression:
-    match expression:
-        case ir.Identifier(name):
-            return ir.Identifier(ids[name])
-        case ir.Not(operand):
-            return ir.Not(_renamed(operand, ids))
-        case ir.And(operands) | ir.Or(operands):
-            return type(expression)(tuple(_renamed(operand, ids) for operand in operands))
-        case _:
-            return expression
 
 
 def _why(located: Located, rule: ir.CorrelationRule, rules: Sequence[ir.Metadata]) -> RuleError:

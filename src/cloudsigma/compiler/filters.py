@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudsigma import ir
+from cloudsigma.compiler.conditions import renamed
 from cloudsigma.compiler.document import Document, Path
 from cloudsigma.errors import RuleError
 
@@ -94,24 +95,12 @@ def narrowed(rule: ir.DetectionRule, by: ir.DetectionRule) -> ir.DetectionRule:
     added = tuple(
         dataclasses.replace(selection, name=names[selection.name], filter=by.metadata.id) for selection in by.selections
     )
-    wanted = _renamed(by.conditions[0].expression, names)
+    wanted = renamed(by.conditions[0].expression, names)
     conditions = tuple(
         dataclasses.replace(condition, expression=ir.And((condition.expression, wanted)))
         for condition in rule.conditions
     )
     return dataclasses.replace(rule, selections=rule.selections + added, conditions=conditions)
-
-
-def _renamed(expression: ir.Expression, names: dict[str, str]) -> ir.Expression:
-    match expression:
-        case ir.Identifier(name):
-            return ir.Identifier(names[name])
-        case ir.Quantified():
-            return dataclasses.replace(expression, names=tuple(names[name] for name in expression.names))
-        case ir.Not(operand):
-            return ir.Not(_renamed(operand, names))
-        case ir.And(operands) | ir.Or(operands):
-            return type(expression)(tuple(_renamed(operand, names) for operand in operands))
 
 
 def absent_references(filters: Sequence[Filter], rules: Sequence[ir.Metadata]) -> list[RuleError]:
