@@ -160,7 +160,7 @@ class RuleSet:
 
     def verdicts(self, record: Record) -> tuple[str, ...]:
         """The IDs of the detection rules that match one record: no context, no evidence."""
-        return tuple(rule.id for rule in self._matcher.matching(record))
+        return self._matcher.verdicts(record)
 
     def evaluate(self, records: Iterable[Record], *, lateness: dt.timedelta | None = None) -> Iterator[Match]:
         """The matches of records, in their order and then that of the rules.

@@ -8,9 +8,10 @@ The same rule gives the same text, and each test carries the number of its line 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from cloudsigma import ir
+from cloudsigma.engine.vocabulary import calls
 
 _WIDTH = 100
 _INDENT = "    "
@@ -22,7 +23,9 @@ def generate(rule: ir.DetectionRule) -> str:
 
 
 def _literal(value: object) -> str:
-    """Source text of a value that is safe to write: a string, a finite number, a boolean, a wildcard."""
+    """Source text of a value that is safe to write: a string, a finite number, a boolean, a wildcard, a tuple."""
+    if type(value) is tuple:
+        return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, ir.Wildcard):
         return value.name
     if type(value) is str or type(value) is bool or type(value) is int:
@@ -31,11 +34,6 @@ def _literal(value: object) -> str:
         return repr(value)
     msg = f"no literal for a {type(value).__name__}"
     raise TypeError(msg)
-
-
-def _tuple(values: Iterable[object]) -> str:
-    written = [_literal(value) for value in values]
-    return f"({', '.join(written)}{',' if len(written) == 1 else ''})"
 
 
 class _Writer:
@@ -109,22 +107,24 @@ class _Writer:
 
     def _one_of(self, test: ir.Test, matchers: tuple[ir.Matcher, ...]) -> list[str]:
         """Calls of which one must be true, for matchers of which one must be met."""
-        calls: list[str] = []
-        for function, arguments in _vocabulary(matchers):
+        written: list[str] = []
+        for function, arguments, cased in calls(matchers):
+            how = ["cased=True"] if cased else []
             match function:
                 case "is_null" | "has_value":
-                    calls.append(f"{function}({self._reader(test.field)}(record))")
+                    written.append(f"{function}({self._reader(test.field)}(record))")
                 case "present":
                     call = f"{self._constant('TEST', f'present({_literal(test.field)})')}(record)"
-                    calls.append(call if arguments == ["True"] else f"not {call}")
+                    written.append(call if arguments == (True,) else f"not {call}")
                 case "agrees":
-                    other, *how = arguments
-                    made = _call("agrees", [self._reader(test.field), self._reader(other), *how])
-                    calls.append(f"{self._constant('TEST', made)}(record)")
+                    other, comparison = arguments
+                    readers = [self._reader(test.field), self._reader(str(other))]
+                    made = _call("agrees", [*readers, _literal(comparison), *how])
+                    written.append(f"{self._constant('TEST', made)}(record)")
                 case _:
-                    made = _call(function, arguments)
-                    calls.append(f"{self._constant('TEST', made)}({self._reader(test.field)}(record))")
-        return calls
+                    made = _call(function, [*map(_literal, arguments), *how])
+                    written.append(f"{self._constant('TEST', made)}({self._reader(test.field)}(record))")
+        return written
 
     # --- constants --------------------------------------------------------------------------------------------
 
@@ -136,66 +136,6 @@ class _Writer:
             self._constants[value] = f"{kind}_{self._counts.setdefault(kind, 0)}"
             self._counts[kind] += 1
         return self._constants[value]
-
-
-def _vocabulary(matchers: tuple[ir.Matcher, ...]) -> Iterator[tuple[str, list[str]]]:
-    """Functions of the runtime with their arguments; matchers of one kind share a call."""
-    gathered: dict[tuple[str, bool], list[str]] = {}
-    single: list[tuple[str, list[str]]] = []
-    for matcher in _flat(matchers):
-        match matcher:
-            case ir.Pattern(parts, cased):
-                function, argument = _pattern(parts)
-                gathered.setdefault((function, cased and function != "has_value"), []).append(argument)
-            case ir.Cidr(network):
-                gathered.setdefault(("in_network", False), []).append(_literal(network))
-            case ir.Number(value):
-                gathered.setdefault(("equals_number", False), []).append(_literal(value))
-            case ir.Regex(pattern, flags):
-                single.append(("search", [_literal(pattern), *([_literal(flags)] if flags else [])]))
-            case ir.Boolean(value):
-                single.append(("is_boolean", [_literal(value)]))
-            case ir.Null():
-                single.append(("is_null", []))
-            case ir.Exists(value):
-                single.append(("present", [_literal(value)]))
-            case ir.Compare(operator, value):
-                single.append(("compare", [_literal(operator), _literal(value)]))
-            case ir.TimePart(unit, operator, value):
-                single.append(("time_part", [_literal(unit), _literal(operator), _literal(value)]))
-            case ir.FieldRef(field, comparison, cased):
-                single.append(("agrees", [field, _literal(comparison), *(["cased=True"] if cased else [])]))
-    for (function, cased), arguments in gathered.items():
-        yield function, [*dict.fromkeys(arguments), *(["cased=True"] if cased else [])]
-    yield from single
-
-
-def _flat(matchers: Iterable[ir.Matcher]) -> Iterator[ir.Matcher]:
-    for matcher in matchers:
-        if isinstance(matcher, ir.OneOf):
-            yield from _flat(matcher.variants)
-        else:
-            yield matcher
-
-
-def _pattern(parts: tuple[str | ir.Wildcard, ...]) -> tuple[str, str]:
-    """The cheapest function that means the pattern."""
-    many = ir.Wildcard.MANY
-    match parts:
-        case ():
-            return "equals", "''"
-        case (str() as text,):
-            return "equals", _literal(text)
-        case (ir.Wildcard.MANY,):
-            return "has_value", ""
-        case (str() as text, last) if last is many:
-            return "startswith", _literal(text)
-        case (first, str() as text) if first is many:
-            return "endswith", _literal(text)
-        case (first, str() as text, last) if first is many and last is many:
-            return "contains", _literal(text)
-        case _:
-            return "like", _tuple(parts)
 
 
 def _names(expression: ir.Expression) -> Iterator[str]:

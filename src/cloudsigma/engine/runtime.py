@@ -32,11 +32,7 @@ _NOTHING: fields.Values = ()
 def field(name: str) -> FieldReader:
     """A reader of the values of one field."""
     if "." in name:
-
-        def read_path(record: Mapping[str, Any]) -> fields.Values:
-            return fields.values(record, name)
-
-        return read_path
+        return _path_reader(name)
 
     def read_top(record: Mapping[str, Any]) -> fields.Values:
         value = record.get(name, _NOTHING)
@@ -45,6 +41,34 @@ def field(name: str) -> FieldReader:
         return fields.scalars(value)  # of what is absent: of an empty tuple, hence none
 
     return read_top
+
+
+def _path_reader(name: str) -> FieldReader:
+    """A reader that goes straight down through objects, and leaves all else to `fields.values`.
+
+    Straight means: each segment is a key of its own, no key joins several, and no array is on the way.
+    """
+    segments = name.split(".")
+    ends = range(len(segments))
+    levels = [
+        (segment, tuple(".".join(segments[at : end + 1]) for end in ends if end > at))
+        for at, segment in enumerate(segments)
+    ]
+
+    def read_path(record: Mapping[str, Any]) -> fields.Values:
+        node: Any = record
+        for segment, joined in levels:
+            if type(node) is not dict:
+                return _NOTHING if node is None else fields.values(record, name)
+            for key in joined:
+                if key in node:
+                    return fields.values(record, name)
+            node = node.get(segment, _NOTHING)
+        if type(node) is str:
+            return (node,)
+        return fields.scalars(node)
+
+    return read_path
 
 
 def everything(record: Mapping[str, Any]) -> fields.Values:
