@@ -154,6 +154,11 @@ class RuleSet:
     def _matcher(self) -> Matcher:
         return Matcher([rule for rule in self.rules if rule.logsource and rule.logsource.covers(self.declared)])
 
+    @property
+    def probe(self) -> Matcher:
+        """What a reader needs to see of records to leave out those that no rule could match."""
+        return self._matcher
+
     def match(self, record: Record, *, origin: Origin | None = None) -> tuple[Match, ...]:
         """The matches of one record, in the order of the rules: of every detection rule, also the `hidden` ones."""
         return tuple(make_match(rule, record, origin) for rule in self._matcher.matching(record))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 from cloudsigma.engine.match import Match
-from cloudsigma.reading import read_records
+from cloudsigma.reading import Limits, Reader
 from cloudsigma.reading.ledger import Ledger
 from cloudsigma.ruleset import RuleSet
 
@@ -38,7 +38,7 @@ class Scan:
         self.repeated = 0
         """Matches left out so far because the same event had matched the same rule before."""
         self._dedup = dedup
-        self._reader = read_records(*paths, progress=progress, stdin=stdin)
+        self._reader = Reader(paths, Limits(), progress, stdin, rules.probe)
 
     @property
     def ledger(self) -> Ledger:

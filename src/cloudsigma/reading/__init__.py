@@ -12,10 +12,12 @@ from typing import Any, BinaryIO
 import msgspec
 
 from cloudsigma.origin import Origin
-from cloudsigma.reading.decode import Damage, Document, Inflater, Limits, documents
+from cloudsigma.reading.decode import Document, documents
 from cloudsigma.reading.envelope import unwrap
 from cloudsigma.reading.envelope.interface import NoCalls, NoForm, Record
+from cloudsigma.reading.inflate import Damage, Inflater, Limits, inflate
 from cloudsigma.reading.ledger import Ledger, Loss, Recorder
+from cloudsigma.reading.probe import MOST, Probe, Probed, View
 from cloudsigma.reading.sources.files import StandardInput, find_sources
 from cloudsigma.reading.sources.interface import Source, Unreadable
 
@@ -44,11 +46,13 @@ class Reader:
         limits: Limits,
         progress: Callable[[Progress], None] | None,
         stdin: BinaryIO | None,
+        probe: Probe | None = None,
     ) -> None:
         self._paths = tuple(os.fspath(path) for path in paths)
         self._limits = limits
         self._progress = progress
         self._stdin = StandardInput(stdin)
+        self._view = View(probe) if probe is not None else None
         self._recorder = Recorder()
 
     @property
@@ -87,44 +91,75 @@ class Reader:
                 yield from find_sources(path, recorder.not_looked_at)
 
     def _read(self, source: Source, recorder: Recorder) -> Iterator[tuple[dict[str, Any], Origin]]:
-        name = source.name
+        """The records of one source: those that could match where the fast way is open, else all of them."""
+        try:
+            with source.open() as stream:
+                stored = source.read_whole(stream, MOST) if self._view is not None else None
+                probed = self._probe(self._view, stored) if self._view is not None and stored is not None else None
+                if probed is not None and stored is not None:
+                    yield from _let_through(source.name, probed, stored, recorder)
+                else:
+                    yield from self._read_plainly(source.name, Inflater(stream, self._limits, stored or b""), recorder)
+        except OSError as error:
+            recorder.lose(source.name, f"it cannot be read: {(error.strerror or str(error)).lower()}")
+
+    def _probe(self, view: View, stored: bytes) -> Probed | None:
+        content = inflate(stored, min(MOST, self._limits.inflated, self._limits.document))
+        return view.probe(content) if content is not None else None
+
+    def _read_plainly(
+        self, name: str, inflater: Inflater, recorder: Recorder
+    ) -> Iterator[tuple[dict[str, Any], Origin]]:
         lost: list[tuple[Damage, str | None]] = []
         position = 0
         whole = False
         cut = False  # whether the last thing found was damage
         try:
-            with source.open() as stream:
-                inflater = Inflater(stream, self._limits)
-                try:
-                    for found in documents(inflater.chunks(), self._limits):
-                        cut = isinstance(found, Damage)
-                        if isinstance(found, Damage):
-                            lost.append((found, found.position))
-                            continue
-                        for part in _parts(found):
-                            if isinstance(part, Record):
-                                recorder.records += 1
-                                recorder.forms[part.form] += 1
-                                yield part.value, Origin(name, position, part.form)
-                                position += 1
-                            elif isinstance(part, NoCalls):
-                                recorder.recognized[part.kind] += 1
-                                whole = True
-                            else:
-                                place = f"record {part.index}" if part.index is not None else found.position
-                                lost.append((Damage(part.reason), place))
+            for found in documents(inflater.chunks(), self._limits):
+                cut = isinstance(found, Damage)
+                if isinstance(found, Damage):
+                    lost.append((found, found.position))
+                    continue
+                for part in _parts(found):
+                    if isinstance(part, Record):
+                        recorder.records += 1
+                        recorder.forms[part.form] += 1
+                        yield part.value, Origin(name, position, part.form)
+                        position += 1
+                    elif isinstance(part, NoCalls):
+                        recorder.recognized[part.kind] += 1
                         whole = True
-                finally:
-                    recorder.bytes += inflater.stored
-                    recorder.inflated += inflater.inflated
-                if inflater.damage is not None:
-                    if cut:  # what the JSON lacks at its end is what the compressed data lacks
-                        lost.pop()
-                    lost.insert(0, (inflater.damage, None))
+                    else:
+                        place = f"record {part.index}" if part.index is not None else found.position
+                        lost.append((Damage(part.reason), place))
+                whole = True
+            if inflater.damage is not None:
+                if cut:  # what the JSON lacks at its end is what the compressed data lacks
+                    lost.pop()
+                lost.insert(0, (inflater.damage, None))
         except OSError as error:
             lost.append((Damage(f"it cannot be read: {(error.strerror or str(error)).lower()}"), None))
-        recorder.files += int(whole or position > 0)
-        recorder.lose_parts(name, [(damage.reason, place) for damage, place in lost], position)
+        finally:
+            recorder.bytes += inflater.stored
+            recorder.inflated += inflater.inflated
+            recorder.files += int(whole or position > 0)
+            recorder.lose_parts(name, [(damage.reason, place) for damage, place in lost], position)
+
+
+def _let_through(
+    name: str, probed: Probed, stored: bytes, recorder: Recorder
+) -> Iterator[tuple[dict[str, Any], Origin]]:
+    """The records that could match, once the account has all of them."""
+    recorder.files += 1
+    recorder.bytes += len(stored)
+    recorder.inflated += probed.size
+    recorder.records += probed.total
+    if probed.total:
+        recorder.forms[probed.form] += probed.total
+    if probed.insights:
+        recorder.recognized["Insights event"] += probed.insights
+    for position, record in probed.candidates:
+        yield record, Origin(name, position, probed.form)
 
 
 def _parts(document: Document) -> Iterator[Record | NoCalls | NoForm]:

@@ -1,22 +1,22 @@
-"""Bytes → JSON documents; the only door to a decompressor and a JSON decoder.
+"""Content → JSON documents, plainly: what `probe` does faster must come to the same.
 
-Gzip is told by content, and all its members are read. A healthy log file is one call of the decoder; JSON lines are
-streamed. Where something is damaged, the records around the damage are rescued one by one, and the damage is named.
-Of a repeated key the last one counts; NaN and infinity are read as Python reads them.
+A healthy log file is one call of the decoder; JSON lines are streamed. Where something is damaged, the records around
+the damage are rescued one by one, and the damage is named. Of a repeated key the last one counts; NaN and infinity are
+read as Python reads them.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Generator, Iterator
-from typing import Any, BinaryIO
+from decimal import Decimal
+from typing import Any
 
 import msgspec
 
-_CHUNK = 1 << 20
-_GZIP = b"\x1f\x8b"
+from cloudsigma.reading.inflate import Damage, Limits
+
 _ENCODINGS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\x00\x00", "utf-32-le"),
@@ -30,16 +30,16 @@ _RECORD_START = re.compile(
     r'\{\s*"(?:eventVersion|userIdentity|eventTime|eventID|eventName|eventSource|awsRegion)"\s*:'
 )
 _BROKEN_BYTES = re.compile("[\udc80-\udcff]")
+
+
+def _integer(digits: str) -> int | Decimal:
+    """An integer of any length: Python refuses to make an `int` of very many digits, which takes it too long."""
+    return int(digits) if len(digits) < _LONG else Decimal(digits)
+
+
+_LONG = 4000
 _DECODER = json.JSONDecoder()
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """Bounds that no honest trail meets."""
-
-    inflated: int = 64 << 30
-    """Bytes of one file after decompression."""
-    document: int = 2 << 30
-    """Bytes of one document (a log file, one line), which is held in memory whole."""
+_TOLERANT = json.JSONDecoder(parse_int=_integer)
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -52,83 +52,14 @@ class Document(msgspec.Struct, frozen=True):
     """`whole`, `lines` or `objects`; `rescued` of an element that stood in a damaged document."""
 
 
-class Damage(msgspec.Struct, frozen=True):
-    """A part of a file that cannot be read."""
-
-    reason: str
-    position: str | None = None
-
-
-class Inflater:
-    """The bytes of a stream, decompressed if they are gzip; what went wrong stands in `damage` afterwards."""
-
-    def __init__(self, stream: BinaryIO, limits: Limits) -> None:
-        self._stream = stream
-        self._limits = limits
-        self.damage: Damage | None = None
-        self.stored = 0
-        self.inflated = 0
-
-    def chunks(self) -> Iterator[bytes]:
-        """The content piece by piece; ends early at damage or at the limit."""
-        first = self._read()
-        while first and len(first) < len(_GZIP) and (more := self._read()):
-            first += more
-        for chunk in self._members(first) if first.startswith(_GZIP) else self._plain(first):
-            self.inflated += len(chunk)
-            if self.inflated > self._limits.inflated:
-                self.damage = Damage(f"it inflates to more than {self._limits.inflated:,} bytes; the rest is not read")
-                return
-            yield chunk
-
-    def _read(self) -> bytes:
-        data = self._stream.read(_CHUNK)
-        self.stored += len(data)
-        return data
-
-    def _plain(self, data: bytes) -> Iterator[bytes]:
-        while data:
-            yield data
-            data = self._read()
-
-    def _members(self, data: bytes) -> Iterator[bytes]:
-        member = zlib.decompressobj(31)
-        while data or (data := self._read()):
-            before = member.copy()
-            try:
-                piece = member.decompress(data, _CHUNK)
-            except zlib.error as error:
-                self.damage = Damage(f"the gzip data is damaged ({error})")
-                yield from _up_to_damage(before, data)
-                return
-            if piece:
-                yield piece
-            data = member.unconsumed_tail
-            if member.eof:
-                data = member.unused_data.lstrip(b"\0") or self._read().lstrip(b"\0")
-                if not data:
-                    return
-                if len(data) < len(_GZIP):
-                    data += self._read()
-                if not data.startswith(_GZIP):
-                    self.damage = Damage("there are other bytes after the end of the gzip data")
-                    return
-                member = zlib.decompressobj(31)
-        if piece := member.flush():
-            yield piece
-        if not member.eof:
-            self.damage = Damage("the gzip data is cut off")
-
-
-def _up_to_damage(member: Any, data: bytes) -> Iterator[bytes]:
-    """What still inflates of data in which the decompressor has met damage: it is fed byte by byte."""
-    for at in range(len(data)):
-        try:
-            piece = member.decompress(data[at : at + 1])
-        except zlib.error:
-            return
-        if piece:
-            yield piece
+def loads(text: str | bytes) -> Any:
+    """One JSON document; raises `ValueError` where it is damaged and `RecursionError` where it nests too deep."""
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        return _TOLERANT.decode(text if isinstance(text, str) else text.decode())
 
 
 def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
@@ -166,7 +97,7 @@ def _starts_with_line(head: bytes) -> bool:
     if not newline or line[:1] not in (b"{", b"[") or not rest.strip():
         return False
     try:
-        json.loads(line)
+        loads(line)
     except (ValueError, RecursionError):
         return False
     return True
@@ -198,7 +129,7 @@ def _line(line: bytes, number: int) -> Iterator[Document | Damage]:
     if not line.strip():
         return
     try:
-        yield Document(json.loads(line.decode()), f"line {number}", "lines")
+        yield Document(loads(line.decode()), f"line {number}", "lines")
     except UnicodeDecodeError as error:
         yield Damage(f"the text is not UTF-8 ({error.reason})", f"line {number}")
     except (ValueError, RecursionError) as error:
@@ -228,7 +159,7 @@ def _whole(data: bytes) -> Iterator[Document | Damage]:
         text = data.decode("utf-8", "surrogateescape")
     else:
         try:
-            yield Document(json.loads(text), None, "whole")
+            yield Document(loads(text), None, "whole")
         except (ValueError, RecursionError):
             pass
         else:
@@ -305,7 +236,12 @@ def _next_document(text: str, at: int) -> int:
 
 
 def _decode_at(text: str, at: int) -> tuple[Any, int]:
-    value, end = _DECODER.raw_decode(text, at)
+    try:
+        value, end = _DECODER.raw_decode(text, at)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        value, end = _TOLERANT.raw_decode(text, at)
     if not isinstance(value, (dict, list)):
         raise json.JSONDecodeError("Expecting an object or an array", text, at)
     if not text.isascii() and (broken := _BROKEN_BYTES.search(text, at, end)):

@@ -11,6 +11,8 @@ from typing import Any
 
 from cloudsigma.reading.envelope.interface import NoCalls, NoForm, Part, Record
 
+INSIGHT = "AwsCloudTrailInsight"
+"""The `eventType` of what CloudTrail Insights finds: it tells of calls and is none."""
 _NAMING_FIELDS = ("eventName", "eventSource", "eventID", "eventVersion", "userIdentity")
 _FORMS = {"whole": "record", "rescued": "log_file"}
 
@@ -51,7 +53,7 @@ def _elements(elements: list[Any], form: str, *, named: bool) -> Iterator[Part]:
 
 
 def _record(value: dict[str, Any], form: str) -> Part:
-    if value.get("eventType") == "AwsCloudTrailInsight" or value.get("eventCategory") == "Insight":
+    if value.get("eventType") == INSIGHT:
         return NoCalls("Insights event")
     return Record(value, form)
 

@@ -34,9 +34,9 @@ def unwrap(value: Any, form: str) -> Iterator[Part] | None:  # noqa: ARG001  # t
 
 
 def _kind(element: Any) -> str | None:
-    if not isinstance(element, dict) or (
-        element.get("eventID") is not None and "eventVersion" in element and "kinesis" not in element
-    ):
+    if not isinstance(element, dict) or isinstance(element.get("eventType"), str):
+        return None  # no notification has an `eventType`, every CloudTrail record has one
+    if element.get("eventID") is not None and "eventVersion" in element and "kinesis" not in element:
         return None
     source = element.get("eventSource", element.get("EventSource"))
     for member, kind in _BY_MEMBER:

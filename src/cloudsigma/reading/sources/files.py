@@ -39,6 +39,10 @@ class FileSource(Source):
             raise OSError("it is no regular file any more")
         return os.fdopen(descriptor, "rb")
 
+    def read_whole(self, stream: BinaryIO, most: int) -> bytes | None:
+        """All bytes of the file, unless it is too large."""
+        return stream.read() if os.fstat(stream.fileno()).st_size < most else None
+
 
 class StandardInput(Source):
     """What is piped in; it can be read once."""

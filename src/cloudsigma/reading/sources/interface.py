@@ -17,6 +17,13 @@ class Source(ABC):
     def open(self) -> AbstractContextManager[BinaryIO]:
         """Open it for reading; raises `OSError`."""
 
+    def read_whole(self, stream: BinaryIO, most: int) -> bytes | None:  # noqa: ARG002  # for those that can
+        """Everything in the opened stream; `None`, and nothing taken from it, where that may be `most` bytes or more.
+
+        A stream of unknown length is never read whole: what comes in through a pipe is taken as it comes.
+        """
+        return None
+
 
 class Unreadable(Exception):  # noqa: N818  # turned into an entry of the ledger
     """A path that gives no source: why."""

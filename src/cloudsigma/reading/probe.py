@@ -1,0 +1,155 @@
+"""The fast way through a healthy file: a few fields of every record, and the whole of those that could match.
+
+A rule set says which fields decide (`Probe`). These are decoded into small views, and only records that the rule set
+lets through become Python objects. Whatever is not entirely usual (damage, bytes that are no UTF-8, NaN, another form
+than log files and JSON lines, a field that is no text) is left to the plain way of `decode` and `envelope`, which is
+also the judge: both must come to the same records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any, Literal, Protocol
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cloudsigma.reading.decode import loads
+from cloudsigma.reading.envelope.log_files import INSIGHT
+
+MOST = 256 << 20
+"""Bytes of a file, stored and inflated, up to which it is held whole; larger ones are streamed."""
+
+_Text = str | None | UnsetType
+_Never = Literal["\x00 no key of this name is expected"] | UnsetType
+"""A value that no document has: where the key is there at all, the decoder refuses the document."""
+_NOT_USUAL = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_LONGEST_LINE = 4 << 20
+"""Bytes within which the first line must end for the lines to be read the fast way; a record has at most 1 MB."""
+
+
+class Probe(Protocol):
+    """What a rule set needs to see of records to tell which of them could match."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of top-level fields, or of members of top-level objects (`userIdentity.type`)."""
+
+    def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
+        """The numbers of the records that could match, from 0, never too few.
+
+        A column holds one field of every record: a text, `None` where it is null, `msgspec.UNSET` where it is absent.
+        """
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """What was found in a file."""
+
+    form: str
+    size: int
+    """Bytes of the content."""
+    total: int
+    """Records, Insights events left out."""
+    insights: int
+    candidates: list[tuple[int, dict[str, Any]]]
+    """The records that could match, with their positions among the records of the file."""
+
+
+class View:
+    """Decoders of the fields of one probe; may be used from several threads."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        attributes: dict[str, str] = {}  # field → attribute of the view
+        members: dict[str, list[str]] = {}
+        for name in probe.fields:
+            outer, _, inner = name.partition(".")
+            if inner:
+                members.setdefault(outer, []).append(inner)
+            attributes[name] = _attribute(outer) + (f".{_attribute(inner)}" if inner else "")
+        top = {name for name in probe.fields if "." not in name} | {"eventName", "eventType"}
+        shape: dict[str, Any] = dict.fromkeys(sorted(top), (_Text, UNSET))
+        for outer, inner_names in members.items():
+            made = _struct(outer, dict.fromkeys(inner_names, (_Text, UNSET)))
+            shape[outer] = (made, msgspec.field(default_factory=made))
+            shape |= {f"{outer}.{name}": (_Never, UNSET) for name in inner_names}  # a key that reads the same
+        self._columns = [attrgetter(attributes[name]) for name in probe.fields]
+        record = _struct("record", shape)
+        trap = {"Type": (_Never, UNSET)}  # of an SNS message
+        self._log_file = msgspec.json.Decoder(_struct("log_file", {"Records": (list[record], ...), **trap}))  # type: ignore[valid-type]  # made here
+        self._slices = msgspec.json.Decoder(_struct("slices", {"Records": (list[msgspec.Raw], ...)}))
+        traps = ("Records", "TopicArn", "digestS3Object", "logFiles", "messageType")  # what makes a line no record
+        self._line = msgspec.json.Decoder(_struct("line", {**shape, **dict.fromkeys(traps, (_Never, UNSET))}))
+
+    def probe(self, data: bytes) -> Probed | None:
+        """The records of a log file or of JSON lines; `None`: the plain way must read it."""
+        try:
+            if not data.isascii():
+                data.decode()  # the decoder does not look at texts that it skips
+        except UnicodeDecodeError:
+            return None
+        probed = self._probe_log_file(data)
+        if probed is None and b"\n" in data[:_LONGEST_LINE]:
+            probed = self._probe_lines(data)
+        return probed
+
+    def _probe_log_file(self, data: bytes) -> Probed | None:
+        try:
+            views = self._log_file.decode(data).Records
+            if views and type(views[0].eventType) is not str:
+                return None  # perhaps a notification, which has the same form
+            return self._probed("log_file", len(data), views, lambda: self._slices.decode(data).Records)
+        except _NOT_USUAL:
+            return None
+
+    def _probe_lines(self, data: bytes) -> Probed | None:
+        try:
+            lines = [line for line in data.split(b"\n") if line and not line.isspace()]
+            # One by one: `decode_lines` takes a document that goes over several lines, and several in one line.
+            views = list(map(self._line.decode, lines))
+            if len(views) < 2 or not all(type(view.eventName) is str for view in views):
+                return None  # perhaps something else than a record
+            return self._probed("lines", len(data), views, lambda: lines)
+        except _NOT_USUAL:
+            return None
+
+    def _probed(self, form: str, size: int, views: list[Any], slices: Callable[[], list[Any]]) -> Probed:
+        kinds = [view.eventType for view in views]
+        insights = kinds.count(INSIGHT)
+        chosen = self._probe.candidates([map(column, views) for column in self._columns]) if views else []
+        candidates: list[tuple[int, dict[str, Any]]] = []
+        if chosen:
+            raw = slices()
+            for at in chosen:
+                if not insights:
+                    candidates.append((at, _decode(raw[at])))
+                elif kinds[at] != INSIGHT:
+                    candidates.append((at - kinds[:at].count(INSIGHT), _decode(raw[at])))
+        return Probed(form, size, len(views) - insights, insights, candidates)
+
+
+_anything = msgspec.json.Decoder()
+
+
+def _decode(raw: msgspec.Raw | bytes) -> dict[str, Any]:
+    """One record; what the fast decoder refuses (lone surrogates, numbers beyond a float) the plain one reads."""
+    try:
+        record: dict[str, Any] = _anything.decode(raw)
+    except _NOT_USUAL:
+        record = loads(bytes(raw).decode())
+    return record
+
+
+def _attribute(name: str) -> str:
+    """A field's name as that of an attribute."""
+    return name.replace(".", "__")
+
+
+def _struct(name: str, fields: dict[str, tuple[Any, Any]]) -> type[msgspec.Struct]:
+    """A view's type from names as in JSON, with their types and defaults; `...` where there is none."""
+    shape = [
+        (_attribute(field), type_) if default is ... else (_attribute(field), type_, default)
+        for field, (type_, default) in fields.items()
+    ]
+    return msgspec.defstruct(name, shape, rename={_attribute(field): field for field in fields}, gc=False)
