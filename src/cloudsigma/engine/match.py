@@ -22,6 +22,8 @@ from cloudsigma.origin import Origin
 
 _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that JSON allows raw and a terminal, a log shipper or UTF-8 does not: written as escapes."""
+_LONG = 4000
+"""Digits; Python refuses to write integers of somewhat more."""
 _MAX_DEPTH = 200
 """JSON of a record nested deeper than this shows a text in the place of what is below."""
 
@@ -156,13 +158,18 @@ def json_ready(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Decimal):
-        return (
-            json_ready(int(value) if value == value.to_integral_value() else float(value))
-            if value.is_finite()
-            else None
-        )
+        return _json_number(value)
     if isinstance(value, (dt.datetime, dt.date)):
         return value.isoformat()
     if value is None or isinstance(value, (str, int)):
         return value
     return str(value)
+
+
+def _json_number(value: Decimal) -> Any:
+    """A decimal as a number; one with more digits than Python writes of an integer as text."""
+    if not value.is_finite():
+        return None
+    if value != value.to_integral_value():
+        return json_ready(float(value))
+    return int(value) if value.adjusted() < _LONG else format(value, "f")

@@ -12,10 +12,13 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+_fast: Any
 try:
-    from isal import isal_zlib as fast_zlib
+    from isal import isal_zlib
+
+    _fast = isal_zlib
 except ImportError:  # a slim installation: same results, half as fast
-    fast_zlib = zlib  # type: ignore[assignment]  # the part that is used has the same form
+    _fast = zlib
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -122,10 +125,10 @@ def inflate(stored: bytes, most: int) -> bytes | None:
     pieces: list[bytes] = []
     room = most
     while stored:
-        member = fast_zlib.decompressobj(31)
+        member = _fast.decompressobj(31)
         try:
             piece = member.decompress(stored, room + 1)
-        except (zlib.error, fast_zlib.error):
+        except (zlib.error, _fast.error):
             return None
         room -= len(piece)
         if room < 0 or not member.eof:

@@ -61,6 +61,9 @@ class View:
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
+        self._log_file: msgspec.json.Decoder[Any]
+        self._slices: msgspec.json.Decoder[Any]
+        self._line: msgspec.json.Decoder[Any]
         attributes: dict[str, str] = {}  # field → attribute of the view
         members: dict[str, list[str]] = {}
         for name in probe.fields:
