@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
 from datetime import UTC, datetime, timedelta
@@ -14,8 +13,7 @@ from hypothesis import strategies as st
 
 import cloudsigma
 from cloudsigma.correlation import Correlator
-from cloudsigma.correlation.measure import Entry, chain_length, percentile
-from cloudsigma.correlation.window import Window
+from cloudsigma.correlation.measure import percentile
 from cloudsigma.ruleset import RuleSet
 
 START = datetime(2025, 3, 4, 10, tzinfo=UTC)
@@ -106,47 +104,6 @@ def test_order_never_changes_matches(
         records, key=lambda record: datetime.fromisoformat(record["eventTime"]).timestamp() + seed.uniform(0, 15)
     )
     assert shown(rules.evaluate(late, lateness=timedelta(seconds=15))) == expected
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 5), st.sets(st.sampled_from("abc"), min_size=1)), max_size=7),
-    st.permutations("abc"),
-)
-def test_chain_agrees_with_trying_everything(drawn: list[tuple[int, set[str]]], order: list[str]) -> None:
-    """The longest chain is that which trying every choice of entries finds."""
-    frame = [
-        Entry(time, at, rules, [], set(), []) for at, (time, rules) in enumerate(sorted(drawn, key=lambda e: e[0]))
-    ]
-    best = 0
-    for size in range(1, len(order) + 1):
-        for names in itertools.combinations(order, size):
-            for chosen in itertools.permutations(frame, size):
-                fits = all(name in entry.rules for name, entry in zip(names, chosen, strict=True))
-                if fits and all(one.time <= two.time for one, two in itertools.pairwise(chosen)):
-                    best = max(best, size)
-    assert chain_length(order, frame) == best
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(st.integers(0, 30), max_size=20), st.integers(1, 4), st.booleans(), st.integers(0, 12))
-def test_windows_agree_with_the_definition(times: list[int], least: int, slides: bool, span: int) -> None:
-    """Frames are those of the definition, read step by step."""
-    window: Window[Entry] = Window(span, slides=slides)
-    for at, time in enumerate(times):
-        window.add(Entry(time, at, set(), [], set(), []))
-    found = [[entry.time for entry in frame] for frame in window.close(lambda frame: len(frame) >= least, None)]
-    unused = sorted(times)
-    expected = []
-    while unused:
-        frame = [time for time in unused if time <= unused[0] + span]
-        if len(frame) >= least:
-            expected.append(frame)
-            unused = unused[len(frame) :]
-        else:
-            unused = [time for time in unused if (time > unused[0] if slides else time > unused[0] + span)]
-    assert found == expected
-    assert len(window) == 0
 
 
 def test_stream_gives_a_frame_once_nothing_can_change_it() -> None:

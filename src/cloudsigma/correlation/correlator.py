@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from cloudsigma.correlation.counter import Counter
-from cloudsigma.correlation.match import event_time
+from cloudsigma.correlation.counter import Counter, Load, Take
+from cloudsigma.correlation.event_time import event_time
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
 
@@ -50,95 +51,135 @@ class Correlator:
         max_entries: int | None = MAX_ENTRIES,
     ) -> None:
         known = tuple(rules)
-        self._lateness = lateness.total_seconds() if lateness is not None else None
-        self._max_entries = max_entries
+        self._lateness = lateness.total_seconds() if lateness is not None else math.inf
+        self._max_entries = max_entries if max_entries is not None else math.inf
         self._state: State | None = None
         if state is not None:
             from cloudsigma.correlation.state import State  # SQLite only where it is asked for
 
             self._state = State(state, known)
-        self._counters = _referred_first(
-            [Counter(rule, rule.correlation, self._state) for rule in known if rule.correlation is not None]
-        )
-        self._latest: float | None = None
+        self._load = Load()
+        correlations = {rule.id: rule.correlation for rule in known if rule.correlation is not None}
+        referred = {rule_id for correlation in correlations.values() for rule_id in correlation.rules}
+        counters = [
+            Counter(rule, rule.correlation, self._state, self._load, referred=rule.id in referred)
+            for rule in known
+            if rule.correlation is not None
+        ]
+        self._counters = _referred_first(counters)
+        # Of each counter, the correlations that it waits for.
+        self._children = [[name for name in one.definition.rules if name in correlations] for one in self._counters]
+        self._takers: dict[str, list[Take]] = {}
+        for counter in self._counters:
+            for rule_id in counter.definition.rules:
+                self._takers.setdefault(rule_id, []).append(counter.taker(rule_id))
+        self._latest = -math.inf
         self.too_late = 0
         """Matches left out because they came later than the lateness allows."""
         self.evicted = 0
         """Entries whose frame was closed before its time because there were too many."""
+        self._told = (0, 0)
         if self._state is not None:
-            self._latest = self._state.latest
-            counters = {counter.rule.id: counter for counter in self._counters}
-            for rule_id, group, entry in self._state.entries():
-                counters[rule_id].add(group, entry)
+            if self._state.latest is not None:
+                self._latest = self._state.latest
+            by_id = {counter.rule.id: counter for counter in self._counters}
+            for rule_id, group, time, entry in self._state.entries():
+                by_id[rule_id].restore(group, time, entry)
 
     def feed(self, matches: Iterable[Match]) -> tuple[Match, ...]:
         """Take matches of detection rules, the hidden ones too; returns the correlation matches now complete."""
+        takers = self._takers
         for match in matches:
             when = event_time(match.record)
             if when is None:
                 continue
-            if self._lateness is not None and self._latest is not None and when < self._latest - self._lateness:
-                self.too_late += 1
-                _log.warning("a match came more than the lateness after its time and takes no part in correlations")
+            if when > self._latest:
+                self._latest = when
+            elif when < self._latest - self._lateness:
+                self._note_too_late()
                 continue
-            self._latest = when if self._latest is None else max(self._latest, when)
-            for counter in self._counters:
-                counter.take(match, when)
+            for take in takers.get(match.rule.definition.metadata.id, ()):
+                take(match, when)
+        load = self._load
         given: list[Match] = []
-        if self._lateness is not None and self._latest is not None:
+        if self._latest - self._lateness > load.due:
             given += self._close(self._latest - self._lateness)
-        given += self._evict()
+        if load.entries > self._max_entries:
+            given += self._evict()
         return self._given(given)
 
     def advance(self, time: dt.datetime) -> tuple[Match, ...]:
         """Say that no event from before `time` will come any more; returns the matches that this completes."""
         moment = time.replace(tzinfo=time.tzinfo or dt.UTC).timestamp()
-        if self._lateness is not None:
-            self._latest = max(moment + self._lateness, self._latest or moment)
+        if self._lateness != math.inf:
+            self._latest = max(moment + self._lateness, self._latest)
         return self._given(self._close(moment))
 
     def close(self) -> tuple[Match, ...]:
         """Say that the input has ended; returns the matches of all frames that are still open."""
-        return self._given(self._close(None))
+        given = self._given(self._close(None))
+        self._tell_counts()
+        return given
 
     def _given(self, matches: list[Match]) -> tuple[Match, ...]:
         if self._state is not None:
-            self._state.commit(self._latest)
+            self._state.commit(self._latest if self._latest > -math.inf else None)
         return tuple(matches)
 
     def _close(self, until: float | None) -> list[Match]:
         """Close frames rule by rule: correlations stand after those they refer to, and take their matches first."""
         given: list[Match] = []
         earliest: dict[str, float] = {}  # when the next match of a correlation may be, at the earliest
-        for counter in self._counters:
+        for counter, children in zip(self._counters, self._children, strict=True):
             bound = until
-            if until is not None:
-                bound = min([until, *(earliest.get(rule_id, until) for rule_id in counter.definition.rules)])
-            given += self._passed_on(counter.close(bound))
-            if bound is not None:
+            if until is not None and children:
+                bound = min(until, *(earliest.get(rule_id, until) for rule_id in children))
+            if bound is None or counter.due < bound:
+                given += self._passed_on(counter.close(bound))
+            if bound is not None and counter.referred:
                 start = counter.start
                 earliest[counter.rule.id] = bound if start is None else min(start, bound)
+        # A frame that has ended and is open still waits for a correlation that it refers to, which is due later.
+        ends = (counter.due for counter in self._counters)
+        self._load.due = min((end for end in ends if until is None or end >= until), default=math.inf)
         return given
 
     def _passed_on(self, found: list[tuple[Match, float]]) -> list[Match]:
         """Give matches to the correlations that refer to their rule, and return them."""
         for match, when in found:
-            for other in self._counters:
-                other.take(match, when)
+            for take in self._takers.get(match.rule_id, ()):
+                take(match, when)
         return [match for match, _ in found]
 
     def _evict(self) -> list[Match]:
-        size = sum(counter.size for counter in self._counters)
-        if self._max_entries is None or size <= self._max_entries:
-            return []
+        size = self._load.entries
         excess = size - self._max_entries + self._max_entries // 10  # some room, so that it is not done at every match
-        _log.warning("%d entries of correlations are open; the frames that start earliest are closed early", size)
+        before = self.evicted
         given: list[Match] = []
         for counter in self._counters:
-            before = counter.size
-            given += self._passed_on(counter.evict(excess * before // size + 1))
-            self.evicted += before - counter.size
+            held = counter.size
+            given += self._passed_on(counter.evict(int(excess * held // size) + 1))
+            self.evicted += held - counter.size
+        self._load.due = -math.inf  # what waited for an evicted frame may be complete
+        if not before:
+            _log.warning("%d entries of correlations are open; the frames that start earliest are closed early", size)
         return given
+
+    def _note_too_late(self) -> None:
+        self.too_late += 1
+        if self.too_late == 1:
+            _log.warning("a match came more than the lateness after its time and takes no part in correlations")
+
+    def _tell_counts(self) -> None:
+        """Say how often there was what a warning has told of once."""
+        told = (self.too_late, self.evicted)
+        if told == self._told:
+            return
+        self._told = told
+        if self.too_late > 1:
+            _log.warning("%d matches came more than the lateness after their time", self.too_late)
+        if self.evicted:
+            _log.warning("%d entries of correlations were in frames that were closed early", self.evicted)
 
 
 def _referred_first(counters: list[Counter]) -> list[Counter]:

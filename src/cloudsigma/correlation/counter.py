@@ -3,191 +3,248 @@
 from __future__ import annotations
 
 import heapq
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
-from typing import Any, Protocol
+import math
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from cloudsigma import ir
-from cloudsigma.correlation.match import correlation_match, identity_of
-from cloudsigma.correlation.measure import Entry, holds, slides
+from cloudsigma.correlation.entry import Entry, Key, find_in, key_of
+from cloudsigma.correlation.intake import Intake
+from cloudsigma.correlation.match import correlation_match
+from cloudsigma.correlation.measure import Frame, holds, slides
+from cloudsigma.correlation.sliding import tracker_of
 from cloudsigma.correlation.window import Window
-from cloudsigma.engine import fields, operators
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
 
 Group = tuple[str, ...]
+Take = Callable[[Match, float], None]
 
 
 class Journal(Protocol):
     """Is told of every entry that comes, changes and goes, so that it can be kept elsewhere."""
 
-    def put(self, rule: Rule, group: Group, entry: Entry) -> None:
+    def put(self, rule: Rule, group: Group, time: float, entry: Entry) -> None:
         """An entry is new, or has changed."""
 
     def drop(self, rule: Rule, entries: Iterable[Entry]) -> None:
         """Entries are used up."""
 
 
-class Counter:
-    """The windows of one correlation rule, one a group, and which of them ends first."""
+class Load:
+    """What all counters of a correlator have open together."""
 
-    def __init__(self, rule: Rule, definition: ir.CorrelationRule, journal: Journal | None) -> None:
+    __slots__ = ("due", "entries")
+
+    def __init__(self) -> None:
+        self.entries = 0
+        """Entries in all windows."""
+        self.due = math.inf
+        """No frame ends before this time."""
+
+
+class Counter:
+    """The windows of one correlation rule, one a group, and which of them ends first.
+
+    Args:
+        rule: The rule.
+        definition: Its correlation.
+        journal: Is told of every change, where there is one.
+        load: Shared with the other counters.
+        referred: Whether other correlations take the matches.
+    """
+
+    def __init__(
+        self, rule: Rule, definition: ir.CorrelationRule, journal: Journal | None, load: Load, *, referred: bool
+    ) -> None:
         self.rule = rule
         self.definition = definition
         self.size = 0
         """Entries in all windows."""
         self._journal = journal
-        self._slides = slides(definition)
-        self._windows: dict[Group, Window[Entry]] = {}
-        self._ends: list[tuple[float, int, Group]] = []
-        self._tick = itertools.count()
-        self._aliases = {
-            (alias.name, rule_id): field for alias in definition.aliases for rule_id, field in alias.fields
-        }
-        threshold = definition.threshold
-        self._measured = threshold.fields if threshold is not None and definition.type.startswith("value_") else ()
+        self._load = load
+        self.referred = referred
+        """Whether other correlations take the matches."""
+        self._span = definition.timespan
+        self._track = tracker_of(definition) if slides(definition) else None
+        self._windows: dict[Key, Window] = {}
+        # Windows by the times that they have: one look at the earliest times finds all frames that end.
+        self._by_time: dict[float, list[Window]] = {}
+        self._times: list[float] = []
+
+    @property
+    def due(self) -> float:
+        """No frame ends before this time."""
+        return self._times[0] + self._span if self._times else math.inf
 
     @property
     def start(self) -> float | None:
         """The earliest time of any entry that no closed frame has used up."""
-        self._settle()
-        return self._ends[0][0] - self.definition.timespan if self._ends else None
-
-    def _settle(self) -> None:
-        """Make the first end one that stands: windows change after their end was noted."""
-        while self._ends:
-            end, _, group = self._ends[0]
-            window = self._windows.get(group)
-            if window is not None and window.start is not None and window.start + self.definition.timespan == end:
-                return
-            heapq.heappop(self._ends)
-
-    def _note_end(self, group: Group, window: Window[Entry]) -> None:
-        if window.start is not None:
-            heapq.heappush(self._ends, (window.start + self.definition.timespan, next(self._tick), group))
+        while self._times:
+            if any(window.start == self._times[0] for window in self._by_time[self._times[0]]):
+                return self._times[0]
+            del self._by_time[heapq.heappop(self._times)]
+        return None
 
     # --- in ---------------------------------------------------------------------------------------------------
 
-    def take(self, match: Match, when: float) -> None:
-        """Make an entry of a match in every group that it belongs to."""
-        if match.rule_id not in self.definition.rules:
-            return
-        source = _Source(match, self._aliases)
-        texts: set[tuple[str, ...]] = set()
-        numbers: list[operators.Numeric] = []
-        if self._measured:
-            if self.definition.type == "value_count":
-                texts = set(product(*(source.texts(name) for name in self._measured)))
-            else:
-                numbers = source.numbers(self._measured[0])
-            if not texts and not numbers:
-                return
-        identity = source.identity
-        for group in product(*(source.texts(name) for name in self.definition.group_by)):
-            window = self._windows.get(group)
-            entry = window.find(lambda known: known.identity == identity, when) if window is not None else None
-            if entry is None:
-                entry = Entry(when, identity, {match.rule_id}, [match], texts, numbers)
-                self.add(group, entry)
-            elif match.rule_id not in entry.rules:  # one event that several of the rules match counts once
-                entry.rules.add(match.rule_id)
-                entry.matches.append(match)
-                entry.texts = entry.texts | texts
-                entry.numbers = entry.numbers or numbers
-            else:
-                continue
-            if self._journal is not None:
-                self._journal.put(self.rule, group, entry)
+    def taker(self, rule_id: str) -> Take:
+        """What takes the matches of one of the rules, and makes an entry in every group that they belong to."""
+        intake = Intake(self.definition, rule_id)
+        quick_key, quick_value = intake.quick_key, intake.quick_value
+        rules, measures, enter = intake.rules, intake.measures, self._enter
 
-    def add(self, group: Group, entry: Entry) -> None:
-        """Put an entry into the window of its group."""
-        window = self._windows.get(group)
-        if window is None:
-            window = self._windows[group] = Window(self.definition.timespan, slides=self._slides)
-        before = window.start
-        window.add(entry)
+        def take(match: Match, when: float) -> None:
+            measured: tuple[object, ...] = ()
+            if match.matches:
+                if measures and not (measured := intake.measured(match)):
+                    return
+            else:
+                record = match.record
+                if measures:
+                    value = quick_value(record)
+                    measured = (value,) if value is not None else intake.measured(match)
+                    if not measured:
+                        return
+                key = quick_key(record)
+                if key is not None:
+                    enter(key, match, when, rules, measured)
+                    return
+            for key in intake.keys(match):
+                enter(key, match, when, rules, measured)
+
+        return take
+
+    def _enter(self, key: Key, match: Match, when: float, rules: tuple[str, ...], measured: tuple[object, ...]) -> None:
+        window = self._windows.get(key)
+        moment = window.moments.get(when) if window is not None else None
+        if window is None or moment is None:
+            entry = Entry(match, rules, measured)
+            self._open(key, window, when, {key_of(match): entry})
+        else:
+            name, known = find_in(moment, match)
+            if known is not None:
+                if rules[0] not in known.rules:
+                    self._join(key, known, match, when, rules, measured)
+                return
+            entry = moment[name] = Entry(match, rules, measured)
+            window.changed(when)
         self.size += 1
-        if window.start != before:
-            self._note_end(group, window)
+        self._load.entries += 1
+        if self._journal is not None:
+            self._journal.put(self.rule, _group(key), when, entry)
+
+    def _open(self, key: Key, window: Window | None, when: float, moment: dict[object, Entry]) -> None:
+        """Put a new moment into the window of its group."""
+        if window is None:
+            window = self._windows[key] = Window(key)
+        window.add(when, moment)
+        windows = self._by_time.get(when)
+        if windows is not None:
+            windows.append(window)
+            return
+        self._by_time[when] = [window]
+        heapq.heappush(self._times, when)
+        self._load.due = min(self._load.due, when + self._span)
+
+    def _join(
+        self,
+        key: Key,
+        entry: Entry,
+        match: Match,
+        when: float,
+        rules: tuple[str, ...],
+        measured: tuple[object, ...],
+    ) -> None:
+        """Add a match to the entry of its event: one event that several of the rules match counts once."""
+        entry.rules += rules
+        entry.others += (match,)
+        if self.definition.type == "value_count":
+            entry.measured = tuple(dict.fromkeys((*entry.measured, *measured)))
+        else:
+            entry.measured = entry.measured or measured
+        self._windows[key].changed(when)
+        if self._journal is not None:
+            self._journal.put(self.rule, _group(key), when, entry)
+
+    def restore(self, group: Group, time: float, entry: Entry) -> None:
+        """Put an entry into the window of its group, as the journal has it."""
+        key = group[0] if len(group) == 1 else group
+        window = self._windows.get(key)
+        moment = window.moments.get(time) if window is not None else None
+        if moment is None:
+            self._open(key, window, time, {key_of(entry.match): entry})
+        else:
+            moment[find_in(moment, entry.match)[0]] = entry
+        self.size += 1
+        self._load.entries += 1
 
     # --- out --------------------------------------------------------------------------------------------------
 
     def close(self, until: float | None) -> list[tuple[Match, float]]:
         """The matches of the frames that end before `until`, each with the time it has for other correlations."""
         found: list[tuple[float, Match, float]] = []
-        self._settle()
-        while self._ends and (until is None or self._ends[0][0] < until):
-            _, _, group = heapq.heappop(self._ends)
-            found += self._close_window(group, until)
-            self._settle()
-        found.sort(key=lambda item: (item[0], tuple(item[1].group.values())))
+        times, span = self._times, self._span
+        while times and (until is None or times[0] + span < until):
+            time = heapq.heappop(times)
+            for window in self._by_time.pop(time):
+                if window.start == time:
+                    self._close_first(window, found)
+        if len(found) > 1:
+            found.sort(key=lambda item: (item[0], tuple(item[1].group.values())))
         return [(match, when) for _, match, when in found]
 
     def evict(self, least: int) -> list[tuple[Match, float]]:
         """Close the frames that start earliest before their time, until `least` entries are gone."""
         found: list[tuple[float, Match, float]] = []
         target = max(0, self.size - least)
-        self._settle()
-        while self._ends and self.size > target:
-            end, _, group = heapq.heappop(self._ends)
-            found += self._close_window(group, end + 1e-6)
-            self._settle()
+        while self._times and self.size > target:
+            time = self._times[0]
+            windows = self._by_time[time]
+            for at, window in enumerate(windows):
+                if self.size <= target:
+                    del windows[:at]
+                    break
+                if window.start == time:
+                    self._close_first(window, found)
+            else:
+                del self._by_time[heapq.heappop(self._times)]
         return [(match, when) for _, match, when in found]
 
-    def _close_window(self, group: Group, until: float | None) -> list[tuple[float, Match, float]]:
-        window = self._windows[group]
-        frames = window.close(lambda entries: holds(self.definition, entries), until)
-        found = [(frame[0].time, self._match(group, frame), self._time(frame)) for frame in frames]
-        gone = window.take_gone()
-        self.size -= len(gone)
-        if self._journal is not None and gone:
-            self._journal.drop(self.rule, gone)
-        if len(window):
-            self._note_end(group, window)
+    def _close_first(self, window: Window, found: list[tuple[float, Match, float]]) -> None:
+        """Close the first frame of a window, and add its match to those found if it holds."""
+        if self._track is not None:
+            used, held = window.slide(self._span, self._track)
         else:
-            del self._windows[group]
-        return found
+            used = window.use_frame(self._span)
+            held = holds(self.definition, used)
+        if held:
+            found.append((used[0][0], self._match(window, used), self._time(used)))
+        gone = 0
+        for _, moment in used:
+            gone += len(moment)
+        self.size -= gone
+        self._load.entries -= gone
+        if self._journal is not None:
+            self._journal.drop(self.rule, [entry for _, moment in used for entry in moment.values()])
+        if not window.moments:
+            del self._windows[window.key]
 
-    def _match(self, group: Group, frame: Sequence[Entry]) -> Match:
-        named = dict(zip(self.definition.group_by, group, strict=True))
-        return correlation_match(self.rule, named, tuple(match for entry in frame for match in entry.matches))
+    def _match(self, window: Window, frame: Frame) -> Match:
+        named = dict(zip(self.definition.group_by, _group(window.key), strict=True))
+        matches = [match for _, moment in frame for entry in moment.values() for match in entry.matches]
+        return correlation_match(self.rule, named, tuple(matches))
 
-    def _time(self, frame: Sequence[Entry]) -> float:
-        """For a threshold, the earliest time at which it held; else that of the last entry."""
-        if self._slides:
-            for at, entry in enumerate(frame):
-                last = at + 1 == len(frame) or frame[at + 1].time > entry.time
-                if last and holds(self.definition, frame[: at + 1]):
-                    return entry.time
-        return frame[-1].time
+    def _time(self, frame: Frame) -> float:
+        """For a threshold, the earliest time at which it held; else that of the last entry. Only for others' use."""
+        if self.referred and self._track is not None:
+            tracker = self._track()
+            for time, moment in frame:
+                tracker.add(time, moment)
+                if tracker.holds(frame[0][0]):
+                    return time
+        return frame[-1][0]
 
 
-class _Source:
-    """What a match offers to a correlation: values of fields, by the names that the correlation uses."""
-
-    def __init__(self, match: Match, aliases: Mapping[tuple[str, str], str]) -> None:
-        self._match = match
-        self._aliases = aliases
-
-    @property
-    def identity(self) -> object:
-        if self._match.matches:
-            return self._match.key
-        return identity_of(self._match.record)
-
-    def _values(self, name: str) -> Iterator[Any]:
-        field = self._aliases.get((name, self._match.rule_id), name)
-        for record in self._match.records:
-            yield from fields.values(record, field)
-
-    def texts(self, name: str) -> list[str]:
-        """The different texts of a field or alias: of a correlation's match its group's value, if it has one."""
-        field = self._aliases.get((name, self._match.rule_id), name)
-        if field in self._match.group:
-            return [self._match.group[field]]
-        return list(dict.fromkeys(text for value in self._values(name) if (text := operators.text(value)) is not None))
-
-    def numbers(self, name: str) -> list[operators.Numeric]:
-        """All numbers of a field or alias."""
-        return [number for value in self._values(name) if (number := operators.number(value)) is not None]
+def _group(key: Key) -> Group:
+    return key if isinstance(key, tuple) else (key,)

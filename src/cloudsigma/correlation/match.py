@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cloudsigma.engine import fields, operators
+from cloudsigma.correlation.event_time import event_time
+from cloudsigma.engine import fields
 from cloudsigma.engine.context import read_context
 from cloudsigma.engine.match import Match, record_identity
 from cloudsigma.engine.rule import Rule
 
-
-def event_time(record: Mapping[str, Any]) -> float | None:
-    """The `eventTime` of a record in seconds since 1970; only text counts as one."""
-    value = record.get("eventTime")
-    when = operators.moment(value) if isinstance(value, str) else None
-    return when.timestamp() if when is not None else None
+_quoted = json.JSONEncoder().encode
 
 
 def identity_of(record: Mapping[str, Any]) -> object:
     """Equal for two deliveries of one event; a record without an `eventID` is only itself."""
-    return record_identity(record) if record.get("eventID") else id(record)
+    return text_identity(record) if record.get("eventID") else id(record)
+
+
+def text_identity(record: Mapping[str, Any]) -> str:
+    """What `record_identity` gives, without its detours where all parts are texts."""
+    event_id, when, name = record.get("eventID"), record.get("eventTime"), record.get("eventName")
+    if type(event_id) is str and event_id and type(when) is str and type(name) is str:
+        account = record.get("recipientAccountId")
+        if account is None:
+            return f"[{_quoted(event_id)},{_quoted(when)},{_quoted(name)},null]"
+        if type(account) is str:
+            return f"[{_quoted(event_id)},{_quoted(when)},{_quoted(name)},{_quoted(account)}]"
+    return record_identity(record)
 
 
 def correlation_match(rule: Rule, group: dict[str, str], matches: tuple[Match, ...]) -> Match:
     """The match of a correlation: context and origin are those of its last record, the key that of all of them."""
-    records = _contributing(matches)
+    seen = _contributing(matches)
+    records = tuple(sorted(seen.values(), key=lambda record: event_time(record) or 0))
     last = records[-1]
     shown = {path.name: fields.select(last, path) for path in rule.definition.field_paths}
-    content = [rule.id, *(f"{name}={value}" for name, value in group.items()), *sorted(map(record_identity, records))]
+    identities = [key if isinstance(key, str) else text_identity(record) for key, record in seen.items()]
+    content = [rule.id, *(f"{name}={value}" for name, value in group.items()), *sorted(identities)]
     return Match(
         rule=rule,
         record=last,
@@ -43,10 +54,10 @@ def correlation_match(rule: Rule, group: dict[str, str], matches: tuple[Match, .
     )
 
 
-def _contributing(matches: Iterable[Match]) -> tuple[Mapping[str, Any], ...]:
-    """The records of matches without repetition, in order of event time."""
+def _contributing(matches: Iterable[Match]) -> dict[object, Mapping[str, Any]]:
+    """The records of matches by what identifies them, without repetition."""
     seen: dict[object, Mapping[str, Any]] = {}
     for match in matches:
-        for record in match.records:
+        for record in match.contributing or (match.record,):
             seen.setdefault(identity_of(record), record)
-    return tuple(sorted(seen.values(), key=lambda record: event_time(record) or 0.0))
+    return seen

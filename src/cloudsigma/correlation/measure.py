@@ -1,38 +1,38 @@
-"""What a correlation measures in a time frame, and whether its condition holds (semantics: "The measured value")."""
+"""What a correlation measures in a complete time frame, and whether its condition holds.
+
+This is the definition. For conditions that slide on, `sliding.py` gives the same answers moment by moment.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from itertools import groupby
-
-import msgspec
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from cloudsigma import ir
-from cloudsigma.engine.match import Match
-from cloudsigma.engine.operators import Numeric
+from cloudsigma.correlation.chain import Chain
+from cloudsigma.correlation.entry import Moment
+from cloudsigma.correlation.extended import negates, terms, truth
+from cloudsigma.correlation.total import as_float, exact_sum
 
+Frame = Sequence[tuple[float, Moment]]
+"""The moments of a time frame with their times, in order of time."""
 
-class Entry(msgspec.Struct):
-    """One event, or one match of another correlation, inside a group."""
-
-    time: float
-    """Seconds since 1970."""
-    identity: object
-    """Equal for the same event."""
-    rules: set[str]
-    """IDs of the rules that matched it."""
-    matches: list[Match]
-    texts: set[tuple[str, ...]]
-    """Values that are counted, for `value_count`."""
-    numbers: list[Numeric]
-    """Numbers that are measured, for the metric types."""
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "eq": operator.eq,
+    "neq": operator.ne,
+}
 
 
 def slides(rule: ir.CorrelationRule) -> bool:
     """Whether more entries can only help the condition, so that a frame that does not hold slides on."""
     if rule.expression is not None:
-        return not _negates(rule.expression)
+        return not negates(rule.expression)
     threshold = rule.threshold
     return (
         threshold is not None
@@ -41,158 +41,75 @@ def slides(rule: ir.CorrelationRule) -> bool:
     )
 
 
-def holds(rule: ir.CorrelationRule, frame: Sequence[Entry]) -> bool:
-    """Whether the condition of the rule holds for the entries of a frame, which are in order of time."""
+def holds(rule: ir.CorrelationRule, frame: Frame) -> bool:
+    """Whether the condition of the rule holds for a frame."""
     if rule.expression is not None:
         if rule.type == "temporal_ordered":
-            return any(_term_holds(term, rule.rules, frame) for term in _terms(rule.expression))
-        present = set().union(*(entry.rules for entry in frame))
-        return _truth(rule.expression, present)
+            return _some_term_holds(rule.expression, rule.rules, frame)
+        return truth(rule.expression, _rules(frame))
     if rule.threshold is None:
         return False
-    value = _measured(rule, frame)
-    return value is not None and _compares(value, rule.threshold.operator, rule.threshold.value)
+    value = _measured(rule, rule.threshold, frame)
+    return value is not None and COMPARISONS[rule.threshold.operator](value, rule.threshold.value)
 
 
-def _measured(rule: ir.CorrelationRule, frame: Sequence[Entry]) -> Numeric | None:
-    numbers = [number for entry in frame for number in entry.numbers]
+def _measured(rule: ir.CorrelationRule, threshold: ir.Threshold, frame: Frame) -> int | float | None:
     match rule.type:
         case "event_count":
-            return len(frame)
+            return sum(len(moment) for _, moment in frame)
         case "value_count":
-            return len(set().union(*(entry.texts for entry in frame)))
+            return len({value for _, moment in frame for entry in moment.values() for value in entry.measured})
         case "temporal":
-            return len(set().union(*(entry.rules for entry in frame)) & set(rule.rules))
+            return len(_rules(frame))
         case "temporal_ordered":
             return chain_length(rule.rules, frame)
         case "value_sum":
-            return (
-                math.fsum(map(float, numbers)) if any(isinstance(n, float) for n in numbers) else sum(map(int, numbers))
-            )
+            return exact_sum(_numbers(frame))
         case "value_avg":
-            return math.fsum(map(float, numbers)) / len(numbers) if numbers else None
+            numbers = [as_float(number) for number in _numbers(frame)]
+            return exact_sum(numbers) / len(numbers) if numbers else None
         case "value_percentile":
-            return percentile(numbers, rule.threshold.percentile or 0) if rule.threshold else None
+            return percentile(_numbers(frame), threshold.percentile or 0)
         case "value_median":
-            return percentile(numbers, 50)
+            return percentile(_numbers(frame), 50)
 
 
-def percentile(numbers: Iterable[Numeric], rank: int) -> float | None:
+def _numbers(frame: Frame) -> list[int | float]:
+    return [number for _, moment in frame for entry in moment.values() for number in entry.measured]
+
+
+def _rules(frame: Frame) -> set[str]:
+    return {rule for _, moment in frame for entry in moment.values() for rule in entry.rules}
+
+
+def percentile(numbers: Iterable[int | float], rank: int) -> float | None:
     """The percentile by linear interpolation at rank p/100 x (n - 1) of the sorted numbers."""
-    ordered = sorted(map(float, numbers))
+    ordered = sorted(map(as_float, numbers))
     if not ordered:
         return None
+    if any(map(math.isnan, ordered)):  # NaN has no place in an order
+        return math.nan
     at = rank * (len(ordered) - 1) / 100
     low = math.floor(at)
     high = min(low + 1, len(ordered) - 1)
+    if at == low or ordered[low] == ordered[high]:  # also where they are infinite
+        return ordered[low]
     return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
 
 
-def _compares(value: Numeric, operator: str, limit: int | float) -> bool:
-    match operator:
-        case "lt":
-            return value < limit
-        case "lte":
-            return value <= limit
-        case "gt":
-            return value > limit
-        case "gte":
-            return value >= limit
-        case "eq":
-            return value == limit
-        case _:
-            return value != limit
+def chain_length(rules: Sequence[str], frame: Frame) -> int:
+    """The longest chain of entries for rules in the listed order: times do not decrease, no entry is used twice."""
+    chain = Chain(rules, len(rules))
+    for time, moment in frame:
+        chain.add(time, moment.values())
+    return next(length for length in range(len(rules), -1, -1) if chain.start(length) > -math.inf)
 
 
-# --- order --------------------------------------------------------------------------------------------------
-
-
-def chain_length(rules: Sequence[str], frame: Sequence[Entry]) -> int:
-    """The longest chain of entries for rules in the listed order: times do not decrease, no entry is used twice.
-
-    Entries of one moment may stand in any order. The moments are gone through one by one; `best[j]` is the longest
-    chain over the first `j` rules so far, and inside a moment any run of rules is matched to different entries.
-    """
-    best = [0] * (len(rules) + 1)
-    for _, moment in groupby(frame, key=lambda entry: entry.time):
-        entries = list(moment)
-        new = best.copy()
-        for start in range(len(rules)):
-            matched: dict[int, int] = {}
-            size = 0
-            for end in range(start, len(rules)):
-                size += _augment(rules, end, entries, matched, set())
-                new[end + 1] = max(new[end + 1], best[start] + size)
-        for at in range(1, len(new)):
-            new[at] = max(new[at], new[at - 1])
-        best = new
-    return best[-1]
-
-
-def _augment(rules: Sequence[str], at: int, entries: Sequence[Entry], matched: dict[int, int], tried: set[int]) -> int:
-    """Give the rule at a position an entry of its own, moving others if need be; 1 if that can be done, else 0."""
-    for index, entry in enumerate(entries):
-        if rules[at] in entry.rules and index not in tried:
-            tried.add(index)
-            if index not in matched or _augment(rules, matched[index], entries, matched, tried):
-                matched[index] = at
-                return 1
-    return 0
-
-
-# --- extended conditions ------------------------------------------------------------------------------------
-
-Term = tuple[frozenset[str], frozenset[str]]
-"""Rules that must be there, and rules that must not."""
-
-
-def _negates(expression: ir.Expression) -> bool:
-    match expression:
-        case ir.Not():
-            return True
-        case ir.And(operands) | ir.Or(operands):
-            return any(map(_negates, operands))
-        case _:
-            return False
-
-
-def _truth(expression: ir.Expression, present: set[str]) -> bool:
-    match expression:
-        case ir.Identifier(name):
-            return name in present
-        case ir.Not(operand):
-            return not _truth(operand, present)
-        case ir.And(operands):
-            return all(_truth(operand, present) for operand in operands)
-        case ir.Or(operands):
-            return any(_truth(operand, present) for operand in operands)
-        case ir.Quantified():  # refused when the rule is compiled
-            return False
-
-
-def _terms(expression: ir.Expression, *, negated: bool = False) -> list[Term]:
-    """The expression as an OR of AND terms."""
-    match expression:
-        case ir.Identifier(name):
-            only = frozenset((name,))
-            return [(frozenset(), only) if negated else (only, frozenset())]
-        case ir.Not(operand):
-            return _terms(operand, negated=not negated)
-        case ir.And(operands) | ir.Or(operands):
-            parts = [_terms(operand, negated=negated) for operand in operands]
-            if isinstance(expression, ir.Or) is not negated:
-                return [term for part in parts for term in part]
-            joined: list[Term] = [(frozenset(), frozenset())]
-            for part in parts:
-                joined = [(yes | more, no | less) for yes, no in joined for more, less in part]
-            return joined
-        case ir.Quantified():  # refused when the rule is compiled
-            return []
-
-
-def _term_holds(term: Term, order: Sequence[str], frame: Sequence[Entry]) -> bool:
-    wanted, unwanted = term
-    if any(entry.rules & unwanted for entry in frame):
-        return False
-    ordered = [rule for rule in order if rule in wanted]
-    return chain_length(ordered, frame) == len(ordered)
+def _some_term_holds(expression: ir.Expression, order: Sequence[str], frame: Frame) -> bool:
+    present = _rules(frame)
+    for wanted, unwanted in terms(expression):
+        if wanted <= present and present.isdisjoint(unwanted):
+            ordered = [rule for rule in order if rule in wanted]
+            if chain_length(ordered, frame) == len(ordered):
+                return True
+    return False

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from cloudsigma.correlation.match import correlation_match
-from cloudsigma.correlation.measure import Entry
+from cloudsigma.correlation.entry import Entry
+from cloudsigma.correlation.match import correlation_match, identity_of
 from cloudsigma.engine import operators
 from cloudsigma.engine.match import Match, json_ready, make_match
 from cloudsigma.engine.rule import Rule
@@ -58,13 +60,14 @@ class State:
             raise CloudSigmaError(f"{self._path} is the state of another version; use a new file")
         self.latest: float | None = float(about["latest"]) if "latest" in about else None
         """The latest event time so far."""
+        self._committed: float | None = math.nan  # unlike any other: this process has written nothing yet
         highest = self._file.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
         self._next = int(highest[0]) + 1
 
     # --- out --------------------------------------------------------------------------------------------------
 
-    def entries(self) -> Iterator[tuple[str, Group, Entry]]:
-        """The entries that were open, each with its rule's ID and its group."""
+    def entries(self) -> Iterator[tuple[str, Group, float, Entry]]:
+        """The entries that were open, each with its rule's ID, its group and its time."""
         changed: set[str] = set()
         rows = self._file.execute("SELECT number, rule, digest, groups, entry FROM entries ORDER BY number").fetchall()
         for number, rule_id, digest, groups, text in rows:
@@ -73,10 +76,11 @@ class State:
                 changed.add(rule_id)
                 self._file.execute("DELETE FROM entries WHERE number = ?", (number,))
                 continue
-            entry = self._read(json.loads(text))
+            form = json.loads(text)
+            entry = self._read(form)
             if entry is not None:
                 self._numbers[id(entry)] = number
-                yield rule_id, tuple(json.loads(groups)), entry
+                yield rule_id, tuple(json.loads(groups)), form["time"], entry
         for rule_id in sorted(changed):
             _log.warning("the correlation %s has changed: what was open of it is left out", rule_id)
 
@@ -84,13 +88,10 @@ class State:
         matches = [match for each in form["matches"] if (match := self._read_match(each)) is not None]
         if len(matches) < len(form["matches"]):  # a rule that it refers to is not there any more
             return None
+        texts = (texts[0] if len(texts) == 1 else tuple(texts) for texts in form["texts"])
+        numbers = map(_read_number, form["numbers"])
         return Entry(
-            time=form["time"],
-            identity=form["identity"] if form["identity"] is not None else object(),
-            rules=set(form["rules"]),
-            matches=matches,
-            texts={tuple(texts) for texts in form["texts"]},
-            numbers=[number for text in form["numbers"] if (number := operators.number(text)) is not None],
+            match=matches[0], rules=tuple(form["rules"]), measured=(*texts, *numbers), others=tuple(matches[1:])
         )
 
     def _read_match(self, form: dict[str, Any]) -> Match | None:
@@ -105,19 +106,21 @@ class State:
 
     # --- in ---------------------------------------------------------------------------------------------------
 
-    def put(self, rule: Rule, group: Group, entry: Entry) -> None:
+    def put(self, rule: Rule, group: Group, time: float, entry: Entry) -> None:
         """Keep an entry that is new or has changed."""
         number = self._numbers.get(id(entry))
         if number is None:
             number = self._numbers[id(entry)] = self._next
             self._next += 1
+        counts = rule.correlation is not None and rule.correlation.type == "value_count"
+        identity = entry.match.key if entry.match.matches else identity_of(entry.match.record)
         form = {
-            "time": entry.time,
-            "identity": entry.identity if isinstance(entry.identity, str) else None,
+            "time": time,
+            "identity": identity if isinstance(identity, str) else None,
             "rules": sorted(entry.rules),
             "matches": [_match_form(match) for match in entry.matches],
-            "texts": sorted(entry.texts),
-            "numbers": [operators.text(number) for number in entry.numbers],
+            "texts": [value if isinstance(value, tuple) else (value,) for value in entry.measured] if counts else [],
+            "numbers": [] if counts else [_number_form(number) for number in entry.measured],
         }
         digest = rule.definition.metadata.digest
         row = (number, rule.id, digest, json.dumps(group), json.dumps(form))
@@ -130,9 +133,11 @@ class State:
 
     def commit(self, latest: float | None) -> None:
         """Make everything since the last commit last."""
-        about = [("format", str(_FORMAT)), *([("latest", repr(latest))] if latest is not None else [])]
-        self._file.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about)
-        self._file.commit()
+        if latest != self._committed:
+            about = [("format", str(_FORMAT)), *([("latest", repr(latest))] if latest is not None else [])]
+            self._file.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about)
+            self._committed = latest
+        self._file.commit()  # costs nothing where nothing has changed
 
 
 def _match_form(match: Match) -> dict[str, Any]:
@@ -140,3 +145,14 @@ def _match_form(match: Match) -> dict[str, Any]:
         return {"rule": match.rule_id, "group": match.group, "matches": [_match_form(each) for each in match.matches]}
     origin = msgspec.structs.asdict(match.origin) if match.origin is not None else None
     return {"rule": match.rule_id, "record": json_ready(match.record), "origin": origin}
+
+
+def _number_form(number: int | float) -> str:
+    return repr(number) if isinstance(number, float) else operators.text(number) or ""
+
+
+def _read_number(form: str) -> int | float:
+    number = operators.number(form)
+    if number is None:
+        return float(form)  # infinite, or NaN
+    return int(number) if isinstance(number, Decimal) else number

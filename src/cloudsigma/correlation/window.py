@@ -1,4 +1,4 @@
-"""Time frames over the entries of one group; knows neither Sigma nor records.
+"""Time frames over the entries of one group; knows no rules and no records.
 
 A frame that starts at an entry with time `s` holds all entries with a time in `[s, s + span]`, both ends included.
 The earliest entry starts a frame; where the frame holds, all of it is used up; where it does not, either only the
@@ -7,80 +7,90 @@ entries of its first moment are (the frame slides on), or all of it (frames do n
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
-from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, Protocol, TypeVar
+from bisect import bisect_right
+from collections.abc import Callable
+
+from cloudsigma.correlation.entry import Key, Moment
+from cloudsigma.correlation.measure import Frame
+from cloudsigma.correlation.sliding import Tracker
 
 
-class Timed(Protocol):
-    """What stands in a window."""
+class Window:
+    """The moments of one group that no closed frame has used up, in order of time."""
 
-    @property
-    def time(self) -> float:
-        """Seconds since 1970."""
-        ...
+    __slots__ = ("_end", "_first", "_times", "_tracker", "key", "moments")
 
-
-Entry = TypeVar("Entry", bound=Timed)
-
-
-def _time(entry: Timed) -> float:
-    return entry.time
-
-
-class Window(Generic[Entry]):
-    """The entries of one group that no closed frame has used up, in order of time."""
-
-    __slots__ = ("_entries", "_gone", "_slides", "_span")
-
-    def __init__(self, span: float, *, slides: bool) -> None:
-        self._span = span
-        self._slides = slides
-        self._entries: list[Entry] = []
-        self._gone: list[Entry] = []
-
-    def __len__(self) -> int:
-        return len(self._entries)
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        """The group."""
+        self.moments: dict[float, Moment] = {}
+        """Time → entries."""
+        self._times: list[float] = []  # those before `_first` are used up
+        self._first = 0
+        self._end = 0  # the moments from `_first` to this are in the tracker
+        self._tracker: Tracker | None = None
 
     @property
     def start(self) -> float | None:
         """The earliest time in the window."""
-        return self._entries[0].time if self._entries else None
+        return self._times[self._first] if self._first < len(self._times) else None
 
-    def add(self, entry: Entry) -> None:
-        """Put an entry in its place; among equal times, the one that came first stays first."""
-        insort(self._entries, entry, key=_time)
+    def add(self, time: float, moment: Moment) -> None:
+        """Put a moment that the window does not have yet in its place."""
+        times = self._times
+        if not times or time > times[-1]:
+            times.append(time)
+        else:
+            at = bisect_right(times, time, self._first)
+            times.insert(at, time)
+            if at < self._end:
+                self.count_anew()
+        self.moments[time] = moment
 
-    def find(self, same: Callable[[Entry], bool], time: float) -> Entry | None:
-        """The entry with this time for which `same` holds."""
-        at = bisect_right(self._entries, time, key=_time)
-        while at and self._entries[at - 1].time == time:
-            at -= 1
-            if same(self._entries[at]):
-                return self._entries[at]
-        return None
+    def changed(self, time: float) -> None:
+        """Say that the entries of a moment have changed."""
+        if self._first < self._end and time <= self._times[self._end - 1]:
+            self.count_anew()
 
-    def close(self, holds: Callable[[Sequence[Entry]], bool], until: float | None) -> Iterator[Sequence[Entry]]:
-        """The frames that hold, of those that end before `until`; of all where it is `None`."""
-        first = 0
-        entries = self._entries
-        while first < len(entries):
-            end = entries[first].time + self._span
-            if until is not None and end >= until:
-                break
-            after = bisect_right(entries, end, lo=first, key=_time)
-            frame = entries[first:after]
-            if holds(frame):
-                yield frame
-                first = after
-            elif self._slides:
-                first = bisect_right(entries, entries[first].time, lo=first, key=_time)
-            else:
-                first = after
-        self._gone += entries[:first]
-        del entries[:first]
+    def count_anew(self) -> None:
+        """Forget what is known of the first frame."""
+        self._tracker = None
+        self._end = self._first
 
-    def take_gone(self) -> list[Entry]:
-        """The entries that `close` has used up since this was asked last."""
-        gone, self._gone = self._gone, []
-        return gone
+    def slide(self, span: float, track: Callable[[], Tracker]) -> tuple[Frame, bool]:
+        """Use up the first frame if it holds, else its first moment; returns what was used up, and which it was."""
+        tracker = self._tracker
+        if tracker is None:
+            tracker = self._tracker = track()
+            self._end = self._first
+        times, end = self._times, self._end
+        start = times[self._first]
+        last = start + span
+        while end < len(times) and times[end] <= last:
+            tracker.add(times[end], self.moments[times[end]])
+            end += 1
+        self._end = end
+        if tracker.holds(start):
+            return self._use(end), True
+        moment = self.moments.pop(start)
+        tracker.drop(moment)
+        self._first += 1
+        self._compact()
+        return ((start, moment),), False
+
+    def use_frame(self, span: float) -> Frame:
+        """Use up the first frame."""
+        return self._use(bisect_right(self._times, self._times[self._first] + span, self._first))
+
+    def _use(self, end: int) -> Frame:
+        frame = [(time, self.moments.pop(time)) for time in self._times[self._first : end]]
+        self._first = end
+        self.count_anew()
+        self._compact()
+        return frame
+
+    def _compact(self) -> None:
+        if self._first >= 8 and self._first * 2 >= len(self._times):
+            del self._times[: self._first]
+            self._end -= self._first
+            self._first = 0

@@ -1,0 +1,63 @@
+"""An entry: one event, or one match of another correlation, inside a group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudsigma.correlation.match import identity_of
+from cloudsigma.engine.match import Match
+
+
+class Entry(msgspec.Struct, gc=False):
+    """One event, or one match of another correlation, inside a group; its time is that of the moment it stands in.
+
+    There is one for each event that is held, so it is small, and the garbage collector need not walk it: it is never
+    part of a cycle.
+    """
+
+    match: Match
+    """The match that made it."""
+    rules: tuple[str, ...]
+    """IDs of the rules that matched the event."""
+    measured: tuple[Any, ...] = ()
+    """For `value_count` the different values (a text, or a tuple of texts for several fields); for the metric types
+    the numbers."""
+    others: tuple[Match, ...] = ()
+    """Matches of the same event by more rules."""
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """All matches of the event."""
+        return (self.match, *self.others)
+
+
+Key = str | tuple[str, ...]
+"""A group: the value of the one field in `group-by`, or the values of all of them where there are more, or none."""
+
+Moment = dict[object, Entry]
+"""The entries of one group and one time, in the order in which they came, by a key that tells events apart."""
+
+
+def key_of(match: Match) -> object:
+    """What tells events of one moment apart, nearly always: an ID that two events share needs another look."""
+    if match.matches:
+        return (match.key,)
+    event_id = match.record.get("eventID")
+    if type(event_id) is str and event_id:
+        return event_id
+    return (identity_of(match.record),) if event_id else id(match.record)
+
+
+def find_in(moment: Moment, match: Match) -> tuple[object, Entry | None]:
+    """The entry of the event in the moment, if it has one; and the key under which it stands or is to stand."""
+    key = key_of(match)
+    known = moment.get(key)
+    if known is None or type(key) is not str or known.match.record is match.record:
+        return key, known
+    identity = identity_of(match.record)
+    if known.match.matches or identity_of(known.match.record) != identity:  # another event under the same ID
+        key = (identity,)
+        known = moment.get(key)
+    return key, known
