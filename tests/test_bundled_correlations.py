@@ -1,29 +1,13 @@
-"""The bundled correlations, and the cases that lie beside them.
-
-A file of cases has base records, and each case is a sequence of steps made from them:
-
-    rule: the rule's file, in the same folder
-    start: the time that steps count from
-    records: {name: base record}
-    cases:
-      - name: …
-        why: one sentence
-        steps: [{record: name, after: 10m, set: {dotted.name: value}, remove: [dotted.name]}]
-        matches: [{group: {field: value}, members: [0, 1]}]   # which steps take part
-
-A step's `eventID` is made from its position, unless `set` gives one: steps that share it are one event.
-"""
+"""The bundled correlations, and the cases that lie beside them (`docs/reference/case-files.md`)."""
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 import gzip
 import itertools
 import json
 import os
 import random
-import re
 import subprocess
 import sys
 import uuid
@@ -35,6 +19,7 @@ import pytest
 import yaml
 
 import cloudsigma
+from cloudsigma import testing
 from cloudsigma.engine.match import Match
 
 FOLDER = Path(__file__).parent.parent / "sigma_correlations"
@@ -56,52 +41,19 @@ BASES = {
 RULE_FILES = [FOLDER / f"{name}.yml" for name in TITLES]
 CASE_FILES = [path.with_suffix(".cases.yml") for path in RULE_FILES]
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
+SUITE = testing.find_tests(FOLDER)
 
 Shown = list[tuple[dict[str, str], list[str]]]
 
 
-def load(path: Path) -> dict[str, Any]:
-    loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert isinstance(loaded, dict), path.name
-    return loaded
+def case_files() -> dict[Path, testing.CaseFile]:
+    return {path: testing.read_case_file(path) for path in CASE_FILES}
 
 
-def offset(text: str) -> dt.timedelta:
-    found = re.fullmatch(r"([0-9]+)([smh])", text)
-    assert found, text
-    return dt.timedelta(**{UNITS[found[2]]: int(found[1])})
-
-
-def records_of(file: dict[str, Any], case: dict[str, Any]) -> list[dict[str, Any]]:
-    """The records of a case, in the order of its steps; a change that changes nothing is an error."""
-    start = dt.datetime.fromisoformat(file["start"])
-    records = []
-    for position, step in enumerate(case["steps"]):
-        record = copy.deepcopy(file["records"][step["record"]])
-        record["eventTime"] = (start + offset(step["after"])).strftime("%Y-%m-%dT%H:%M:%SZ")
-        record["eventID"] = f"00000000-0000-4000-8000-{position:012}"
-        for name in step.get("remove", []):
-            parent, last = parent_of(record, name)
-            del parent[last]
-        for name, value in step.get("set", {}).items():
-            parent, last = parent_of(record, name)
-            assert last not in parent or parent[last] != value, f"{case['name']}: {name} has this value already"
-            parent[last] = value
-        records.append(record)
-    return records
-
-
-def parent_of(record: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
-    *path, last = name.split(".")
-    for part in path:
-        record = record[part]
-    return record, last
-
-
-def expected_of(case: dict[str, Any], records: list[dict[str, Any]]) -> Shown:
+def expected_of(case: testing.Case) -> Shown:
     return in_order(
-        (match["group"], [records[position]["eventID"] for position in match["members"]]) for match in case["matches"]
+        (dict(match.group or {}), [case.records[position]["eventID"] for position in match.members or ()])
+        for match in case.expected
     )
 
 
@@ -117,17 +69,16 @@ def in_order(matches: Iterable[tuple[dict[str, str], list[str]]]) -> Shown:
     return sorted(((group, sorted(members)) for group, members in matches), key=repr)
 
 
-def all_cases() -> list[Any]:
-    return [
-        pytest.param(path, case, id=f"{path.name.removesuffix('.cases.yml')}: {case['name']}")
-        for path in CASE_FILES
-        for case in load(path)["cases"]
-    ]
+ALL_CASES = [
+    pytest.param(path, case, id=f"{path.name.removesuffix('.cases.yml')}: {case.name}")
+    for path, file in case_files().items()
+    for case in file.cases
+]
 
 
-def write_trail(folder: Path, records: list[dict[str, Any]]) -> None:
+def write_trail(folder: Path, records: Iterable[dict[str, Any]]) -> None:
     """One log file a record, the latest first."""
-    for position, record in enumerate(reversed(records)):
+    for position, record in enumerate(reversed(list(records))):
         (folder / f"{position:02}.json.gz").write_bytes(gzip.compress(json.dumps({"Records": [record]}).encode()))
 
 
@@ -139,14 +90,20 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 # --- cases --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("path", "case"), all_cases())
-def test_correlation_gives_the_expected_matches(path: Path, case: dict[str, Any]) -> None:
-    """In the order of the steps, in every other order (or many), and in a stream."""
-    file = load(path)
+@pytest.mark.parametrize(
+    "test", SUITE.tests, ids=[f"{Path(test.path).name.removesuffix('.cases.yml')}: {test.name}" for test in SUITE.tests]
+)
+def test_correlation_passes_its_case(test: testing.RuleTest) -> None:
+    result = test.run()
+    assert result.passed, str(result)
+
+
+@pytest.mark.parametrize(("path", "case"), ALL_CASES)
+def test_correlation_gives_the_same_in_any_order(path: Path, case: testing.Case) -> None:
+    """In the order of the records, in every other order (or many), and in a stream."""
     rules = cloudsigma.bundled_rules(correlations=True)
     rule_id = rules[path.name.removesuffix(".cases.yml")].id
-    records = records_of(file, case)
-    expected = expected_of(case, records)
+    records, expected = list(case.records), expected_of(case)
 
     assert found_by(rule_id, rules.evaluate(records)) == expected
     orders = list(itertools.islice(itertools.permutations(records), 24))
@@ -158,10 +115,10 @@ def test_correlation_gives_the_expected_matches(path: Path, case: dict[str, Any]
     assert found_by(rule_id, rules.evaluate(in_time, lateness=dt.timedelta(minutes=15))) == expected
 
 
-@pytest.mark.parametrize(("path", "case"), all_cases())
-def test_detections_show_the_same_beside_the_correlations(path: Path, case: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("path", "case"), ALL_CASES)
+def test_detections_show_the_same_beside_the_correlations(path: Path, case: testing.Case) -> None:
     """The correlations take nothing away from the four, and their base rules show nothing."""
-    records = records_of(load(path), case)
+    records = case.records
     correlations = set(TITLES.values())
     beside = [
         match.key
@@ -174,9 +131,8 @@ def test_detections_show_the_same_beside_the_correlations(path: Path, case: dict
 @pytest.mark.parametrize("path", CASE_FILES, ids=lambda path: path.name)
 def test_scan_finds_the_correlation(path: Path, tmp_path: Path) -> None:
     """End to end: `scan --correlations` on log files, which hold the records in the wrong order."""
-    file = load(path)
-    case = file["cases"][0]
-    records = records_of(file, case)
+    case = testing.read_case_file(path).cases[0]
+    records = case.records
     write_trail(tmp_path, records)
     name = path.name.removesuffix(".cases.yml")
 
@@ -184,7 +140,7 @@ def test_scan_finds_the_correlation(path: Path, tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
     (match,) = (each for each in found if each["rule"]["title"] == TITLES[name])
-    assert match["group"] == case["matches"][0]["group"]
+    assert match["group"] == case.group
     assert [part["record"]["eventID"] for part in match["matches"]] == [record["eventID"] for record in records]
     assert match["context"]["principal"]["text"] == "arn:aws:iam::111122223333:user/alice"
     assert f"1  {TITLES[name]}" in done.stderr
@@ -196,9 +152,8 @@ def test_scan_finds_the_correlation(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", CASE_FILES, ids=lambda path: path.name)
 def test_scan_finds_nothing_where_a_step_is_missing(path: Path, tmp_path: Path) -> None:
-    file = load(path)
     name = path.name.removesuffix(".cases.yml")
-    write_trail(tmp_path, records_of(file, file["cases"][0])[:-1])
+    write_trail(tmp_path, testing.read_case_file(path).cases[0].records[:-1])
     done = run("scan", "--correlations", "--rule-id", name, tmp_path)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
@@ -207,54 +162,23 @@ def test_scan_finds_nothing_where_a_step_is_missing(path: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("path", CASE_FILES, ids=lambda path: path.name)
-def test_cases_are_well_formed(path: Path) -> None:
-    file = load(path)
-    assert set(file) == {"rule", "start", "records", "cases"}
-    assert path.name == file["rule"].removesuffix(".yml") + ".cases.yml"
-    assert path.with_name(file["rule"]) in RULE_FILES
-    assert json.loads(json.dumps(file)) == file  # no dates, no numbers as keys
-    for case in file["cases"]:
-        assert list(case) == ["name", "why", "steps", "matches"], case["name"]
-        assert case["why"].endswith("."), case["name"]
-        for step in case["steps"]:
-            assert {"record", "after"} <= set(step) <= {"record", "after", "set", "remove"}, case["name"]
-        for match in case["matches"]:
-            assert list(match) == ["group", "members"], case["name"]
-            assert len(match["members"]) >= 2, case["name"]
-
-
-@pytest.mark.parametrize("path", CASE_FILES, ids=lambda path: path.name)
-def test_no_two_cases_are_the_same(path: Path) -> None:
-    file = load(path)
-    seen: dict[str, str] = {}
-    for case in file["cases"]:
-        text = json.dumps(records_of(file, case), sort_keys=True)
-        assert text not in seen, f"{case['name']} is the same as {seen[text]}"
-        seen[text] = case["name"]
-    assert len(set(seen.values())) == len(file["cases"])
+def test_cases_say_what_each_match_is(path: Path) -> None:
+    file = testing.read_case_file(path)
+    assert [str(error) for error in file.errors] == []
+    for case in file.cases:
+        assert case.sequence
+        assert case.reason.endswith("."), case.name
+        assert case.match is bool(case.expected), case.name
+        assert all(match.group and len(match.members or ()) >= 2 for match in case.expected), case.name
 
 
 @pytest.mark.parametrize("path", CASE_FILES, ids=lambda path: path.name)
 def test_cases_are_many_and_of_both_kinds(path: Path) -> None:
-    cases = load(path)["cases"]
-    matching = [case for case in cases if case["matches"]]
+    cases = testing.read_case_file(path).cases
+    matching = [case for case in cases if case.match]
+    assert len(cases) >= 23
     assert len(matching) >= 8
     assert len(cases) - len(matching) >= 8
-
-
-@pytest.mark.parametrize(
-    ("change", "wrong"),
-    [
-        ({"set": {"eventName": "CreateGroup"}}, AssertionError),
-        ({"set": {"missing.member": 1}}, KeyError),
-        ({"remove": ["missing"]}, KeyError),
-        ({"after": "1 hour"}, AssertionError),
-    ],
-)
-def test_step_that_changes_nothing_is_an_error(change: dict[str, Any], wrong: type[Exception]) -> None:
-    file = {"start": "2026-11-20T10:15:30Z", "records": {"create": {"eventName": "CreateGroup"}}}
-    with pytest.raises(wrong):
-        records_of(file, {"name": "a case", "steps": [{"record": "create", "after": "0s", **change}]})
 
 
 # --- the rules ----------------------------------------------------------------------------------------------
@@ -359,10 +283,9 @@ def test_command_adds_the_correlations_when_asked(tmp_path: Path) -> None:
 
 def test_filter_reaches_the_base_rules(tmp_path: Path) -> None:
     """`--rules` is compiled together with the correlations: a filter on a base rule takes its events out."""
-    file = load(CASE_FILES[0])
     trail = tmp_path / "trail"
     trail.mkdir()
-    write_trail(trail, records_of(file, file["cases"][0]))
+    write_trail(trail, testing.read_case_file(CASE_FILES[0]).cases[0].records)
     own = tmp_path / "filter.yml"
     own.write_text(
         "title: Not alice\nlogsource: {product: aws, service: cloudtrail}\n"

@@ -1,22 +1,8 @@
-"""The bundled rules, and the cases that lie beside them.
-
-A file of cases has a base record, and each case says what differs from it:
-
-    rule: the rule's file, in the same folder
-    record: the base record
-    cases:
-      - name: …
-        why: one sentence
-        expect: match or no_match
-        set: {dotted.name: value}     # optional; all but the last part must be there already
-        remove: [dotted.name]         # optional; must be there
-        context: {principal: …}       # optional: text of attributes of the match's context
-"""
+"""The bundled rules, and the cases that lie beside them (`docs/reference/case-files.md`)."""
 
 from __future__ import annotations
 
 import copy
-import json
 import re
 import uuid
 from pathlib import Path
@@ -26,6 +12,7 @@ import pytest
 import yaml
 
 import cloudsigma
+from cloudsigma import testing
 
 FOLDER = Path(__file__).parent.parent / "sigma_rules"
 TITLES = {
@@ -38,11 +25,7 @@ TITLES = {
 }
 RULE_FILES = [FOLDER / name for name in TITLES]
 CASE_FILES = [path.with_suffix(".cases.yml") for path in RULE_FILES]
-
-TOP_KEYS = {"rule", "record", "cases"}
-CASE_KEYS = {"name", "why", "expect", "set", "remove", "context"}
-REQUIRED_CASE_KEYS = {"name", "why", "expect"}
-CONTEXT_KEYS = {"principal", "resource", "region", "account", "source_ip", "outcome"}
+SUITE = testing.find_tests(FOLDER)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -51,55 +34,35 @@ def load(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def record_of(base: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
-    """The base record with the changes of a case; a change that changes nothing is an error."""
-    record = copy.deepcopy(base)
-    for name in case.get("remove", []):
-        parent, last = parent_of(record, name)
-        del parent[last]
-    for name, value in case.get("set", {}).items():
-        parent, last = parent_of(record, name)
-        assert last not in parent or parent[last] != value, f"{case['name']}: {name} has this value already"
-        parent[last] = copy.deepcopy(value)
-    return record
+@pytest.mark.parametrize(
+    "test", SUITE.tests, ids=[f"{Path(test.path).name.removesuffix('.cases.yml')}: {test.name}" for test in SUITE.tests]
+)
+def test_rule_passes_its_case(test: testing.RuleTest) -> None:
+    result = test.run()
+    assert result.passed, str(result)
 
 
-def parent_of(record: dict[str, Any], name: str) -> tuple[dict[str, Any], str]:
-    *path, last = name.split(".")
-    for part in path:
-        record = record[part]
-    return record, last
-
-
-def all_cases() -> list[Any]:
-    return [
-        pytest.param(path, case, id=f"{path.name.removesuffix('.cases.yml')}: {case['name']}")
-        for path in CASE_FILES
-        for case in load(path)["cases"]
-    ]
-
-
-@pytest.mark.parametrize(("path", "case"), all_cases())
-def test_rule_gives_the_expected_verdict(path: Path, case: dict[str, Any]) -> None:
-    file = load(path)
-    rule_id = load(path.with_name(file["rule"]))["id"]
-    record = record_of(file["record"], case)
-    before = copy.deepcopy(record)
+@pytest.mark.parametrize("case", [test.case for test in SUITE.tests if test.case], ids=lambda case: case.name)
+def test_predicate_and_matches_agree_and_leave_the_record_alone(case: testing.Case) -> None:
     rules = cloudsigma.bundled_rules()
-
-    expected = case["expect"] == "match"
-    assert rules[rule_id].predicate(record) is expected
-    matches = [match for match in rules.match(record) if match.rule_id == rule_id]
-    assert len(matches) == int(expected)
+    rule = testing.find_rule(SUITE.rules, case)
+    [record] = case.records
+    before = copy.deepcopy(record)
+    assert rule.predicate is not None
+    assert rule.predicate(record) is case.match
+    assert (rule.id in {match.rule_id for match in rules.match(record)}) is case.match
     assert record == before
-    for name, value in case.get("context", {}).items():
-        found = getattr(matches[0].context, name)
-        assert (None if found is None else str(found)) == value, name
+
+
+def test_every_rule_has_cases_and_every_case_can_be_used() -> None:
+    assert SUITE.untested == ()
+    assert [str(test.error) for test in SUITE.tests if test.error] == []
+    assert len(SUITE.tests) == 42 + 41 + 38 + 46
 
 
 def test_context_tells_the_time() -> None:
     """The cases leave the time out: every record of theirs has it."""
-    record = load(CASE_FILES[0])["record"]
+    record = testing.read_case_file(CASE_FILES[0]).bases[None]
     (match,) = cloudsigma.bundled_rules().match(record)
     assert match.context.time is not None
     assert match.context.time.isoformat() == "2026-11-20T10:15:30+00:00"
@@ -107,7 +70,7 @@ def test_context_tells_the_time() -> None:
 
 def test_context_has_the_fields_that_triage_needs() -> None:
     """The rule's `fields` lead to values of the record."""
-    record = load(CASE_FILES[2])["record"]
+    record = testing.read_case_file(CASE_FILES[2]).bases[None]
     (match,) = cloudsigma.bundled_rules().match(record)
     fields = match.context.fields
     assert fields["requestParameters.roleArns"] == ["arn:aws:iam::111122223333:role/BuildAgent"]
@@ -118,51 +81,11 @@ def test_context_has_the_fields_that_triage_needs() -> None:
 
 
 @pytest.mark.parametrize("path", CASE_FILES, ids=lambda path: path.name)
-def test_cases_are_well_formed(path: Path) -> None:
-    file = load(path)
-    assert set(file) == TOP_KEYS
-    assert path.name == file["rule"].removesuffix(".yml") + ".cases.yml"
-    assert path.with_name(file["rule"]) in RULE_FILES
-    assert json.loads(json.dumps(file["record"])) == file["record"]  # no dates, no numbers as keys
-    for case in file["cases"]:
-        assert REQUIRED_CASE_KEYS <= set(case) <= CASE_KEYS, case
-        assert case["why"].endswith("."), case["name"]
-        assert case["expect"] in {"match", "no_match"}, case["name"]
-        assert set(case.get("context", {})) <= CONTEXT_KEYS, case["name"]
-        assert case["expect"] == "match" or "context" not in case, case["name"]
-        assert json.loads(json.dumps(case)) == case
-
-
-@pytest.mark.parametrize("path", CASE_FILES, ids=lambda path: path.name)
-def test_no_two_cases_are_the_same(path: Path) -> None:
-    """Every case differs from the base record and from every other case, in its name as well."""
-    file = load(path)
-    seen = {json.dumps(file["record"], sort_keys=True): "the base record"}
-    for case in file["cases"]:
-        text = json.dumps(record_of(file["record"], case), sort_keys=True)
-        assert text not in seen, f"{case['name']} is the same as {seen[text]}"
-        seen[text] = case["name"]
-    assert len({case["name"] for case in file["cases"]}) == len(file["cases"])
-
-
-@pytest.mark.parametrize("path", CASE_FILES, ids=lambda path: path.name)
 def test_cases_are_many_and_of_both_kinds(path: Path) -> None:
-    expected = [case["expect"] for case in load(path)["cases"]]
-    assert len(expected) >= 10
-    assert set(expected) == {"match", "no_match"}
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "wrong"),
-    [
-        ("set", {"eventName": "CreateGroup"}, AssertionError),
-        ("set", {"missing.member": 1}, KeyError),
-        ("remove", ["missing"], KeyError),
-    ],
-)
-def test_case_that_changes_nothing_is_an_error(name: str, value: Any, wrong: type[Exception]) -> None:
-    with pytest.raises(wrong):
-        record_of({"eventName": "CreateGroup"}, {"name": "a case", name: value})
+    cases = testing.read_case_file(path).cases
+    assert len(cases) >= 10
+    assert {case.match for case in cases} == {True, False}
+    assert [case.name for case in cases if not case.reason.endswith(".")] == []
 
 
 def test_folder_holds_rules_with_their_cases_and_nothing_else() -> None:

@@ -141,6 +141,65 @@ class RuleErrors(ExceptionGroup[RuleError], CloudSigmaError):  # noqa: N818  # s
         return "\n".join([self.message, *(str(error) for error in self.exceptions)])
 
 
+class CaseError(CloudSigmaError):
+    """A case of a rule, or a file of cases, that cannot be used: what is wrong, where, and what to do about it."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        path: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        case: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        """What is wrong, one sentence without a final stop."""
+        self.path = path
+        """The file of cases."""
+        self.line = line
+        """Counted from 1."""
+        self.column = column
+        """Counted from 1, in characters."""
+        self.case = case
+        """The case's name, where known."""
+        self.remedy = remedy
+        """What to do next."""
+
+    @property
+    def location(self) -> Location:
+        """File, line and column as one value."""
+        return Location(self.path, self.line, self.column)
+
+    def __str__(self) -> str:
+        case = f" case {self.case!r}:" if self.case else ""
+        remedy = f" {self.remedy}" if self.remedy else ""
+        return f"{self.location}: case error:{case} {self.reason}.{remedy}"
+
+    def __repr__(self) -> str:
+        return f"CaseError({self.reason!r}, location={str(self.location)!r})"
+
+    def _fields(self) -> tuple[Any, ...]:
+        return (self.reason, self.path, self.line, self.column, self.case, self.remedy)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CaseError) and self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_case_error, self._fields()
+
+
+def _rebuild_case_error(
+    reason: str, path: str | None, line: int | None, column: int | None, case: str | None, remedy: str | None
+) -> CaseError:
+    return CaseError(reason, path=path, line=line, column=column, case=case, remedy=remedy)
+
+
 class UnknownRuleError(CloudSigmaError, KeyError):
     """No rule with this ID or name is in the set."""
 

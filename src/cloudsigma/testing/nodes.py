@@ -1,0 +1,152 @@
+"""Parts of a YAML document, each with its place, read with the type that they must have."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cloudsigma.compiler.document import Document, read_documents
+from cloudsigma.errors import CaseError, Location, RuleError
+
+
+def read_node(path: Path) -> Node:
+    """The one document of a YAML file; raises `CaseError`."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CaseError(
+            f"it cannot be read ({error.strerror or error})", path=str(path), remedy="Check the path."
+        ) from error
+    documents: list[Document] = []
+    for found in read_documents(data, str(path)):
+        if isinstance(found, RuleError):
+            raise CaseError(
+                f"it is no good YAML: {found.reason}",
+                path=found.path,
+                line=found.line,
+                column=found.column,
+                remedy=found.remedy,
+            )
+        documents.append(found)
+    if len(documents) != 1:
+        what = "the file is empty" if not documents else f"the file holds {len(documents)} YAML documents"
+        raise CaseError(what, path=str(path), line=1, remedy="It must hold one, a map.")
+    [document] = documents
+    return Node(document, (), document.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value of a document and the way to it. What is read from it with the wrong type raises `CaseError`."""
+
+    document: Document
+    way: tuple[Any, ...]
+    """Keys and list positions from the top."""
+    value: Any
+
+    @property
+    def location(self) -> Location:
+        """Where the node stands: its key if it has one."""
+        place = self.document.place(self.way)
+        return Location(self.document.path, place.line, place.column)
+
+    def error(self, reason: str, remedy: str | None = None) -> CaseError:
+        """Make an error at this node."""
+        place = self.location
+        return CaseError(reason, path=place.path, line=place.line, column=place.column, remedy=remedy)
+
+    @property
+    def label(self) -> str:
+        """The key under which the node stands, as messages name it."""
+        key = self.way[-1] if self.way else None
+        if isinstance(key, int):
+            return f"{self.way[-2]}[{key}]" if len(self.way) > 1 else str(key)
+        return "the file" if not self.way else "null" if key is None else str(key)
+
+    def members(self, known: Collection[str]) -> dict[str, Node]:
+        """The members of a map that has these keys only."""
+        found = dict(self.entries())
+        for key, node in found.items():
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+                hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
+                raise node.error(f"there is no key {key!r} here", hint)
+        return found
+
+    def entries(self) -> Iterator[tuple[str, Node]]:
+        """Keys and members of a map whose keys are text."""
+        if not isinstance(self.value, dict):
+            raise self.error(f"{self.label} is {kind_of(self.value)}, where a map must be")
+        for key, value in self.value.items():
+            node = Node(self.document, (*self.way, key), value)
+            if not isinstance(key, str) and key is not None:
+                raise node.error(f"the key {key!r} is {kind_of(key)}", "Put it in quotation marks.")
+            yield "null" if key is None else key, node  # YAML reads the key `null` as its null
+
+    def elements(self) -> list[Node]:
+        """The elements of a list."""
+        if not isinstance(self.value, list):
+            raise self.error(f"{self.label} is {kind_of(self.value)}, where a list must be")
+        return [Node(self.document, (*self.way, at), value) for at, value in enumerate(self.value)]
+
+    def text(self) -> str:
+        """Text of one line that is not empty."""
+        if not isinstance(self.value, str):
+            hint = None if isinstance(self.value, (dict, list)) else "Put it in quotation marks."
+            raise self.error(f"{self.label} is {kind_of(self.value)}, where text must be", hint)
+        if not self.value.strip():
+            raise self.error(f"{self.label} is empty", "Write it, or remove the key.")
+        return " ".join(self.value.split())
+
+    def flag(self) -> bool:
+        """`true` or `false`."""
+        if not isinstance(self.value, bool):
+            raise self.error(f"{self.label} is {kind_of(self.value)}", "Write true or false.")
+        return self.value
+
+    def number(self) -> int:
+        """A whole number from 0."""
+        if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 0:
+            raise self.error(f"{self.label} is {kind_of(self.value)}", "Write a whole number from 0.")
+        return self.value
+
+    def json(self) -> Any:
+        """The value, which must be one that JSON has, with text for keys."""
+        if isinstance(self.value, dict):
+            for key, value in self.value.items():
+                node = Node(self.document, (*self.way, key), value)
+                if not isinstance(key, str):
+                    raise node.error(f"the key {key!r} is {kind_of(key)}", "Put it in quotation marks.")
+                node.json()
+        elif isinstance(self.value, list):
+            for element in self.elements():
+                element.json()
+        elif isinstance(self.value, (dt.date, bytes)) or (
+            isinstance(self.value, float) and not math.isfinite(self.value)
+        ):
+            raise self.error(
+                f"YAML reads {self.value!s} as {kind_of(self.value)}, which no record holds",
+                "Put it in quotation marks.",
+            )
+        return self.value
+
+
+def kind_of(value: Any) -> str:
+    """The kind of a YAML value in words."""
+    if value is None:
+        return "null"
+    kinds: tuple[tuple[Any, str], ...] = (
+        (bool, "a boolean"),
+        ((int, float), "a number"),
+        (str, "text"),
+        (dict, "a map"),
+        (list, "a list"),
+        (dt.datetime, "a time"),
+        (dt.date, "a date"),
+    )
+    return next((words for kind, words in kinds if isinstance(value, kind)), "binary data")
