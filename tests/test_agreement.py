@@ -140,6 +140,8 @@ def test_predicate_agrees_with_plain_evaluator(
         assert rule.predicate(record) is tree.matched
         if tree.matched:
             assert evidence(tree)
+            for _ in range(2):  # the second time it is remembered
+                assert repr(rule.evidence(record)) == repr(evidence(tree))
         assert json.dumps(record) == before
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cloudsigma
-from cloudsigma.engine.explain import explain
+from cloudsigma.engine.explain import evidence, explain
 from cloudsigma.engine.matcher import Matcher
 from cloudsigma.ruleset import RuleSet
 
@@ -151,6 +151,9 @@ def test_index_on_real_records(shared_corpus: Path, folder: str) -> None:
     found = [matcher.positions(record) for record in every]
     assert found == [matcher.run_all(record) for record in every]
     assert sum(map(len, found)) > 500
+    for record, positions in zip(every, found, strict=True):
+        for rule in (rules.rules[at] for at in positions):
+            assert repr(rule.evidence(record)) == repr(evidence(explain(rule.definition, record)))
     views, viewed = columns(matcher, every)
     let_through = set(matcher.candidates(views))
     for at, record in enumerate(viewed):

@@ -13,7 +13,7 @@ from typing import Any
 from cloudsigma import ir
 from cloudsigma.correlation import MAX_ENTRIES, Correlator
 from cloudsigma.engine.explain import Explanation, explain
-from cloudsigma.engine.match import Match, make_match
+from cloudsigma.engine.match import Match, make_matches
 from cloudsigma.engine.matcher import Matcher
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import RuleError, RuleErrors, UnknownRuleError, UsageError
@@ -161,7 +161,8 @@ class RuleSet:
 
     def match(self, record: Record, *, origin: Origin | None = None) -> tuple[Match, ...]:
         """The matches of one record, in the order of the rules: of every detection rule, also the `hidden` ones."""
-        return tuple(make_match(rule, record, origin) for rule in self._matcher.matching(record))
+        found = self._matcher.matching(record)
+        return make_matches(found, record, origin) if found else ()
 
     def verdicts(self, record: Record) -> tuple[str, ...]:
         """The IDs of the detection rules that match one record: no context, no evidence."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,24 +12,10 @@ from cloudsigma.engine.context import read_context
 from cloudsigma.engine.match import Match, record_identity
 from cloudsigma.engine.rule import Rule
 
-_quoted = json.JSONEncoder().encode
-
 
 def identity_of(record: Mapping[str, Any]) -> object:
     """Equal for two deliveries of one event; a record without an `eventID` is only itself."""
-    return text_identity(record) if record.get("eventID") else id(record)
-
-
-def text_identity(record: Mapping[str, Any]) -> str:
-    """What `record_identity` gives, without its detours where all parts are texts."""
-    event_id, when, name = record.get("eventID"), record.get("eventTime"), record.get("eventName")
-    if type(event_id) is str and event_id and type(when) is str and type(name) is str:
-        account = record.get("recipientAccountId")
-        if account is None:
-            return f"[{_quoted(event_id)},{_quoted(when)},{_quoted(name)},null]"
-        if type(account) is str:
-            return f"[{_quoted(event_id)},{_quoted(when)},{_quoted(name)},{_quoted(account)}]"
-    return record_identity(record)
+    return record_identity(record) if record.get("eventID") else id(record)
 
 
 def correlation_match(rule: Rule, group: dict[str, str], matches: tuple[Match, ...]) -> Match:
@@ -39,7 +24,7 @@ def correlation_match(rule: Rule, group: dict[str, str], matches: tuple[Match, .
     records = tuple(sorted(seen.values(), key=lambda record: event_time(record) or 0))
     last = records[-1]
     shown = {path.name: fields.select(last, path) for path in rule.definition.field_paths}
-    identities = [key if isinstance(key, str) else text_identity(record) for key, record in seen.items()]
+    identities = [key if isinstance(key, str) else record_identity(record) for key, record in seen.items()]
     content = [rule.id, *(f"{name}={value}" for name, value in group.items()), *sorted(identities)]
     return Match(
         rule=rule,

@@ -18,7 +18,7 @@ from cloudsigma.engine import fields, operators
 
 Kind = Literal["all", "any", "not", "selection", "test"]
 
-_SHOWN_VALUES = 20
+SHOWN_VALUES = 20
 """A test that failed shows at most this many of the values that it saw."""
 
 
@@ -159,7 +159,7 @@ def _expression(expression: ir.Expression, selections: Mapping[str, ir.Selection
 
 def _body(body: ir.Group | ir.Test, record: Mapping[str, Any]) -> Step:
     if isinstance(body, ir.Test):
-        return _test(body, record)
+        return judge_test(body, record)
     steps = tuple(_body(member, record) for member in body.members)
     return _combined(steps, all_of=body.all_of, label="all of" if body.all_of else "any of")
 
@@ -169,7 +169,8 @@ def _combined(steps: tuple[Step, ...], *, all_of: bool, label: str) -> Step:
     return Step("all" if all_of else "any", label, all(verdicts) if all_of else any(verdicts), steps)
 
 
-def _test(test: ir.Test, record: Mapping[str, Any]) -> Step:
+def judge_test(test: ir.Test, record: Mapping[str, Any]) -> Step:
+    """Evaluate one test on a record."""
     values = tuple(fields.values(record, test.field))
     outcomes = tuple(
         Outcome(
@@ -190,7 +191,7 @@ def _test(test: ir.Test, record: Mapping[str, Any]) -> Step:
         all_of=test.all_of,
         negated=test.negated,
         outcomes=outcomes,
-        seen=values[:_SHOWN_VALUES] if test.field is not None else (),
+        seen=values[:SHOWN_VALUES] if test.field is not None else (),
         line=test.line,
     )
 
@@ -223,7 +224,7 @@ def _supporting(step: Step, selection: str, *, wanted: bool) -> Iterator[Evidenc
     """The evidence that a step came out as `wanted`; `wanted` false is asked below a `not`."""
     match step.kind:
         case "test":
-            yield from _of_test(step, selection, wanted=wanted)
+            yield from evidence_of_test(step, selection, wanted=wanted)
         case "not":
             yield from _supporting(step.steps[0], selection, wanted=not wanted)
         case "selection":
@@ -234,7 +235,8 @@ def _supporting(step: Step, selection: str, *, wanted: bool) -> Iterator[Evidenc
                     yield from _supporting(child, selection, wanted=wanted)
 
 
-def _of_test(step: Step, selection: str, *, wanted: bool) -> Iterator[Evidence]:
+def evidence_of_test(step: Step, selection: str, *, wanted: bool) -> Iterator[Evidence]:
+    """The evidence that a test came out as `wanted`."""
     needed = wanted is not step.negated  # whether the values of the rule had to be met
     for outcome in step.outcomes:
         if outcome.matched is needed:
@@ -263,8 +265,8 @@ def _drawn(step: Step, depth: int) -> Iterator[str]:
 
 
 def _listed(values: Any) -> str:
-    shown = [_shown(value) for value in values[:_SHOWN_VALUES]]
-    return ", ".join(shown) + (", …" if len(values) > _SHOWN_VALUES else "")
+    shown = [_shown(value) for value in values[:SHOWN_VALUES]]
+    return ", ".join(shown) + (", …" if len(values) > SHOWN_VALUES else "")
 
 
 def _shown(value: Any) -> str:

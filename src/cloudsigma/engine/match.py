@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,12 +16,14 @@ import msgspec
 from cloudsigma import ir
 from cloudsigma.engine import fields
 from cloudsigma.engine.context import Context, read_context
-from cloudsigma.engine.explain import Evidence, evidence, explain
+from cloudsigma.engine.explain import Evidence
 from cloudsigma.engine.rule import Rule
 from cloudsigma.origin import Origin
 
 _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that JSON allows raw and a terminal, a log shipper or UTF-8 does not: written as escapes."""
+_UNIT = "\x1f"
+"""Stands between texts that are joined; JSON, which is written where not all are texts, begins otherwise."""
 _LONG = 4000
 """Digits; Python refuses to write integers of somewhat more."""
 _MAX_DEPTH = 200
@@ -107,17 +109,32 @@ class Match(msgspec.Struct, frozen=True):
 
 def make_match(rule: Rule, record: Mapping[str, Any], origin: Origin | None = None) -> Match:
     """The match of a rule whose predicate is true for the record."""
-    definition = rule.definition
-    shown = {path.name: fields.select(record, path) for path in definition.field_paths}
-    proof = evidence(explain(definition, record)) if isinstance(definition, ir.DetectionRule) else ()
-    return Match(
-        rule=rule,
-        record=record,
-        context=read_context(record, shown),
-        evidence=proof,
-        key=match_key(rule.id, record),
-        origin=origin,
+    (match,) = make_matches((rule,), record, origin)
+    return match
+
+
+def make_matches(rules: Iterable[Rule], record: Mapping[str, Any], origin: Origin | None = None) -> tuple[Match, ...]:
+    """The matches of the rules whose predicates are true for one record, which is read once for all."""
+    context = read_context(record)
+    identity = record_identity(record)
+    return tuple(
+        [
+            Match(
+                rule,
+                record,
+                _with_fields(context, rule.definition.field_paths, record) if rule.definition.field_paths else context,
+                rule.evidence(record),
+                _key(rule.id, identity),
+                origin,
+            )
+            for rule in rules
+        ]
     )
+
+
+def _with_fields(context: Context, paths: Iterable[ir.FieldPath], record: Mapping[str, Any]) -> Context:
+    shown = {path.name: fields.select(record, path) for path in paths}
+    return msgspec.structs.replace(context, fields=shown)
 
 
 def match_key(rule_id: str, record: Mapping[str, Any]) -> str:
@@ -126,14 +143,27 @@ def match_key(rule_id: str, record: Mapping[str, Any]) -> str:
     CloudTrail may deliver an event twice, under one `eventID`: the key is then the same. Where a record has no
     `eventID`, its whole content counts.
     """
-    return hashlib.sha256(f"{rule_id}\n{record_identity(record)}".encode(errors="replace")).hexdigest()[:32]
+    return _key(rule_id, record_identity(record))
+
+
+def _key(rule_id: str, identity: str) -> str:
+    return hashlib.blake2b(f"{rule_id}\n{identity}".encode(errors="replace"), digest_size=16).hexdigest()
 
 
 def record_identity(record: Mapping[str, Any]) -> str:
     """Text that is the same for every delivery of one event."""
     event_id = record.get("eventID")
     if isinstance(event_id, str) and event_id:
-        parts = [event_id, record.get("eventTime"), record.get("eventName"), record.get("recipientAccountId")]
+        parts: list[Any] = [
+            event_id,
+            record.get("eventTime"),
+            record.get("eventName"),
+            record.get("recipientAccountId"),
+        ]
+        if all(type(part) is str for part in parts):
+            joined = _UNIT.join(parts)
+            if joined.count(_UNIT) == len(parts) - 1:
+                return joined
     else:
         parts = [record]
     return json.dumps(json_ready(parts), sort_keys=True, separators=(",", ":"))

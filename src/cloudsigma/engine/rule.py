@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine import runtime
+from cloudsigma.engine.evidence import plan_evidence
+from cloudsigma.engine.explain import Evidence
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,14 @@ class Rule:
     def predicate(self) -> runtime.Predicate | None:
         """The compiled function, `record -> bool`; it does not look at the log source and never raises on data."""
         return runtime.load(self.source, self.path or self.id) if self.source is not None else None
+
+    def evidence(self, record: Mapping[str, Any]) -> tuple[Evidence, ...]:
+        """What made this rule match a record that it matches; nothing of a correlation."""
+        return self._evidence(record) if self._evidence is not None else ()
+
+    @cached_property
+    def _evidence(self) -> Callable[[Mapping[str, Any]], tuple[Evidence, ...]] | None:
+        return plan_evidence(self.definition) if isinstance(self.definition, ir.DetectionRule) else None
 
     @property
     def id(self) -> str:
