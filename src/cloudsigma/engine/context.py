@@ -82,6 +82,12 @@ class Context(msgspec.Struct, frozen=True):
         }
 
 
+_TEXTS = (
+    "awsRegion", "sourceIPAddress", "userAgent", "eventName", "eventSource", "eventID", "eventType", "errorCode",
+    "errorMessage", "recipientAccountId",
+)  # fmt: skip
+
+
 def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] | None = None) -> Context:
     """Read the context of a record; never raises, whatever the record holds.
 
@@ -92,21 +98,34 @@ def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] 
     """
     principal = read_principal(record)
     resource, resources = read_resources(record)
-    error_code = text(record, "errorCode")
-    error_message = text(record, "errorMessage")
+    (
+        region,
+        source_ip,
+        user_agent,
+        event_name,
+        event_source,
+        event_id,
+        event_type,
+        error_code,
+        error_message,
+        account,
+    ) = [
+        value if value is None or (type(value) is str and value) else text(record, name)
+        for name, value in zip(_TEXTS, map(record.get, _TEXTS), strict=True)
+    ]
     return Context(
         principal,
         resource,
         resources,
         _time(record.get("eventTime")),
-        text(record, "awsRegion"),
-        text(record, "recipientAccountId") or (principal.account if principal is not None else None),
-        text(record, "sourceIPAddress"),
-        text(record, "userAgent"),
-        text(record, "eventName"),
-        text(record, "eventSource"),
-        text(record, "eventID"),
-        text(record, "eventType"),
+        region,
+        account or (principal.account if principal is not None else None),
+        source_ip,
+        user_agent,
+        event_name,
+        event_source,
+        event_id,
+        event_type,
         flag(record.get("readOnly")),
         text(record, "requestID") or text(record, "requestId"),
         error_code,

@@ -17,6 +17,8 @@ Verdict = tuple[bool, tuple[Evidence, ...]]
 """Whether a part of a rule came out true, and the evidence that it came out so."""
 Judge = Callable[[Mapping[str, Any]], Verdict]
 
+_ABSENT, _EMPTY = object(), object()
+"""Stand for no values: of a field that is not there, and of one that holds none."""
 _REMEMBERED = 2_000
 """Texts that are remembered of one test; when there are more, all are forgotten."""
 
@@ -101,56 +103,60 @@ def _negated(judge: Judge) -> Judge:
 class _Test:
     """One test of a rule; callable as a `Judge`."""
 
-    __slots__ = ("_of_text", "_read", "_remembers", "_selection", "_test")
+    __slots__ = ("_judged_before", "_present", "_read", "_remembers", "_selection", "_test")
 
     def __init__(self, test: ir.Test, selection: str) -> None:
         self._test = test
         self._selection = selection
         self._read = runtime.field(test.field) if test.field is not None else runtime.everything
-        self._remembers = all(map(_asks_for_one_value, test.matchers))
-        self._of_text: dict[str | None, Verdict] = {}
+        self._remembers = not any(isinstance(matcher, ir.FieldRef) for matcher in test.matchers)
+        asks_for_presence = any(isinstance(matcher, ir.Exists) for matcher in test.matchers)
+        self._present = runtime.present(test.field or "") if asks_for_presence else None
+        self._judged_before: dict[Any, Verdict] = {}
 
     def __call__(self, record: Mapping[str, Any]) -> Verdict:
         if not self._remembers:
-            return self._judged(record)
+            step = judge_test(self._test, record)
+            return step.matched, tuple(evidence_of_test(step, self._selection, wanted=step.matched))
         values = self._read(record)
         if len(values) == 1 and type(values[0]) is str:
-            key: str | None = values[0]
+            key: Any = values[0]
         elif not values:
-            key = None
+            # An empty object is present and has no values.
+            key = _EMPTY if self._present is not None and self._present(record) else _ABSENT
         else:
-            return self._of_values(values)
-        verdict = self._of_text.get(key)
+            return self._of_values(values, present=True)
+        verdict = self._judged_before.get(key)
         if verdict is None:
-            verdict = self._of_values(values)
-            if len(self._of_text) >= _REMEMBERED:
-                self._of_text.clear()
-            self._of_text[key] = verdict
+            verdict = self._of_values(values, present=key is not _ABSENT)
+            if len(self._judged_before) >= _REMEMBERED:
+                self._judged_before.clear()
+            self._judged_before[key] = verdict
         return verdict
 
-    def _judged(self, record: Mapping[str, Any]) -> Verdict:
-        step = judge_test(self._test, record)
-        return step.matched, tuple(evidence_of_test(step, self._selection, wanted=step.matched))
-
-    def _of_values(self, values: Any) -> Verdict:
+    def _of_values(self, values: Any, *, present: bool) -> Verdict:
         test = self._test
-        met = [tuple([value for value in values if operators.matches(each, value)]) for each in test.matchers]
-        passed = all(met) if test.all_of else any(met)
+        outcomes = [_outcome(matcher, values, present=present) for matcher in test.matchers]
+        passed = (all if test.all_of else any)([met for met, _ in outcomes])
+        seen = tuple(values[:SHOWN_VALUES]) if test.field is not None else ()
         evidence = tuple(
             Evidence(
-                self._selection,
-                test.field,
-                test.modifiers,
-                written,
-                given if passed else (tuple(values[:SHOWN_VALUES]) if test.field is not None else ()),
-                negated=not passed,
+                self._selection, test.field, test.modifiers, written, given if passed else seen, negated=not passed
             )
-            for given, written in zip(met, test.written, strict=True)
-            if bool(given) is passed
+            for (met, given), written in zip(outcomes, test.written, strict=True)
+            if met is passed
         )
         return passed is not test.negated, evidence
 
 
-def _asks_for_one_value(matcher: ir.Matcher) -> bool:
-    """Whether a matcher looks at values one by one, and at nothing else."""
-    return not isinstance(matcher, ir.Null | ir.Exists | ir.FieldRef)
+def _outcome(matcher: ir.Matcher, values: Any, *, present: bool) -> tuple[bool, tuple[Any, ...]]:
+    """Whether a value of the rule is met, and the values of the record that meet it; as in `explain`."""
+    match matcher:
+        case ir.Null():
+            nothing = tuple([value for value in values if value is None])
+            return len(nothing) == len(values), nothing
+        case ir.Exists(wanted):
+            return present is wanted, tuple(values) if wanted else ()
+        case _:
+            given = tuple([value for value in values if operators.matches(matcher, value)])
+            return bool(given), given

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import re
+import uuid
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -22,6 +23,10 @@ from cloudsigma.origin import Origin
 
 _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that JSON allows raw and a terminal, a log shipper or UTF-8 does not: written as escapes."""
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_ODD = (b"NaN", b"Infinity", b"E+")
+"""How the encoder begins what is no number, and what has more digits than a decimal's precision."""
+_NOT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
 _UNIT = "\x1f"
 """Stands between texts that are joined; JSON, which is written where not all are texts, begins otherwise."""
 _LONG = 4000
@@ -64,40 +69,23 @@ class Match(msgspec.Struct, frozen=True):
 
     def to_dict(self, *, record: bool = True) -> dict[str, Any]:
         """The stable JSON form (`docs/reference/match-json.md`); `record=False` leaves the record out."""
-        rule = self.rule
-        form: dict[str, Any] = {
-            "rule_id": rule.id,
-            "key": self.key,
-            "rule": {
-                "title": rule.title,
-                "level": rule.level,
-                "status": rule.status,
-                "author": rule.author,
-                "tags": list(rule.tags),
-                "references": list(rule.references),
-                "falsepositives": list(rule.falsepositives),
-                "description": rule.description,
-                "path": rule.path,
-                "line": rule.line,
-            },
-            "context": self.context.to_dict(),
-            "evidence": [item.to_dict() for item in self.evidence],
-            "origin": msgspec.structs.asdict(self.origin) if self.origin is not None else None,
-            "group": dict(self.group),
-            "matches": [match.to_dict(record=record) for match in self.matches],
-        }
-        if record:
-            form["record"] = self.record
-        return form
+        return _form(self, self.rule.to_dict(), [match.to_dict(record=record) for match in self.matches], record=record)
 
     def to_json(self, *, record: bool = True) -> str:
         """`to_dict` as one line of JSON; what JSON cannot hold (NaN, infinity) becomes `null`."""
-        form = self.to_dict(record=record)
+        return self.to_json_bytes(record=record).decode()
+
+    def to_json_bytes(self, *, record: bool = True) -> bytes:
+        """`to_json` in UTF-8."""
         try:
-            text = _dumps(form)
-        except (TypeError, ValueError, RecursionError):
-            text = _dumps(json_ready(form))
-        return text if text.isascii() and "\x7f" not in text else _UNSAFE.sub(_escaped, text)
+            data = _ENCODER.encode(_encodable(self, record=record))
+        except (TypeError, ValueError, ArithmeticError, RecursionError):
+            data = b""
+        if not data or _may_hold_odd_numbers(data):
+            data = _dumps(json_ready(self.to_dict(record=record))).encode(errors="surrogatepass")
+        if data.isascii() and b"\x7f" not in data:
+            return data
+        return _UNSAFE.sub(_escaped, data.decode(errors="surrogatepass")).encode()
 
     def __repr__(self) -> str:
         when = self.context.time.isoformat() if self.context.time else None
@@ -169,6 +157,35 @@ def record_identity(record: Mapping[str, Any]) -> str:
     return json.dumps(json_ready(parts), sort_keys=True, separators=(",", ":"))
 
 
+def _form(match: Match, rule: Any, matches: list[dict[str, Any]], *, record: bool) -> dict[str, Any]:
+    form: dict[str, Any] = {
+        "rule_id": match.rule.id,
+        "key": match.key,
+        "rule": rule,
+        "context": match.context.to_dict(),
+        "evidence": [item.to_dict() for item in match.evidence],
+        "origin": msgspec.structs.asdict(match.origin) if match.origin is not None else None,
+        "group": dict(match.group),
+        "matches": matches,
+    }
+    if record:
+        form["record"] = match.record
+    return form
+
+
+def _encodable(match: Match, *, record: bool) -> dict[str, Any]:
+    """`to_dict` with what is the same for all matches of a rule in JSON already."""
+    return _form(match, match.rule.encoded, [_encodable(part, record=record) for part in match.matches], record=record)
+
+
+def _may_hold_odd_numbers(data: bytes) -> bool:
+    """Whether the encoder may have written a decimal as what few can read: no number, or one of thousands of digits.
+
+    What is looked for may also stand in a text, where it only costs time.
+    """
+    return any(word in data for word in _ODD) or (len(data) > _LONG and len(data.translate(None, _NOT_DIGITS)) >= _LONG)
+
+
 def _escaped(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
 
@@ -183,14 +200,14 @@ def json_ready(value: Any, depth: int = 0) -> Any:
         return f"nested deeper than {_MAX_DEPTH} levels"
     if isinstance(value, Mapping):
         return {str(key): json_ready(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return [json_ready(item, depth + 1) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Decimal):
         return _json_number(value)
-    if isinstance(value, (dt.datetime, dt.date)):
-        return value.isoformat()
+    if isinstance(value, (dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID, bytes)):
+        return msgspec.to_builtins(value)
     if value is None or isinstance(value, (str, int)):
         return value
     return str(value)

@@ -15,12 +15,16 @@ _WITHHELD = frozenset({"HIDDEN_DUE_TO_SECURITY_REASONS", "<sensitiveDataRemoved>
 def text(node: Mapping[str, Any], key: str) -> str | None:
     """A text as recorded, or `None` where there is none (the empty text is none)."""
     value = node.get(key)
+    if value is None:  # as common as a text
+        return None
     return value if isinstance(value, str) and value else None
 
 
 def name(node: Mapping[str, Any], key: str) -> str | None:
     """A text that names something: `text`, and `None` for what CloudTrail writes in place of a withheld value."""
     value = node.get(key)
+    if value is None:
+        return None
     return value if isinstance(value, str) and value and value not in _WITHHELD else None
 
 

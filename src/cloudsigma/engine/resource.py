@@ -116,7 +116,9 @@ def _lowered(node: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _single(target: Target, request: dict[str, Any], response: dict[str, Any]) -> Resource | None:
     nodes = (request, response)
-    said = [value for node in nodes for key in target.arn_keys if (value := _value(node.get(key))) is not None]
+    said = [
+        value for node in nodes for key in target.arn_keys if key in node and (value := _value(node[key])) is not None
+    ]
     for node in (response, request):
         for wrapper in target.wrappers:
             value = node.get(wrapper)
@@ -124,8 +126,7 @@ def _single(target: Target, request: dict[str, Any], response: dict[str, Any]) -
                 said += _own_names(target, _lowered(value))
     for key in target.name_keys:
         for node in nodes:
-            called = _value(node.get(key))
-            if called is not None:
+            if key in node and (called := _value(node[key])) is not None:
                 # An ARN that the caller gave stands before the response's, which may be that of a new version.
                 said.insert(0 if node is request and _is_arn(called) else len(said), called)
     return _resource(said, target.type) if said else None
@@ -140,8 +141,10 @@ def _several(target: Target, node: dict[str, Any]) -> list[Resource]:
     if target.plural.isdisjoint(node):
         return []
     for key in target.list_keys:
+        if key not in node:
+            continue
         found: dict[Resource, None] = {}
-        for element in _elements(node.get(key)):
+        for element in _elements(node[key]):
             called = _value(element)
             said = [called] if called is not None else []
             if not said and isinstance(element, Mapping):

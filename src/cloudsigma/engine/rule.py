@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from cloudsigma import ir
 from cloudsigma.engine import runtime
 from cloudsigma.engine.evidence import plan_evidence
@@ -35,6 +37,26 @@ class Rule:
     @cached_property
     def _evidence(self) -> Callable[[Mapping[str, Any]], tuple[Evidence, ...]] | None:
         return plan_evidence(self.definition) if isinstance(self.definition, ir.DetectionRule) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a match says of its rule, in the stable JSON form."""
+        return {
+            "title": self.title,
+            "level": self.level,
+            "status": self.status,
+            "author": self.author,
+            "tags": list(self.tags),
+            "references": list(self.references),
+            "falsepositives": list(self.falsepositives),
+            "description": self.description,
+            "path": self.path,
+            "line": self.line,
+        }
+
+    @cached_property
+    def encoded(self) -> msgspec.Raw:
+        """`to_dict` as JSON; raises `ValueError` where UTF-8 has no form of it."""
+        return msgspec.Raw(msgspec.json.encode(self.to_dict()))
 
     @property
     def id(self) -> str:

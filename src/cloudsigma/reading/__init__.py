@@ -12,12 +12,12 @@ from typing import Any, BinaryIO
 import msgspec
 
 from cloudsigma.origin import Origin
-from cloudsigma.reading.decode import Document, documents
+from cloudsigma.reading.decode import Document, documents, reason
 from cloudsigma.reading.envelope import unwrap
 from cloudsigma.reading.envelope.interface import NoCalls, NoForm, Record
 from cloudsigma.reading.inflate import Damage, Inflater, Limits, inflate
 from cloudsigma.reading.ledger import Ledger, Loss, Recorder
-from cloudsigma.reading.probe import MOST, Probe, Probed, View
+from cloudsigma.reading.probe import MOST, Probe, Probed, View, decode_record
 from cloudsigma.reading.sources.files import StandardInput, find_sources
 from cloudsigma.reading.sources.interface import Source, Unreadable
 
@@ -158,7 +158,12 @@ def _let_through(
         recorder.forms[probed.form] += probed.total
     if probed.insights:
         recorder.recognized["Insights event"] += probed.insights
-    for position, record in probed.candidates:
+    for position, raw in probed.candidates:
+        try:
+            record = decode_record(raw)
+        except (ValueError, RecursionError) as error:
+            recorder.lose_parts(name, [(reason(error), f"record {position}")], probed.total - 1)
+            continue
         yield record, Origin(name, position, probed.form)
 
 

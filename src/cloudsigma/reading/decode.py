@@ -138,7 +138,7 @@ def _line(line: bytes, number: int) -> Iterator[Document | Damage]:
         if sum(isinstance(part, Document) for part in found) and not any(isinstance(part, Damage) for part in found):
             yield from found
         else:
-            yield Damage(_reason(error), f"line {number}")
+            yield Damage(reason(error), f"line {number}")
 
 
 # --- one document, or several end to end --------------------------------------------------------------------
@@ -181,7 +181,7 @@ def _objects(text: str) -> Iterator[Document | Damage]:
                 if at == start and text[at] not in "{[":
                     yield Damage("the text is not JSON")
                 else:
-                    yield Damage(_reason(error), _position(text, _where(error, at)))
+                    yield Damage(reason(error), _position(text, _where(error, at)))
                 at = _next_document(text, at)
         else:
             yield Document(value, _position(text, at), "objects")
@@ -207,7 +207,7 @@ def _elements(text: str, at: int) -> Generator[Document | Damage, None, int]:
         except (ValueError, RecursionError) as error:
             place = _where(error, at)
             if not (told and place >= len(text)):  # a cut was told where its record starts
-                yield Damage(_reason(error), f"record {index}, {_position(text, place)}")
+                yield Damage(reason(error), f"record {index}, {_position(text, place)}")
             told = True
             at = _next_record(text, max(at + 1, at if place <= at else at + 1))
             if at < 0:
@@ -262,7 +262,8 @@ def _position(text: str, at: int) -> str:
     return f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}"
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What a decoder's exception means, in words for people."""
     if isinstance(error, RecursionError):
         return "the JSON nests too deep"
     if isinstance(error, json.JSONDecodeError):

@@ -1,0 +1,76 @@
+"""The JSON line of a match: the fast encoder writes what the plain way writes, whatever the record holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import uuid
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cloudsigma
+from cloudsigma.engine.match import Match, json_ready, make_match
+
+RULES = cloudsigma.compile_text(
+    "title: T\nlogsource: {product: aws}\ndetection: {s: {eventName: CreateGroup}, condition: s}\n"
+)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(-(2**80), 2**80),
+    st.floats(),
+    st.decimals(places=3, min_value=-1000, max_value=1000),
+    st.text(st.characters(), max_size=12),
+    st.sampled_from(["NaN", "Infinity", "\ud800", "\x7f", "\u2028", "\u202e", "\x1b[31m", "é", ""]),
+    st.datetimes(timezones=st.none() | st.just(dt.UTC)),
+    st.uuids(),
+)
+RECORDS = st.dictionaries(
+    st.text(st.characters(), max_size=8),
+    st.recursive(
+        SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_size=5,
+)
+
+
+def plain(match: Match, *, record: bool = True) -> Any:
+    return json.loads(json.dumps(json_ready(match.to_dict(record=record))))
+
+
+@settings(max_examples=500, deadline=None)
+@given(RECORDS, st.booleans())
+def test_the_fast_line_is_the_plain_line(extra: dict[str, Any], record: bool) -> None:
+    match = make_match(RULES.rules[0], {**extra, "eventName": "CreateGroup"})
+    line = match.to_json(record=record)
+    assert json.loads(line) == plain(match, record=record)
+    assert line == match.to_json_bytes(record=record).decode()
+    assert not any(ord(character) < 32 or character in "\x7f\u2028\u202e\ud800" for character in line)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (math.nan, None),
+        (-math.inf, None),
+        (Decimal("NaN"), None),
+        (Decimal("Infinity"), None),
+        (2**64, 2**64),
+        (-(2**70), -(2**70)),
+        (Decimal("1.50"), 1.5),
+        (Decimal(10) ** 5000, "1" + "0" * 5000),
+        (dt.datetime(2026, 1, 2, tzinfo=dt.UTC), "2026-01-02T00:00:00Z"),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (b"ab", "YWI="),
+    ],
+)
+def test_what_json_has_no_form_for(value: Any, written: Any) -> None:
+    match = make_match(RULES.rules[0], {"eventName": "CreateGroup", "value": value})
+    assert json.loads(match.to_json())["record"]["value"] == written
+    assert plain(match)["record"]["value"] == written
