@@ -9,7 +9,6 @@ import math
 import re
 import uuid
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -23,14 +22,11 @@ from cloudsigma.origin import Origin
 
 _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that JSON allows raw and a terminal, a log shipper or UTF-8 does not: written as escapes."""
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
-_ODD = (b"NaN", b"Infinity", b"E+")
-"""How the encoder begins what is no number, and what has more digits than a decimal's precision."""
-_NOT_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
+_ENCODER = msgspec.json.Encoder()
 _UNIT = "\x1f"
 """Stands between texts that are joined; JSON, which is written where not all are texts, begins otherwise."""
-_LONG = 4000
-"""Digits; Python refuses to write integers of somewhat more."""
+_MOST_BITS = 14_000
+"""Python refuses to write the digits of somewhat larger integers."""
 _MAX_DEPTH = 200
 """JSON of a record nested deeper than this shows a text in the place of what is below."""
 
@@ -69,10 +65,26 @@ class Match(msgspec.Struct, frozen=True):
 
     def to_dict(self, *, record: bool = True) -> dict[str, Any]:
         """The stable JSON form (`docs/reference/match-json.md`); `record=False` leaves the record out."""
-        return _form(self, self.rule.to_dict(), [match.to_dict(record=record) for match in self.matches], record=record)
+        form: dict[str, Any] = {
+            "rule_id": self.rule.id,
+            "key": self.key,
+            "rule": self.rule.to_dict(),
+            "context": self.context.to_dict(),
+            "evidence": [item.to_dict() for item in self.evidence],
+            "origin": msgspec.structs.asdict(self.origin) if self.origin is not None else None,
+            "group": dict(self.group),
+            "matches": [match.to_dict(record=record) for match in self.matches],
+        }
+        if record:
+            form["record"] = self.record
+        return form
 
     def to_json(self, *, record: bool = True) -> str:
-        """`to_dict` as one line of JSON; what JSON cannot hold (NaN, infinity) becomes `null`."""
+        """`to_dict` as one line of JSON.
+
+        What JSON has no form for: NaN and infinity become `null`, a `Decimal` a text with all its digits, times are
+        ISO 8601, bytes base64, anything else its `str`.
+        """
         return self.to_json_bytes(record=record).decode()
 
     def to_json_bytes(self, *, record: bool = True) -> bytes:
@@ -80,8 +92,6 @@ class Match(msgspec.Struct, frozen=True):
         try:
             data = _ENCODER.encode(_encodable(self, record=record))
         except (TypeError, ValueError, ArithmeticError, RecursionError):
-            data = b""
-        if not data or _may_hold_odd_numbers(data):
             data = _dumps(json_ready(self.to_dict(record=record))).encode(errors="surrogatepass")
         if data.isascii() and b"\x7f" not in data:
             return data
@@ -157,33 +167,21 @@ def record_identity(record: Mapping[str, Any]) -> str:
     return json.dumps(json_ready(parts), sort_keys=True, separators=(",", ":"))
 
 
-def _form(match: Match, rule: Any, matches: list[dict[str, Any]], *, record: bool) -> dict[str, Any]:
+def _encodable(match: Match, *, record: bool) -> dict[str, Any]:
+    """`to_dict` for the encoder, which knows structs, with what is the same for all matches of a rule in JSON."""
     form: dict[str, Any] = {
         "rule_id": match.rule.id,
         "key": match.key,
-        "rule": rule,
+        "rule": match.rule.encoded,
         "context": match.context.to_dict(),
-        "evidence": [item.to_dict() for item in match.evidence],
-        "origin": msgspec.structs.asdict(match.origin) if match.origin is not None else None,
-        "group": dict(match.group),
-        "matches": matches,
+        "evidence": match.evidence,
+        "origin": match.origin,
+        "group": match.group,
+        "matches": [_encodable(part, record=record) for part in match.matches],
     }
     if record:
         form["record"] = match.record
     return form
-
-
-def _encodable(match: Match, *, record: bool) -> dict[str, Any]:
-    """`to_dict` with what is the same for all matches of a rule in JSON already."""
-    return _form(match, match.rule.encoded, [_encodable(part, record=record) for part in match.matches], record=record)
-
-
-def _may_hold_odd_numbers(data: bytes) -> bool:
-    """Whether the encoder may have written a decimal as what few can read: no number, or one of thousands of digits.
-
-    What is looked for may also stand in a text, where it only costs time.
-    """
-    return any(word in data for word in _ODD) or (len(data) > _LONG and len(data.translate(None, _NOT_DIGITS)) >= _LONG)
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -204,19 +202,10 @@ def json_ready(value: Any, depth: int = 0) -> Any:
         return [json_ready(item, depth + 1) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, Decimal):
-        return _json_number(value)
     if isinstance(value, (dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID, bytes)):
         return msgspec.to_builtins(value)
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return hex(value)
     if value is None or isinstance(value, (str, int)):
         return value
     return str(value)
-
-
-def _json_number(value: Decimal) -> Any:
-    """A decimal as a number; one with more digits than Python writes of an integer as text."""
-    if not value.is_finite():
-        return None
-    if value != value.to_integral_value():
-        return json_ready(float(value))
-    return int(value) if value.adjusted() < _LONG else format(value, "f")
