@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cloudsigma.correlation.event_time import event_time
-from cloudsigma.engine import fields
 from cloudsigma.engine.context import read_context
 from cloudsigma.engine.match import Match, record_identity
 from cloudsigma.engine.rule import Rule
@@ -23,13 +22,12 @@ def correlation_match(rule: Rule, group: dict[str, str], matches: tuple[Match, .
     seen = _contributing(matches)
     records = tuple(sorted(seen.values(), key=lambda record: event_time(record) or 0))
     last = records[-1]
-    shown = {path.name: fields.select(last, path) for path in rule.definition.field_paths}
     identities = [key if isinstance(key, str) else record_identity(record) for key, record in seen.items()]
     content = [rule.id, *(f"{name}={value}" for name, value in group.items()), *sorted(identities)]
     return Match(
         rule=rule,
         record=last,
-        context=read_context(last, shown),
+        context=read_context(last, rule.shown(last)),
         evidence=(),
         key=hashlib.sha256("\n".join(content).encode(errors="replace")).hexdigest()[:32],
         origin=next((match.origin for match in reversed(matches) if match.record is last), None),

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
-from cloudsigma import ir
-from cloudsigma.engine import fields
 from cloudsigma.engine.context import Context, read_context
 from cloudsigma.engine.explain import Evidence
 from cloudsigma.engine.rule import Rule
@@ -71,7 +70,7 @@ class Match(msgspec.Struct, frozen=True):
             "rule": self.rule.to_dict(),
             "context": self.context.to_dict(),
             "evidence": [item.to_dict() for item in self.evidence],
-            "origin": msgspec.structs.asdict(self.origin) if self.origin is not None else None,
+            "origin": structs.asdict(self.origin) if self.origin is not None else None,
             "group": dict(self.group),
             "matches": [match.to_dict(record=record) for match in self.matches],
         }
@@ -120,7 +119,7 @@ def make_matches(rules: Iterable[Rule], record: Mapping[str, Any], origin: Origi
             Match(
                 rule,
                 record,
-                _with_fields(context, rule.definition.field_paths, record) if rule.definition.field_paths else context,
+                structs.replace(context, fields=rule.shown(record)) if rule.definition.field_paths else context,
                 rule.evidence(record),
                 _key(rule.id, identity),
                 origin,
@@ -128,11 +127,6 @@ def make_matches(rules: Iterable[Rule], record: Mapping[str, Any], origin: Origi
             for rule in rules
         ]
     )
-
-
-def _with_fields(context: Context, paths: Iterable[ir.FieldPath], record: Mapping[str, Any]) -> Context:
-    shown = {path.name: fields.select(record, path) for path in paths}
-    return msgspec.structs.replace(context, fields=shown)
 
 
 def match_key(rule_id: str, record: Mapping[str, Any]) -> str:

@@ -38,6 +38,14 @@ class Rule:
     def _evidence(self) -> Callable[[Mapping[str, Any]], tuple[Evidence, ...]] | None:
         return plan_evidence(self.definition) if isinstance(self.definition, ir.DetectionRule) else None
 
+    @cached_property
+    def _shown(self) -> list[tuple[str, Callable[[Mapping[str, Any]], list[Any]]]]:
+        return [(path.name, runtime.shown(path)) for path in self.definition.field_paths]
+
+    def shown(self, record: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """What the rule's `fields` reach in a record, by name."""
+        return {name: select(record) for name, select in self._shown}
+
     def to_dict(self) -> dict[str, Any]:
         """What a match says of its rule, in the stable JSON form."""
         return {

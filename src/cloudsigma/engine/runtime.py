@@ -48,12 +48,7 @@ def _path_reader(name: str) -> FieldReader:
 
     Straight means: each segment is a key of its own, no key joins several, and no array is on the way.
     """
-    segments = name.split(".")
-    ends = range(len(segments))
-    levels = [
-        (segment, tuple(".".join(segments[at : end + 1]) for end in ends if end > at))
-        for at, segment in enumerate(segments)
-    ]
+    levels = _levels(name)
 
     def read_path(record: Mapping[str, Any]) -> fields.Values:
         node: Any = record
@@ -69,6 +64,38 @@ def _path_reader(name: str) -> FieldReader:
         return fields.scalars(node)
 
     return read_path
+
+
+def _levels(name: str) -> list[tuple[str, tuple[str, ...]]]:
+    """For each segment of a dotted name the segment, and the keys that join it with those after it."""
+    segments = name.split(".")
+    ends = range(len(segments))
+    return [
+        (segment, tuple(".".join(segments[at : end + 1]) for end in ends if end > at))
+        for at, segment in enumerate(segments)
+    ]
+
+
+def shown(path: ir.FieldPath) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """`fields.select` of one entry of `fields`, straight down where nothing but objects is on the way."""
+    if path.steps is not None:
+        return lambda record: fields.select(record, path)
+    levels = _levels(path.name)
+
+    def select_straight(record: Mapping[str, Any]) -> list[Any]:
+        node: Any = record
+        for segment, joined in levels:
+            if type(node) is not dict:
+                return [] if node is None else fields.select(record, path)
+            for key in joined:
+                if key in node:
+                    return fields.select(record, path)
+            if segment not in node:
+                return []
+            node = node[segment]
+        return fields.select(record, path) if isinstance(node, (list, tuple)) else [node]
+
+    return select_straight
 
 
 def everything(record: Mapping[str, Any]) -> fields.Values:

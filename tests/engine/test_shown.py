@@ -1,0 +1,28 @@
+"""A rule's `fields`: the quick way straight down shows what `fields.select` shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloudsigma import ir
+from cloudsigma.engine import fields, runtime
+
+KEYS = st.sampled_from(["a", "b", "c", "a.b", "b.c", "a.b.c"])
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(0, 3), st.sampled_from(["", "x", "y"]))
+NODES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.dictionaries(KEYS, inner, max_size=3) | st.lists(inner, max_size=3) | st.lists(inner, max_size=2).map(tuple)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.dictionaries(KEYS, NODES, max_size=4), st.sampled_from(["a", "a.b", "a.b.c", "b.c", "c.a.b.a"]))
+def test_straight_down_is_select(record: dict[str, Any], name: str) -> None:
+    path = ir.FieldPath(name)
+    assert runtime.shown(path)(record) == fields.select(record, path)
