@@ -10,20 +10,30 @@ Each class names the section of the Sigma specification 2.1.0 that it stands for
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
+
+import msgspec
 
 CompareOperator = Literal["lt", "lte", "gt", "gte"]
 TimeUnit = Literal["minute", "hour", "day", "week", "month", "year"]
 Comparison = Literal["equals", "startswith", "endswith", "contains"]
 
 
+class _Node(msgspec.Struct, frozen=True, tag=True, tag_field="kind"):
+    """Every class is one of msgspec's, so that rules can be written to a file as data and read from it quickly."""
+
+
 class Wildcard(Enum):
     """A wildcard of a pattern (Rules, Wildcards)."""
 
-    ONE = "?"
-    MANY = "*"
+    ONE = 1  # numbers, so that beside texts in a file they are told from them
+    MANY = 2
+
+    @property
+    def symbol(self) -> str:
+        """As it is written in a rule."""
+        return "?" if self is Wildcard.ONE else "*"
 
     def __repr__(self) -> str:
         return f"Wildcard.{self.name}"
@@ -32,23 +42,21 @@ class Wildcard(Enum):
 # --- matchers: what one value of a rule asks of one value of a record ---------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(_Node, frozen=True):
     """A string with wildcards, compared with the whole text of a value (Rules, Detection; Wildcards)."""
 
     parts: tuple[str | Wildcard, ...]
     cased: bool = False
 
     def __str__(self) -> str:
-        return "".join(part.value if isinstance(part, Wildcard) else _escape_wildcards(part) for part in self.parts)
+        return "".join(part.symbol if isinstance(part, Wildcard) else _escape_wildcards(part) for part in self.parts)
 
 
 def _escape_wildcards(text: str) -> str:
     return text.replace("\\", "\\\\").replace("*", "\\*").replace("?", "\\?")
 
 
-@dataclass(frozen=True, slots=True)
-class Regex:
+class Regex(_Node, frozen=True):
     """An expression in RE2 syntax, searched in the text of a value (Modifiers, re)."""
 
     pattern: str
@@ -59,8 +67,7 @@ class Regex:
         return self.pattern
 
 
-@dataclass(frozen=True, slots=True)
-class Cidr:
+class Cidr(_Node, frozen=True):
     """A network that an address must lie in (Modifiers, cidr)."""
 
     network: str
@@ -69,8 +76,7 @@ class Cidr:
         return self.network
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(_Node, frozen=True):
     """A number that the number of a value must equal (Rules, Detection)."""
 
     value: int | float
@@ -79,8 +85,7 @@ class Number:
         return str(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean:
+class Boolean(_Node, frozen=True):
     """A YAML boolean (Rules, Detection)."""
 
     value: bool
@@ -89,16 +94,14 @@ class Boolean:
         return "true" if self.value else "false"
 
 
-@dataclass(frozen=True, slots=True)
-class Null:
+class Null(_Node, frozen=True):
     """The field has no value: missing, null, or nothing but nulls inside (Rules, Special Field Values)."""
 
     def __str__(self) -> str:
         return "null"
 
 
-@dataclass(frozen=True, slots=True)
-class Exists:
+class Exists(_Node, frozen=True):
     """The field is present, or absent (Modifiers, exists)."""
 
     value: bool
@@ -107,8 +110,7 @@ class Exists:
         return "true" if self.value else "false"
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(_Node, frozen=True):
     """An order between numbers (Modifiers, lt, lte, gt, gte)."""
 
     operator: CompareOperator
@@ -118,8 +120,7 @@ class Compare:
         return str(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class TimePart:
+class TimePart(_Node, frozen=True):
     """A part of a time in UTC (Modifiers, minute to year)."""
 
     unit: TimeUnit
@@ -130,8 +131,7 @@ class TimePart:
         return str(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRef:
+class FieldRef(_Node, frozen=True):
     """A comparison with another field of the same record (Modifiers, fieldref)."""
 
     field: str
@@ -142,8 +142,7 @@ class FieldRef:
         return self.field
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(_Node, frozen=True):
     """Variants that one value of the rule stands for (Modifiers, windash, base64offset)."""
 
     variants: tuple[Matcher, ...]
@@ -158,8 +157,7 @@ Matcher = Pattern | Regex | Cidr | Number | Boolean | Null | Exists | Compare | 
 # --- selections ---
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(_Node, frozen=True):
     """One line of a selection: a field, its modifiers and its values (Rules, Detection)."""
 
     field: str | None
@@ -178,16 +176,14 @@ class Test:
     __test__ = False  # not a test case, whatever pytest thinks of the name
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(_Node, frozen=True):
     """A map (all of its tests) or a list (any of its members) inside a selection (Rules, Lists and Maps)."""
 
     members: tuple[Group | Test, ...]
     all_of: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(_Node, frozen=True):
     """A named search identifier (Rules, Detection)."""
 
     name: str
@@ -200,15 +196,13 @@ class Selection:
 # --- conditions ---
 
 
-@dataclass(frozen=True, slots=True)
-class Identifier:
+class Identifier(_Node, frozen=True):
     """A selection, by name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Quantified:
+class Quantified(_Node, frozen=True):
     """`1 of pattern` or `all of pattern`, with the names that it stands for."""
 
     all_of: bool
@@ -216,22 +210,19 @@ class Quantified:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(_Node, frozen=True):
     """Every operand."""
 
     operands: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(_Node, frozen=True):
     """At least one operand."""
 
     operands: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(_Node, frozen=True):
     """The operand turned round."""
 
     operand: Expression
@@ -240,8 +231,7 @@ class Not:
 Expression = Identifier | Quantified | And | Or | Not
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(_Node, frozen=True):
     """One condition of a rule: what it means and how it was written."""
 
     expression: Expression
@@ -252,35 +242,30 @@ class Condition:
 # --- field paths for context ---
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(_Node, frozen=True):
     """Step to some keys of an object."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(_Node, frozen=True):
     """Step to some elements of an array; negative ones count from the end."""
 
     positions: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(_Node, frozen=True):
     """Step to every element of an array and every value of an object."""
 
 
-@dataclass(frozen=True, slots=True)
-class Anywhere:
+class Anywhere(_Node, frozen=True):
     """Step to every node at any depth, this one included."""
 
 
 Step = Key | Index | Every | Anywhere
 
 
-@dataclass(frozen=True, slots=True)
-class FieldPath:
+class FieldPath(_Node, frozen=True):
     """An entry of a rule's `fields`: a dotted Sigma name, or a JSONPath with its steps."""
 
     name: str
@@ -291,8 +276,7 @@ class FieldPath:
 # --- rules ---
 
 
-@dataclass(frozen=True, slots=True)
-class LogSource:
+class LogSource(_Node, frozen=True):
     """Which logs a rule is for (Rules, Log Source)."""
 
     category: str | None = None
@@ -312,8 +296,7 @@ class LogSource:
         return " ".join(f"{name}={value}" for name, value in named.items() if value is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(_Node, frozen=True):
     """Everything about a rule that does not decide whether it matches (Rules, Schema)."""
 
     id: str
@@ -331,16 +314,18 @@ class Metadata:
     falsepositives: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     license: str | None = None
-    custom: dict[str, Any] = field(default_factory=dict, hash=False)
+    custom: dict[str, Any] = {}
     """Attributes that Sigma does not know."""
     path: str | None = None
     line: int | None = None
     digest: str = ""
     """SHA-256 of the rule's content, the same wherever its file stands."""
 
+    def __hash__(self) -> int:
+        return hash((self.id, self.path, self.line, self.digest))
 
-@dataclass(frozen=True, slots=True)
-class DetectionRule:
+
+class DetectionRule(_Node, frozen=True):
     """A rule that looks at one record."""
 
     metadata: Metadata
@@ -359,8 +344,7 @@ CorrelationType = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(_Node, frozen=True):
     """What the measured value of a time frame is compared with (Correlation, Condition)."""
 
     operator: CompareOperator | Literal["eq", "neq"]
@@ -370,8 +354,7 @@ class Threshold:
     percentile: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(_Node, frozen=True):
     """A name for a field that is called differently in each rule (Correlation, Field Name Aliases)."""
 
     name: str
@@ -379,8 +362,7 @@ class Alias:
     """Rule ID → field name."""
 
 
-@dataclass(frozen=True, slots=True)
-class CorrelationRule:
+class CorrelationRule(_Node, frozen=True):
     """A rule that looks at the matches of other rules (Correlation)."""
 
     metadata: Metadata

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
 import click
+from msgspec import structs
 
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.rule_options import Choice, rule_options
@@ -44,7 +44,7 @@ def _row(rule: Rule) -> dict[str, Any]:
         "status": rule.status,
         "author": rule.author,
         "tags": list(rule.tags),
-        "logsource": dataclasses.asdict(rule.logsource) if rule.logsource is not None else None,
+        "logsource": structs.asdict(rule.logsource) if rule.logsource is not None else None,
         "correlation": rule.correlation.type if rule.correlation is not None else None,
         "path": rule.path,
         "line": rule.line,

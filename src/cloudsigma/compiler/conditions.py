@@ -7,10 +7,10 @@ a pattern without any is an error when the rule is loaded.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
+from msgspec import structs
 from pyparsing import ParseBaseException
 from sigma.conditions import (
     ConditionAND,
@@ -137,7 +137,7 @@ def renamed(expression: ir.Expression, names: Mapping[str, str]) -> ir.Expressio
         case ir.Identifier(name):
             return ir.Identifier(names[name])
         case ir.Quantified():
-            return dataclasses.replace(expression, names=tuple(names[name] for name in expression.names))
+            return structs.replace(expression, names=tuple(names[name] for name in expression.names))
         case ir.Not(operand):
             return ir.Not(renamed(operand, names))
         case ir.And(operands) | ir.Or(operands):

@@ -6,12 +6,13 @@ keys, circles, aliases and percentiles unchecked, and resolves numbers as positi
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, get_args
+
+from msgspec import structs
 
 from cloudsigma import ir
 from cloudsigma.compiler.conditions import ConditionProblem, parse_condition, renamed
@@ -263,7 +264,7 @@ def _with_ids(located: Located, rule: ir.CorrelationRule, rules: Sequence[ir.Met
                 )  # fmt: skip
             fields += [(rule_id, field) for rule_id in ids.values() if rule_id in named]
         aliases.append(ir.Alias(alias.name, tuple(fields)))
-    return dataclasses.replace(
+    return structs.replace(
         rule,
         rules=tuple(ids[name] for name in rule.rules),
         aliases=tuple(aliases),

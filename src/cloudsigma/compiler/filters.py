@@ -7,10 +7,11 @@ of another filter see. See `docs/semantics.md`, "Filters".
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from msgspec import structs
 
 from cloudsigma import ir
 from cloudsigma.compiler.conditions import renamed
@@ -93,14 +94,13 @@ def narrowed(rule: ir.DetectionRule, by: ir.DetectionRule) -> ir.DetectionRule:
         prefix += "'"
     names = {selection.name: f"{prefix}: {selection.name}" for selection in by.selections}
     added = tuple(
-        dataclasses.replace(selection, name=names[selection.name], filter=by.metadata.id) for selection in by.selections
+        structs.replace(selection, name=names[selection.name], filter=by.metadata.id) for selection in by.selections
     )
     wanted = renamed(by.conditions[0].expression, names)
     conditions = tuple(
-        dataclasses.replace(condition, expression=ir.And((condition.expression, wanted)))
-        for condition in rule.conditions
+        structs.replace(condition, expression=ir.And((condition.expression, wanted))) for condition in rule.conditions
     )
-    return dataclasses.replace(rule, selections=rule.selections + added, conditions=conditions)
+    return structs.replace(rule, selections=rule.selections + added, conditions=conditions)
 
 
 def absent_references(filters: Sequence[Filter], rules: Sequence[ir.Metadata]) -> list[RuleError]:

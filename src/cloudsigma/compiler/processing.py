@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec import structs
 from sigma.conditions import ConditionAND, ConditionOR
 from sigma.correlations import SigmaCorrelationRule
 from sigma.rule import SigmaRule
@@ -207,9 +208,9 @@ def process_correlation(
         ir.Alias(alias.alias, tuple((reference.reference, field) for reference, field in alias.mapping.items()))
         for alias in made.aliases
     )
-    return dataclasses.replace(
+    return structs.replace(
         rule,
         group_by=tuple(groups),
         aliases=aliases,
-        threshold=rule.threshold and dataclasses.replace(rule.threshold, fields=fields),
+        threshold=rule.threshold and structs.replace(rule.threshold, fields=fields),
     )

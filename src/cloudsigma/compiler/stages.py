@@ -9,12 +9,13 @@ The stages do not know each other: only this module knows their order, and that 
 from __future__ import annotations
 
 import copy
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from cloudsigma import ir
 from cloudsigma.compiler import lower
@@ -233,7 +234,7 @@ class _Processed:
                     )  # fmt: skip
                 made = process_correlation(self._pipeline, loaded, rule, sources, located)
                 paths = _field_paths(located.document, loaded.fields)
-                found.correlations.append(dataclasses.replace(made, field_paths=paths))
+                found.correlations.append(structs.replace(made, field_paths=paths))
             except RuleError as error:
                 left_out.add(rule.metadata.id)
                 found.errors.append(error)

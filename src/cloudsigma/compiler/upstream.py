@@ -7,8 +7,8 @@ rule but no line, and the source has no line comments.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
+from msgspec.structs import replace
 from sigma.conditions import ConditionOR
 from sigma.rule import SigmaRule
 from sigma.rule.detection import SigmaDetection, SigmaDetectionItem

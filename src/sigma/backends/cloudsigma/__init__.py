@@ -7,10 +7,8 @@ so nothing of cloudsigma is imported before a rule is converted.
 from __future__ import annotations
 
 import abc
-import dataclasses
 import datetime as dt
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, ClassVar, NoReturn
 
 from sigma.conversion import base  # the module: an imported `Backend` would be listed as another target
@@ -99,10 +97,10 @@ class CloudsigmaBackend(base.Backend):
 
 def _plain(value: Any) -> Any:
     """The IR in the forms that JSON has; `is` tells which kind of node an object was."""
-    if isinstance(value, Enum):
-        return {"is": "Wildcard", "value": value.value}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        members = {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if hasattr(value, "symbol"):
+        return {"is": "Wildcard", "value": value.symbol}
+    if (names := getattr(value, "__struct_fields__", None)) is not None:
+        members = {name: _plain(getattr(value, name)) for name in names}
         return {"is": type(value).__name__, **members}
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
