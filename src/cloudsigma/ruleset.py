@@ -34,7 +34,7 @@ Record = Mapping[str, Any]
 class RuleSet:
     """Compiled rules in a fixed order; may be used from several threads.
 
-    Compares by its rules, pickles as IR and source text, and reaches neither pySigma nor YAML.
+    Compares by its rules, pickles as IR, and reaches neither pySigma nor YAML.
     """
 
     rules: tuple[Rule, ...]

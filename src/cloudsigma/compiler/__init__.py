@@ -9,14 +9,12 @@ import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal
 
 from cloudsigma import ir
-from cloudsigma.compiler import codegen
 from cloudsigma.compiler.collection import apply_actions
 from cloudsigma.compiler.document import Document, read_documents
-from cloudsigma.compiler.files import read_file, rule_files
+from cloudsigma.compiler.files import read_files
 from cloudsigma.compiler.placeholders import check_placeholders, read_placeholders
 from cloudsigma.compiler.stages import compile_documents
 from cloudsigma.engine.rule import Rule
@@ -92,22 +90,11 @@ def compile_text(
 
 
 def _read_all(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Document | RuleError]:
-    seen: set[str] = set()
-    for path in paths:
-        for found in rule_files(path):
-            if isinstance(found, RuleError):
-                yield found
-            elif (real := os.path.realpath(found)) not in seen:
-                seen.add(real)
-                data = read_file(found)
-                if isinstance(data, RuleError):
-                    yield data
-                else:
-                    yield from apply_actions(read_documents(data, _shown(found)))
-
-
-def _shown(path: Path) -> str:
-    return os.fspath(path).encode(errors="surrogateescape").decode(errors="replace")
+    for file in read_files(paths):
+        if isinstance(file, RuleError):
+            yield file
+        else:
+            yield from apply_actions(read_documents(file.data, file.shown))
 
 
 def _compile(
@@ -129,8 +116,8 @@ def _compile(
     found = compile_documents(documents, check_placeholders(placeholders), pipeline)
     rules, conflicts = without_duplicates(
         [
-            *(Rule(rule, codegen.generate(rule)) for rule in found.rules),
-            *(Rule(rule, None) for rule in found.correlations),
+            *map(Rule, found.rules),
+            *map(Rule, found.correlations),
         ]
     )
     errors = [*found.errors, *conflicts]

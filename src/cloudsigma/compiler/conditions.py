@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from msgspec import structs
 from pyparsing import ParseBaseException
@@ -31,6 +32,9 @@ MAX_LENGTH = 100_000
 """A condition with more characters than this is refused."""
 MAX_DEPTH = 40
 """Operators may nest this deep (runs of the same operator count once)."""
+
+_SHORT = 200
+"""Characters of a condition that is worth remembering."""
 
 _OLD_AGGREGATION = re.compile(r"\b(count|min|max|avg|sum|near)\b", re.IGNORECASE)
 _OPERATOR_WORDS = frozenset({"and", "or", "not", "of", "all", "any", "them", "1"})
@@ -57,6 +61,12 @@ def parse_condition(text: object, names: Sequence[str]) -> ir.Expression:
         raise ConditionProblem(f"the condition is longer than {MAX_LENGTH:,} characters", None, "Shorten it.")
     if "|" in text:
         raise _pipe(text)
+    return (_expression_of if len(text) <= _SHORT else _expression_of.__wrapped__)(text, tuple(names))
+
+
+@lru_cache(maxsize=1_000)
+def _expression_of(text: str, names: tuple[str, ...]) -> ir.Expression:
+    """Remembered, since most rules have one of a few conditions and pySigma takes long over each."""
     try:
         tree = SigmaCondition(text, EmptySigmaDetections()).parse(postprocess=False)
     except SigmaError as error:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 import yaml
 
 from cloudsigma.errors import Category, RuleError
@@ -31,11 +32,13 @@ _MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|$)", re.MULTILINE)
 _PREFIX = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_PREFIX + name for name in ("str", "int", "float", "bool", "null", "timestamp", "binary"))
 _MERGE = _PREFIX + "merge"
+_TEXT = _PREFIX + "str"
+_RESOLVER = yaml.SafeLoader("")
+"""Decides what a plain scalar means."""
 _PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a node starts: line and column count from 1; `offset` is what a quotation mark adds."""
 
     line: int
@@ -164,18 +167,18 @@ class _Builder:
         self._nodes = 0
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._open_anchors: set[str] = set()
-        self._scalars = yaml.SafeLoader("")  # its resolver and constructors decide what a plain scalar means
 
     def build(self, text: str) -> None:
         try:
-            self._events = iter(yaml.parse(text, Loader=_PARSER))
-            for event in self._events:
+            self._next = _PARSER(text).get_event
+            while not isinstance(event := self._next(), yaml.StreamEndEvent):
                 if isinstance(event, yaml.DocumentStartEvent):
                     self._nodes = 0
                     self._anchors.clear()
                 elif isinstance(event, yaml.NodeEvent):
                     line = event.start_mark.line if event.start_mark is not None else 0
                     self._document = Document(None, self._first_line + line, self._path)
+                    self._keys, self._values = self._document.keys, self._document.values
                     self._document.value = self._node(event, (), 0)
                     if self._document.value is not None:
                         self.documents.append(self._document)
@@ -191,12 +194,13 @@ class _Builder:
     def _node(self, event: Any, way: Path, depth: int) -> Any:
         before = self._nodes
         self._count(1, event)
-        self._document.values[way] = self._place(event)
-        if isinstance(event, yaml.AliasEvent):
+        self._values[way] = self._place(event)
+        kind_of_event = type(event)
+        if kind_of_event is yaml.AliasEvent:
             return self._alias(event)
         if event.anchor:
             self._open_anchors.add(event.anchor)
-        if isinstance(event, yaml.ScalarEvent):
+        if kind_of_event is yaml.ScalarEvent:
             value = self._scalar(event)
         else:
             if depth >= MAX_DEPTH:
@@ -205,7 +209,7 @@ class _Builder:
                     event.start_mark,
                     remedy="Flatten it: no part of a rule needs such depth.",
                 )
-            kind = "seq" if isinstance(event, yaml.SequenceStartEvent) else "map"
+            kind = "seq" if kind_of_event is yaml.SequenceStartEvent else "map"
             if event.tag not in (None, "!", _PREFIX + kind):
                 raise self._unknown_tag(event, event.tag)
             value = self._list(way, depth) if kind == "seq" else self._map(way, depth)
@@ -225,31 +229,36 @@ class _Builder:
 
     def _list(self, way: Path, depth: int) -> list[Any]:
         items: list[Any] = []
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+        while type(event := self._next()) is not yaml.SequenceEndEvent:
             items.append(self._node(event, (*way, len(items)), depth + 1))
         return items
 
     def _map(self, way: Path, depth: int) -> dict[Any, Any]:
         own: dict[Any, Any] = {}
         merged: list[dict[Any, Any]] = []
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            if isinstance(event, yaml.ScalarEvent) and self._tag(event) == _MERGE:
+        while type(event := self._next()) is not yaml.MappingEndEvent:
+            tag = self._tag(event) if type(event) is yaml.ScalarEvent else None
+            if tag == _MERGE:
                 self._count(1, event)
-                merged += self._merge(next(self._events), way, depth)
+                merged += self._merge(self._next(), way, depth)
                 continue
-            key = self._node(event, (*way, "<key>"), depth + 1)
-            if isinstance(key, (list, dict)):
-                raise self._error("a list or map stands as a key", event.start_mark)
-            place = self._place(event)
+            if tag == _TEXT and event.anchor is None:  # as nearly every key is
+                self._count(1, event)
+                key: Any = event.value
+            else:
+                key = self._node(event, (*way, "<key>"), depth + 1)
+                if isinstance(key, (list, dict)):
+                    raise self._error("a list or map stands as a key", event.start_mark)
+            key_way = (*way, key)
             if key in own:
-                first = self._document.keys[(*way, key)]
+                first = self._keys[key_way]
                 raise self._error(
                     f"the key {key!r} stands twice (first in line {first.line})",
                     event.start_mark,
                     remedy="Keep one of them: the later one would silently replace the earlier.",
                 )
-            self._document.keys[(*way, key)] = place
-            own[key] = self._node(next(self._events), (*way, key), depth + 1)
+            self._keys[key_way] = self._place(event)
+            own[key] = self._node(self._next(), key_way, depth + 1)
         if not merged:
             return own
         value: dict[Any, Any] = {}
@@ -268,12 +277,12 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Any:
         tag = self._tag(event)
-        if tag == _PREFIX + "str":
+        if tag == _TEXT:
             return event.value
         if tag not in _SCALAR_TAGS:
             raise self._unknown_tag(event, tag)
         try:
-            value = yaml.SafeLoader.yaml_constructors[tag](self._scalars, yaml.ScalarNode(tag, event.value))
+            value = yaml.SafeLoader.yaml_constructors[tag](_RESOLVER, yaml.ScalarNode(tag, event.value))
             if isinstance(value, int):
                 str(value)  # raises if Python refuses to write it in base 10: one of thousands of digits, in base 16
         except (ValueError, OverflowError, KeyError, IndexError, yaml.YAMLError) as error:
@@ -289,8 +298,8 @@ class _Builder:
         if event.tag not in (None, "!"):
             return str(event.tag)
         if event.tag is None and not event.style:  # plain: what it means depends on how it looks
-            return str(self._scalars.resolve(yaml.ScalarNode, event.value, (True, False)))  # type: ignore[no-untyped-call]
-        return _PREFIX + "str"
+            return _resolved(event.value)
+        return _TEXT
 
     # --- limits, places, errors -------------------------------------------------------------------------------
 
@@ -329,6 +338,12 @@ class _Builder:
             column=mark.column + 1 if mark is not None else None,
             remedy=remedy or "Check indentation, brackets and quotation marks there.",
         )
+
+
+@lru_cache(maxsize=10_000)
+def _resolved(text: str) -> str:
+    """The tag of a plain scalar."""
+    return str(_RESOLVER.resolve(yaml.ScalarNode, text, (True, False)))  # type: ignore[no-untyped-call]
 
 
 def _copy(value: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import msgspec
 
 from cloudsigma.errors import RuleError
 
@@ -13,10 +15,40 @@ _NO_RULES = (".cases.yml", ".cases.yaml")
 _REGRESSION_INFO = ("info.yml", "info.yaml")
 
 
-def rule_files(path: str | os.PathLike[str]) -> Iterator[Path | RuleError]:
+class RuleFile(msgspec.Struct, frozen=True):
+    """A rule file with its bytes."""
+
+    path: str
+    data: bytes
+
+    @property
+    def shown(self) -> str:
+        """The path as people and JSON can read it."""
+        return self.path.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def read_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[RuleFile | RuleError]:
+    """The rule files at paths in order, each once however often and under whatever name it is reached."""
+    seen: set[tuple[int, int]] = set()
+    for path in paths:
+        for found in rule_files(path):
+            if isinstance(found, RuleError):
+                yield found
+                continue
+            try:
+                with open(found, "rb") as file:  # noqa: PTH123  # paths are texts here: thousands of them
+                    status = os.fstat(file.fileno())
+                    if (identity := (status.st_dev, status.st_ino)) not in seen:
+                        seen.add(identity)
+                        yield RuleFile(found, file.read())
+            except OSError as error:
+                yield _os_error(error, found)
+
+
+def rule_files(path: str | os.PathLike[str]) -> Iterator[str | RuleError]:
     """The rule files at a path in sorted order: the file itself, or those of a folder at any depth."""
-    top = Path(path)
-    if top.is_dir():
+    top = os.fspath(Path(path))
+    if os.path.isdir(top):  # noqa: PTH112  # as above
         found = False
         for file in _walk(top):
             found = True
@@ -25,16 +57,16 @@ def rule_files(path: str | os.PathLike[str]) -> Iterator[Path | RuleError]:
             yield RuleError(
                 "file",
                 "the folder holds no rule files",
-                path=str(top),
+                path=top,
                 remedy="Rules are files that end in .yml or .yaml.",
             )
-    elif top.exists():
+    elif os.path.exists(top):  # noqa: PTH110  # as above
         yield top
     else:
-        yield RuleError("file", "there is no such file or folder", path=str(top), remedy="Check the path.")
+        yield RuleError("file", "there is no such file or folder", path=top, remedy="Check the path.")
 
 
-def _walk(top: Path) -> Iterator[Path | RuleError]:
+def _walk(top: str) -> Iterator[str | RuleError]:
     denied: list[RuleError] = []
 
     def note(error: OSError) -> None:
@@ -46,7 +78,7 @@ def _walk(top: Path) -> Iterator[Path | RuleError]:
         folders.sort()
         for name in sorted(names):
             if is_rule_file(name):
-                yield Path(folder, name)
+                yield os.path.join(folder, name)  # noqa: PTH118  # as above
     yield from denied
 
 
@@ -56,10 +88,10 @@ def is_rule_file(name: str) -> bool:
     return lowered.endswith(_ENDINGS) and not lowered.endswith(_NO_RULES) and lowered not in _REGRESSION_INFO
 
 
-def read_file(path: Path) -> bytes | RuleError:
-    """The bytes of a rule file, or why they cannot be read."""
+def read_file(path: str | os.PathLike[str]) -> bytes | RuleError:
+    """The bytes of one rule file, or why they cannot be read."""
     try:
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         return _os_error(error, path)
 

@@ -70,8 +70,9 @@ def load_rule(document: Document) -> SigmaRule:
         rule = SigmaRule.from_dict(plain, policy=QUIET_RE2)
     except Exception as error:  # pySigma raises AttributeError, TypeError … on malformed rules
         raise _diagnose(error, plain, located) from error
+    file = FilePath(document.path or "<text>")
     for name, parsed in rule.detection.detections.items():
-        _attach(parsed, document.value["detection"][name], ("detection", name), located)
+        _attach(parsed, document.value["detection"][name], ("detection", name), document, file)
     return rule
 
 
@@ -243,14 +244,14 @@ def _items(definition: Any, way: Path) -> Iterator[tuple[str | None, Any, Path]]
         yield None, definition, way
 
 
-def _attach(detection: SigmaDetection, definition: Any, way: Path, located: Located) -> None:
+def _attach(detection: SigmaDetection, definition: Any, way: Path, document: Document, file: FilePath) -> None:
     places = _items(definition, way)
     for item in _flat(detection):
         key, values, item_way = next(places)
-        place = located.document.place(item_way)
+        place = document.place(item_way)
         written = tuple(values) if isinstance(values, list) else (values,)
         item.source = ItemLocation(
-            FilePath(located.document.path or "<text>"),
+            file,
             place.line,
             place.column,
             tuple((key or "").split("|")[1:]),

@@ -2,7 +2,7 @@
 
 `document` (YAML with places) and `collection` (legacy actions) come before; then `loader` (pySigma rules),
 `processing` (pipelines, where there are any), `conditions` and `fieldpath` (what stands in their texts), `lower` (IR),
-`filters` (IR → IR); `codegen` comes after.
+`filters` (IR → IR).
 The stages do not know each other: only this module knows their order, and that one bad rule must not hide the others.
 """
 

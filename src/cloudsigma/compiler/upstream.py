@@ -14,9 +14,10 @@ from sigma.rule import SigmaRule
 from sigma.rule.detection import SigmaDetection, SigmaDetectionItem
 
 from cloudsigma import ir
-from cloudsigma.compiler import codegen, lower
+from cloudsigma.compiler import lower
 from cloudsigma.compiler.conditions import ConditionProblem, parse_condition
 from cloudsigma.compiler.fieldpath import FieldPathProblem, parse_field_path
+from cloudsigma.engine import codegen
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import Category, RuleError
 
@@ -36,7 +37,7 @@ def convert(rule: SigmaRule) -> Rule:
     source = codegen.generate(definition)
     # After transformations a rule has no plain form whose digest could be taken; its source says what it does.
     digest = hashlib.sha256(f"{rule.title}\n{definition.logsource}\n{source}".encode(errors="replace")).hexdigest()
-    return Rule(replace(definition, metadata=lower.lower_metadata(rule, digest, path, None)), source)
+    return Rule(replace(definition, metadata=lower.lower_metadata(rule, digest, path, None)))
 
 
 def _condition(text: str, names: tuple[str, ...], metadata: ir.Metadata) -> ir.Condition:

@@ -1,4 +1,4 @@
-"""A detection rule as its users see it: metadata, generated source, and the predicate, loaded on first use."""
+"""A rule as its users see it: metadata, and source, predicate and evidence, each made on first use."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from typing import Any
 import msgspec
 
 from cloudsigma import ir
-from cloudsigma.engine import runtime
+from cloudsigma.engine import codegen, runtime
 from cloudsigma.engine.evidence import plan_evidence
 from cloudsigma.engine.explain import Evidence
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A compiled rule; compares by what it means and says, and pickles as IR and source text."""
+    """A compiled rule; compares by what it means and says, and pickles as IR."""
 
     definition: ir.DetectionRule | ir.CorrelationRule
     """What the rule means."""
-    source: str | None
-    """The generated Python source of the predicate; a correlation has none."""
+
+    @cached_property
+    def source(self) -> str | None:
+        """The generated Python source of the predicate; a correlation has none."""
+        return codegen.generate(self.definition) if isinstance(self.definition, ir.DetectionRule) else None
 
     @cached_property
     def predicate(self) -> runtime.Predicate | None:
@@ -162,7 +165,7 @@ class Rule:
         return self.definition if isinstance(self.definition, ir.CorrelationRule) else None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"definition": self.definition, "source": self.source}
+        return {"definition": self.definition}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
