@@ -165,7 +165,7 @@ def test_index_of_known_rules(shared_corpus: Path) -> None:
     rules = cloudsigma.compile_rules(shared_corpus / "sigmahq_rules", shared_corpus / "suzaku_rules", on_error="skip")
     index = rules._matcher.index
     assert len(index.unnamed) == 7
-    assert index.always == ()
+    assert None not in index.found_by
     assert set(index.gates) == {"userAgent", "errorCode", "userIdentity.arn", "userIdentity.type"}
 
 
@@ -176,7 +176,7 @@ def test_rules_without_a_witness_are_evaluated_always() -> None:
         "title: N\nlogsource: {product: aws}\ndetection: {s: {eventName: GetUser}, condition: not s}\n---\n"
         "title: E\nlogsource: {product: aws}\ndetection: {s: {eventName: GetUser}, condition: s}\n"
     )
-    assert rules._matcher.index.always == (0, 1)
+    assert list(rules.found_by.values()) == [None, None, "eventName"]
     keyword, negation, exact = (rule.id for rule in rules)
     assert rules.verdicts({"eventName": "X", "eventSource": "y", "z": {"deep": ["Evil"]}}) == (keyword, negation)
     assert rules.verdicts({"eventName": "GetUser", "eventSource": "evil"}) == (keyword, exact)

@@ -14,6 +14,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from cloudsigma.version import __version__
+
 if TYPE_CHECKING:
     from cloudsigma.bundled import bundled_rules, evaluate, scan
     from cloudsigma.compiler import compile_rules, compile_text
@@ -25,9 +27,7 @@ if TYPE_CHECKING:
     from cloudsigma.errors import CloudSigmaError, RuleError, RuleErrors, UnknownRuleError, UsageError
     from cloudsigma.origin import Origin
     from cloudsigma.reading import read_records
-    from cloudsigma.ruleset import RuleSet
-
-__version__ = "0.1.0"
+    from cloudsigma.ruleset import RuleSet, load_rules
 
 __all__ = [
     "CloudSigmaError",
@@ -50,6 +50,7 @@ __all__ = [
     "compile_rules",
     "compile_text",
     "evaluate",
+    "load_rules",
     "read_records",
     "scan",
 ]
@@ -74,6 +75,7 @@ _HOMES = {
     "compile_rules": "compiler",
     "compile_text": "compiler",
     "evaluate": "bundled",
+    "load_rules": "ruleset",
     "read_records": "reading",
     "scan": "bundled",
 }

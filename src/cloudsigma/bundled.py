@@ -6,10 +6,14 @@ import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from msgspec import structs
+
 from cloudsigma.engine.match import Match
-from cloudsigma.ruleset import RuleSet
+from cloudsigma.packaged import packaged_correlations, packaged_rules
+from cloudsigma.ruleset import RuleSet, from_artifact, load_rules, to_artifact
 from cloudsigma.scanner import Scan
 
 
@@ -25,10 +29,38 @@ def bundled_rules(*, correlations: bool = False) -> RuleSet:
 
 @lru_cache(maxsize=2)
 def _compiled(correlations: bool) -> RuleSet:  # noqa: FBT001  # the key of the cache
-    from cloudsigma.compiler import compile_rules
-    from cloudsigma.compiler.packaged import packaged_correlations
+    """Read what ships compiled: a process that only evaluates needs neither pySigma nor YAML."""
+    rules = load_rules(_artifact(correlations=correlations))
+    return _with_paths(rules, lambda path: str(packaged_rules().parent.joinpath(*PurePosixPath(path).parts)))
 
-    return compile_rules(*([packaged_correlations()] if correlations else []), bundled=True)
+
+def _artifact(*, correlations: bool) -> Path:
+    return Path(__file__).with_name("bundled_correlations.json" if correlations else "bundled_rules.json")
+
+
+def _with_paths(rules: RuleSet, changed: Callable[[str], str]) -> RuleSet:
+    """The same rules with other paths of their files."""
+    definitions = [rule.definition for rule in rules]
+    return from_artifact(
+        structs.replace(
+            to_artifact(rules),
+            rules=tuple(
+                structs.replace(rule, metadata=structs.replace(rule.metadata, path=changed(rule.metadata.path or "")))
+                for rule in definitions
+            ),
+        )
+    )
+
+
+def write_artifacts() -> None:
+    """Compile the bundled rules into the files that ship; `python -m cloudsigma.bundled` does it after a change."""
+    from cloudsigma.compiler import compile_rules
+
+    root = packaged_rules().parent
+    for correlations in (False, True):
+        rules = compile_rules(*([packaged_correlations()] if correlations else []), bundled=True)
+        relative = _with_paths(rules, lambda path: Path(path).relative_to(root).as_posix())
+        relative.save(_artifact(correlations=correlations))
 
 
 def evaluate(
@@ -55,3 +87,7 @@ def scan(
         stdin: What `-` stands for; default: the process's standard input.
     """
     return Scan(paths, bundled_rules() if rules is None else rules, dedup=dedup, progress=progress, stdin=stdin)
+
+
+if __name__ == "__main__":
+    write_artifacts()

@@ -20,8 +20,11 @@ TimeUnit = Literal["minute", "hour", "day", "week", "month", "year"]
 Comparison = Literal["equals", "startswith", "endswith", "contains"]
 
 
-class _Node(msgspec.Struct, frozen=True, tag=True, tag_field="kind"):
-    """Every class is one of msgspec's, so that rules can be written to a file as data and read from it quickly."""
+class _Node(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=True, tag_field="kind"):
+    """Every class is one of msgspec's, so that rules can be written to a file as data and read from it quickly.
+
+    No value can hold itself, so the garbage collector need not look at them (`gc=False`).
+    """
 
 
 class Wildcard(Enum):

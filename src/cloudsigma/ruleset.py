@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import logging
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from cloudsigma import ir
+import msgspec
+
+from cloudsigma import artifact, ir
 from cloudsigma.correlation import MAX_ENTRIES, Correlator
 from cloudsigma.engine.explain import Explanation, explain
 from cloudsigma.engine.match import Match, make_matches
@@ -18,6 +22,7 @@ from cloudsigma.engine.matcher import Matcher
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import RuleError, RuleErrors, UnknownRuleError, UsageError
 from cloudsigma.origin import Origin
+from cloudsigma.version import __version__
 
 _log = logging.getLogger("cloudsigma")
 
@@ -159,6 +164,15 @@ class RuleSet:
         """What a reader needs to see of records to leave out those that no rule could match."""
         return self._matcher
 
+    @property
+    def found_by(self) -> dict[str, str | None]:
+        """How the detection rules that apply are found, by ID: the field that tells which records could match.
+
+        Nearly every rule is found by `eventName`. `None` stands for a rule that is evaluated for every record, which
+        costs the most.
+        """
+        return self._matcher.found_by
+
     def match(self, record: Record, *, origin: Origin | None = None) -> tuple[Match, ...]:
         """The matches of one record, in the order of the rules: of every detection rule, also the `hidden` ones."""
         found = self._matcher.matching(record)
@@ -222,6 +236,22 @@ class RuleSet:
 
     # --- as a value -------------------------------------------------------------------------------------------
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the set to a file that `load_rules` reads without pySigma and YAML: JSON, and no code in it.
+
+        The source of each predicate stands in it too, for people; it is not read back.
+
+        Raises:
+            UsageError: A rule has an attribute of its own that JSON cannot hold, such as `.nan`.
+            OSError: The file cannot be written.
+        """
+        sources = ((rule.id, rule.source) for rule in self.rules if rule.source is not None)
+        try:
+            data = artifact.encode(to_artifact(self), written_by=__version__, predicates=sources)
+        except artifact.ArtifactProblem as problem:
+            raise UsageError(f"the rules cannot be saved: {problem.reason}. {problem.remedy}") from problem
+        Path(path).write_bytes(msgspec.json.format(data, indent=1) + b"\n")
+
     def __getstate__(self) -> dict[str, Any]:
         return {
             "rules": self.rules, "errors": self.errors, "warnings": self.warnings, "declared": self.declared,
@@ -236,6 +266,52 @@ class RuleSet:
             f", {len(found)} {what}" for what, found in (("errors", self.errors), ("warnings", self.warnings)) if found
         )
         return f"RuleSet({len(self.rules)} rules{trouble})"
+
+
+def load_rules(path: str | os.PathLike[str]) -> RuleSet:
+    """Read a set that `RuleSet.save` or `cloudsigma compile` wrote; needs neither pySigma nor YAML.
+
+    The file is data: nothing in it is run, whoever wrote it. Who can change it can change what is found, though: keep
+    it where you keep your code.
+
+    Raises:
+        UsageError: The file is no compiled rule set, is damaged, or was written in another format.
+        OSError: It cannot be read.
+    """
+    data = Path(path).read_bytes()
+    if b'"kind": "Regex"' in data:
+        try:
+            import re2  # noqa: F401  # better to learn that it is missing now than at a record
+        except ImportError as error:
+            raise UsageError(
+                f"{os.fspath(path)!r} has regular expressions, which need a package: pip install google-re2"
+            ) from error
+    try:
+        return from_artifact(artifact.decode(data))
+    except artifact.ArtifactProblem as problem:
+        raise UsageError(f"{os.fspath(path)!r} cannot be used: {problem.reason}. {problem.remedy}") from problem
+
+
+def to_artifact(rules: RuleSet) -> artifact.Artifact:
+    """The parts of a rule set, as data."""
+    return artifact.Artifact(
+        tuple(rule.definition for rule in rules),
+        rules.declared,
+        tuple(sorted(rules.supporting)),
+        tuple(map(artifact.Problem.of, rules.errors)),
+        tuple(map(artifact.Problem.of, rules.warnings)),
+    )
+
+
+def from_artifact(saved: artifact.Artifact) -> RuleSet:
+    """The rule set of which these are the parts."""
+    return RuleSet(
+        tuple(map(Rule, saved.rules)),
+        tuple(problem.error() for problem in saved.errors),
+        tuple(problem.error() for problem in saved.warnings),
+        saved.declared,
+        frozenset(saved.supporting),
+    )
 
 
 def _listed(value: str | Collection[str] | None) -> Collection[str]:

@@ -16,6 +16,7 @@ from cloudsigma.errors import CloudSigmaError, UnknownRuleError
 from cloudsigma.printable import printable
 
 _COMMANDS = {
+    "compile": "Write rules to a file that needs neither pySigma nor YAML.",
     "explain": "Show the predicate of a rule, or why it matches a record or not.",
     "rules": "List rules with level, tags and log source.",
     "scan": "Find what matches in files of CloudTrail records.",

@@ -42,6 +42,13 @@ _OPTIONS = (
         multiple=True,
         help="A processing pipeline: a YAML file, or the name of one that comes with the package. Repeatable.",
     ),
+    click.option(
+        "--compiled",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="A rule set that `cloudsigma compile` wrote, in the place of all others.",
+    ),
+    click.option("--no-cache", is_flag=True, help="Compile the rules anew, and keep nothing of them on disk."),
     click.option("--level", type=click.Choice(_LEVELS, case_sensitive=False), help="The minimum level."),
     click.option(
         "--status",
@@ -71,6 +78,8 @@ class Choice:
     correlations: bool
     placeholders: Path | None
     pipelines: tuple[str, ...]
+    compiled: Path | None
+    no_cache: bool
     level: str | None
     status: tuple[str, ...]
     tag: tuple[str, ...]
@@ -102,12 +111,14 @@ class Choice:
         return chosen
 
     def _compiled(self) -> RuleSet:
+        if self.compiled is not None:
+            return self._read(self.compiled)
         if not (self.rule_paths or self.no_bundled or self.pipelines or self.placeholders):
             from cloudsigma.bundled import bundled_rules
 
             return bundled_rules(correlations=self.correlations)
         from cloudsigma.compiler import compile_rules, read_placeholders
-        from cloudsigma.compiler.packaged import packaged_correlations
+        from cloudsigma.packaged import packaged_correlations
 
         paths = ([packaged_correlations()] if self.correlations else []) + list(self.rule_paths)
         if not paths and self.no_bundled:
@@ -119,7 +130,18 @@ class Choice:
             bundled=not self.no_bundled,
             placeholders=values,
             pipelines=self.pipelines,
+            cache=not self.no_cache,
         )
+
+    def _read(self, file: Path) -> RuleSet:
+        if self.rule_paths or self.no_bundled or self.correlations or self.pipelines or self.placeholders:
+            raise click.UsageError("--compiled FILE holds all the rules: leave out the options that compile others.")
+        from cloudsigma.ruleset import load_rules
+
+        try:
+            return load_rules(file)
+        except OSError as error:
+            raise click.ClickException(f"{printable(str(file))} cannot be read ({error.strerror}).") from error
 
 
 def printable_error(error: Exception) -> str:

@@ -18,19 +18,22 @@ from cloudsigma.printable import printable
 @rule_options
 @click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True)
 def command(form: str, **choice: Any) -> int:
-    """List rules with level, tags and log source.
+    """List rules with level, tags, log source, and the field that they are found by.
 
     Rules that cannot be used are told on standard error, with the place and the remedy.
     """
     rules = Choice(**choice).load()
+    found_by = rules.found_by
     for rule in rules:
         if form == "jsonl":
-            click.echo(json.dumps(_row(rule)))
+            click.echo(json.dumps({**_row(rule), "found_by": found_by.get(rule.id)}))
         else:
             other = rule.logsource is not None and not rule.logsource.covers(rules.declared)
             applies = "  [never applied: other log source]" if other else ""
             click.echo(printable(f"{rule.level or '-':13} {rule.title}{applies}"))
             click.echo(printable(f"{'':13} {rule.id}  {rule.logsource or 'correlation'}  {' '.join(rule.tags)}"))
+            if found_by.get(rule.id, "") is None:
+                click.echo(f"{'':13} evaluated for every record: no single field tells which records could match")
     click.echo(f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'}", err=True)
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=False)
 

@@ -1,6 +1,7 @@
 """Rules in: Sigma rule files and text → a rule set. The only home of pySigma and YAML.
 
-`stages` goes from documents to IR, this module from files and text to documents and from IR to a rule set.
+This module goes from files and text to a rule set; `documents` in `stages` and what it calls do the work. It imports
+them when there is something to compile: a rule set that comes from the cache needs neither pySigma nor YAML.
 """
 
 from __future__ import annotations
@@ -9,30 +10,34 @@ import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from cloudsigma import ir
-from cloudsigma.compiler.collection import apply_actions
-from cloudsigma.compiler.document import Document, read_documents
-from cloudsigma.compiler.files import read_files
-from cloudsigma.compiler.placeholders import check_placeholders, read_placeholders
-from cloudsigma.compiler.stages import compile_documents
+from cloudsigma.compiler.cache import cache_of, key_of
+from cloudsigma.compiler.files import RuleFile, read_file, read_files
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import RuleError, RuleErrors, UsageError
+from cloudsigma.packaged import packaged_rules
 from cloudsigma.ruleset import CLOUDTRAIL, RuleSet, without_duplicates
+
+if TYPE_CHECKING:
+    from cloudsigma.compiler.document import Document
 
 __all__ = ["compile_rules", "compile_text", "read_placeholders"]
 
 OnError = Literal["raise", "skip"]
+Values = Mapping[str, Sequence[str | int | float]]
 
 
 def compile_rules(
     *paths: str | os.PathLike[str],
     on_error: OnError = "raise",
     logsource: Mapping[str, str] | None = None,
-    placeholders: Mapping[str, Sequence[str | int | float]] | None = None,
+    placeholders: Values | None = None,
     pipelines: Sequence[str | os.PathLike[str]] = (),
     bundled: bool = False,
+    cache: bool | str | os.PathLike[str] | None = None,
 ) -> RuleSet:
     """Compile rule files and folders of them.
 
@@ -46,6 +51,9 @@ def compile_rules(
         pipelines: pySigma processing pipelines, applied to every rule in the order of their priority: YAML files, and
             names of those that come with the package (`evtx_json`). One that cannot be used is raised at once.
         bundled: Compile the four bundled detections as well, before the others.
+        cache: Keep what comes out on disk, and take it from there while files, options and versions are the same:
+            `True` for the user's folder of caches (or `CLOUDSIGMA_CACHE_DIR`), a path for another, `None` for none.
+            Never used where `CLOUDSIGMA_NO_CACHE` is set.
 
     Raises:
         RuleError: One rule is bad, and `on_error` is `raise`.
@@ -54,15 +62,18 @@ def compile_rules(
     """
     if not paths and not bundled:
         raise UsageError("compile_rules needs at least one file or folder")
-    given: list[str | os.PathLike[str]] = list(paths)
-    if bundled:
-        from cloudsigma.compiler.packaged import packaged_rules
-
-        given.insert(0, packaged_rules())
+    _check(on_error)
     with _garbage_collection_paused():
-        return _compile(
-            _read_all(given), on_error=on_error, logsource=logsource, placeholders=placeholders, pipelines=pipelines
-        )
+        files = list(read_files([packaged_rules(), *paths] if bundled else paths))
+        given = _Options(_declared(logsource), placeholders, pipelines)
+        kept = cache_of(cache)
+        key = _key(files, given) if kept is not None else None
+        rules = kept.load(key) if kept is not None and key is not None else None
+        if rules is None:
+            rules = _compile(_documents(files), given)
+            if kept is not None and key is not None:
+                kept.store(key, rules)
+    return _raised(rules, on_error)
 
 
 def compile_text(
@@ -70,62 +81,99 @@ def compile_text(
     *,
     on_error: OnError = "raise",
     logsource: Mapping[str, str] | None = None,
-    placeholders: Mapping[str, Sequence[str | int | float]] | None = None,
+    placeholders: Values | None = None,
     pipelines: Sequence[str | os.PathLike[str]] = (),
     bundled: bool = False,
 ) -> RuleSet:
     """Compile rule text: one or more YAML documents. Arguments and errors are those of `compile_rules`."""
     if not isinstance(text, str):
         raise UsageError(f"compile_text takes text, not {type(text).__name__}")
-    given: list[str | os.PathLike[str]] = []
-    if bundled:
-        from cloudsigma.compiler.packaged import packaged_rules
+    _check(on_error)
+    from cloudsigma.compiler.collection import apply_actions
+    from cloudsigma.compiler.document import read_documents
 
-        given.append(packaged_rules())
-    documents = [*_read_all(given), *apply_actions(read_documents(text, None))]
-    return _compile(documents, on_error=on_error, logsource=logsource, placeholders=placeholders, pipelines=pipelines)
+    documents = [
+        *_documents(read_files([packaged_rules()] if bundled else [])),
+        *apply_actions(read_documents(text, None)),
+    ]
+    return _raised(_compile(documents, _Options(_declared(logsource), placeholders, pipelines)), on_error)
+
+
+def read_placeholders(path: str | os.PathLike[str]) -> Mapping[str, tuple[str, ...]]:
+    """Values of placeholders from a YAML file of names and values; raises `RuleError` and `UsageError`."""
+    from cloudsigma.compiler import placeholders
+
+    return placeholders.read_placeholders(path)
 
 
 # --- the stages in order ------------------------------------------------------------------------------------
 
 
-def _read_all(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Document | RuleError]:
-    for file in read_files(paths):
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What rules are compiled with."""
+
+    declared: ir.LogSource
+    placeholders: Values | None
+    pipelines: Sequence[str | os.PathLike[str]]
+
+
+def _documents(files: Iterable[RuleFile | RuleError]) -> Iterator[Document | RuleError]:
+    from cloudsigma.compiler.collection import apply_actions
+    from cloudsigma.compiler.document import read_documents
+
+    for file in files:
         if isinstance(file, RuleError):
             yield file
         else:
             yield from apply_actions(read_documents(file.data, file.shown))
 
 
-def _compile(
-    documents: Iterable[Document | RuleError],
-    *,
-    on_error: OnError,
-    logsource: Mapping[str, str] | None,
-    placeholders: Mapping[str, Sequence[str | int | float]] | None,
-    pipelines: Sequence[str | os.PathLike[str]],
-) -> RuleSet:
-    if on_error not in ("raise", "skip"):
-        raise UsageError(f"on_error is {on_error!r}; use 'raise' or 'skip'")
-    declared = _declared(logsource)
+def _compile(documents: Iterable[Document | RuleError], given: _Options) -> RuleSet:
+    from cloudsigma.compiler.placeholders import check_placeholders
+    from cloudsigma.compiler.stages import compile_documents
+
     pipeline = None
-    if pipelines:
+    if given.pipelines:
         from cloudsigma.compiler.pipeline import read_pipelines
 
-        pipeline = read_pipelines(pipelines)
-    found = compile_documents(documents, check_placeholders(placeholders), pipeline)
-    rules, conflicts = without_duplicates(
-        [
-            *map(Rule, found.rules),
-            *map(Rule, found.correlations),
-        ]
-    )
-    errors = [*found.errors, *conflicts]
-    if errors and on_error == "raise":
-        if len(errors) == 1:
-            raise errors[0]
-        raise RuleErrors(f"{len(errors)} rules cannot be used", errors)
-    return RuleSet(rules, tuple(errors), tuple(found.warnings), declared)
+        pipeline = read_pipelines(given.pipelines)
+    found = compile_documents(documents, check_placeholders(given.placeholders), pipeline)
+    rules, conflicts = without_duplicates([*map(Rule, found.rules), *map(Rule, found.correlations)])
+    return RuleSet(rules, (*found.errors, *conflicts), tuple(found.warnings), given.declared)
+
+
+def _raised(rules: RuleSet, on_error: OnError) -> RuleSet:
+    if not rules.errors or on_error == "skip":
+        return rules
+    if len(rules.errors) == 1:
+        raise rules.errors[0]
+    raise RuleErrors(f"{len(rules.errors)} rules cannot be used", rules.errors)
+
+
+def _key(files: Iterable[RuleFile | RuleError], given: _Options) -> str | None:
+    """The key in the cache; `None` where the outcome depends on more than can be kept."""
+    read = [file for file in files if isinstance(file, RuleFile)]
+    if len(read) != len(list(files)) or isinstance(given.pipelines, (str, os.PathLike)):
+        return None
+    for pipeline in given.pipelines:
+        data = read_file(pipeline)
+        if not isinstance(data, RuleError):  # else it is the name of one that comes with the package
+            read.append(RuleFile(f"pipeline {os.fspath(pipeline)}", data))
+    options = {
+        "declared": given.declared,
+        "placeholders": given.placeholders,
+        "pipelines": [os.fspath(pipeline) for pipeline in given.pipelines],
+    }
+    try:
+        return key_of(read, options)
+    except (TypeError, ValueError, OverflowError):
+        return None  # what cannot be written: compiling says better what is wrong with it
+
+
+def _check(on_error: str) -> None:
+    if on_error not in ("raise", "skip"):
+        raise UsageError(f"on_error is {on_error!r}; use 'raise' or 'skip'")
 
 
 def _declared(logsource: Mapping[str, str] | None) -> ir.LogSource:

@@ -48,8 +48,8 @@ class Index:
     """Rules without such names: they are asked about every pair of event name and source."""
     gates: dict[str, tuple[tuple[int, RecordTest], ...]] = field(default_factory=dict)
     """Field → unnamed rules, with the test that this field must pass for each of them to match."""
-    always: tuple[int, ...] = ()
-    """Rules that nothing tells apart: they are evaluated for every record."""
+    found_by: tuple[str | None, ...] = ()
+    """For each rule the field that tells which records could match; `None`: all are evaluated."""
 
 
 def build_index(rules: Sequence[ir.DetectionRule]) -> Index:
@@ -57,29 +57,31 @@ def build_index(rules: Sequence[ir.DetectionRule]) -> Index:
     named: dict[str, list[int]] = {}
     unnamed: list[int] = []
     gates: dict[str, list[tuple[int, RecordTest]]] = {}
-    always: list[int] = []
+    found_by: list[str | None] = []
     for position, rule in enumerate(rules):
         names = exact_names(rule)
         if names is not None:
             for name in names:
                 named.setdefault(name, []).append(position)
+            found_by.append(NAME)
             continue
         unnamed.append(position)
-        if _selective(gate(rule, NAME), NAME):
-            continue  # `UpdateFunction*`: few pairs of name and source pass
+        if _selective(gate(rule, NAME), NAME):  # `UpdateFunction*`: few pairs of name and source pass
+            found_by.append(NAME)
+            continue
         for name in GATE_FIELDS:
             test = gate(rule, name)
             if test is not None and _selective(test, name):
                 gates.setdefault(name, []).append((position, test))
+                found_by.append(name)
                 break
         else:
-            if not _selective(gate(rule, SOURCE), SOURCE):
-                always.append(position)
+            found_by.append(SOURCE if _selective(gate(rule, SOURCE), SOURCE) else None)
     return Index(
         {name: tuple(positions) for name, positions in named.items()},
         tuple(unnamed),
         {name: tuple(tests) for name, tests in gates.items()},
-        tuple(always),
+        tuple(found_by),
     )
 
 

@@ -36,7 +36,7 @@ class Matcher:
     """Finds the rules that match, for rules whose log source has been found to cover the records."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = [rule for rule in rules if rule.predicate is not None]
+        self._rules = [rule for rule in rules if isinstance(rule.definition, ir.DetectionRule)]
         self._ids = [rule.id for rule in self._rules]
         self._definitions = [rule.definition for rule in self._rules if isinstance(rule.definition, ir.DetectionRule)]
         self.index: Index = build_index(self._definitions)
@@ -54,6 +54,11 @@ class Matcher:
         """What `candidates` looks at, as dotted names."""
         self._named = _Remembered(self._is_named)
         self._direct = _Remembered(self._is_direct)
+
+    @property
+    def found_by(self) -> dict[str, str | None]:
+        """For each rule, by ID, the field that tells which records could match; `None`: every record is evaluated."""
+        return dict(zip(self._ids, self.index.found_by, strict=True))
 
     # --- whole records ----------------------------------------------------------------------------------------
 

@@ -15,8 +15,6 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, cast
 
-import re2
-
 from cloudsigma import ir
 from cloudsigma.engine import fields
 
@@ -187,6 +185,8 @@ def _match_pattern(pattern: ir.Pattern, value: Any) -> bool:
 @lru_cache(maxsize=1024)
 def compile_regex(pattern: str, flags: str) -> Any:
     """An RE2 expression; raises `re2.error` where RE2 does not take it."""
+    import re2  # takes a while, and few rules have an expression
+
     options = re2.Options()
     options.log_errors = False
     return re2.compile(f"(?{flags}){pattern}" if flags else pattern, options)

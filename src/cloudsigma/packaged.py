@@ -1,4 +1,4 @@
-"""Where the bundled rule files are: inside the installed package, or in the repository of an editable install."""
+"""Where the bundled rules are: inside the installed package, or in the repository of an editable install."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def packaged_correlations() -> Path:
 
 
 def _packaged(name: str) -> Path:
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parent
     for folder in (package / name, package.parents[1] / name):
         if folder.is_dir():
             return folder

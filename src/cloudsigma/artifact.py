@@ -1,0 +1,138 @@
+"""A rule set as data ⇄ bytes: what is saved, cached and shipped.
+
+It is JSON and holds the IR, never code: reading one cannot run anything, whoever wrote it. What a reader trusts it with
+is the verdict: rules may be missing from it, or changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+import msgspec
+from msgspec import structs
+
+from cloudsigma import ir
+from cloudsigma.errors import CATEGORIES, Category, RuleError
+
+FORMAT = 1
+"""Rises when the IR changes in a way that older data cannot be read in, or would mean something else."""
+
+
+class ArtifactProblem(Exception):  # noqa: N818  # caught where the file is known
+    """Why bytes are no rule set, or a rule set cannot be written: a reason, and what to do."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+class Problem(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A `RuleError` as data."""
+
+    category: str
+    reason: str
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+    rule: str | None = None
+    remedy: str | None = None
+    excerpt: str | None = None
+
+    @classmethod
+    def of(cls, error: RuleError) -> Problem:
+        """The error as data."""
+        return cls(
+            error.category,
+            error.reason,
+            error.path,
+            error.line,
+            error.column,
+            error.rule,
+            error.remedy,
+            error.excerpt,
+        )
+
+    def error(self) -> RuleError:
+        """The error itself."""
+        category: Category = self.category if self.category in CATEGORIES else "unsupported"  # type: ignore[assignment]
+        return RuleError(
+            category,
+            self.reason,
+            path=self.path,
+            line=self.line,
+            column=self.column,
+            rule=self.rule,
+            remedy=self.remedy,
+            excerpt=self.excerpt,
+        )
+
+
+class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The parts of a rule set."""
+
+    rules: tuple[ir.DetectionRule | ir.CorrelationRule, ...]
+    declared: ir.LogSource
+    supporting: tuple[str, ...] = ()
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    predicates: msgspec.Raw = msgspec.Raw(b"")
+    """For people: each rule's source, line by line, by rule ID. Never read back."""
+
+
+class _Header(msgspec.Struct, frozen=True):
+    format: int
+    written_by: str
+    rule_set: msgspec.Raw
+
+
+def encode(artifact: Artifact, *, written_by: str, predicates: Iterable[tuple[str, str]] = ()) -> bytes:
+    """The bytes of a rule set; raises `ArtifactProblem` where it would not come back as it is.
+
+    Args:
+        artifact: The rule set.
+        written_by: The version that writes.
+        predicates: Rule IDs with their sources, for people who read the file.
+    """
+    plain = _exactly(artifact)
+    if plain is None:
+        alone = (rule for rule in artifact.rules if _exactly(structs.replace(artifact, rules=(rule,))) is None)
+        rule = next(alone, None)
+        what = f"the rule {rule.metadata.title!r}" if rule is not None else "it"
+        raise ArtifactProblem(f"{what} has a value that JSON cannot hold exactly", "Leave this rule out.")
+    if sources := {rule_id: source.splitlines() for rule_id, source in predicates}:
+        plain = msgspec.json.encode(structs.replace(artifact, predicates=msgspec.Raw(msgspec.json.encode(sources))))
+    return msgspec.json.encode(_Header(FORMAT, written_by, msgspec.Raw(plain)))
+
+
+def _exactly(artifact: Artifact) -> bytes | None:
+    """The JSON, if it can be written and says the same when it is read."""
+    try:
+        plain = msgspec.json.encode(artifact)
+        return plain if _decoder().decode(plain) == artifact else None
+    except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        return None
+
+
+def decode(data: bytes) -> Artifact:
+    """The rule set in the bytes; raises `ArtifactProblem`."""
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ArtifactProblem("it is no compiled rule set", "Make one: cloudsigma compile RULES -o FILE.") from error
+    if header.format != FORMAT:
+        raise ArtifactProblem(
+            f"its format is {header.format} (written by cloudsigma {header.written_by[:40]}), and this version reads"
+            f" format {FORMAT}",
+            "Compile the rules again with the version that is to read them.",
+        )
+    try:
+        return _decoder().decode(header.rule_set)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ArtifactProblem(f"it is damaged ({error})", "Compile the rules again.") from error
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Artifact]:
+    return msgspec.json.Decoder(Artifact)

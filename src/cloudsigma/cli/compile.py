@@ -1,0 +1,37 @@
+"""`cloudsigma compile`: rules to one file that needs neither pySigma nor YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cloudsigma.cli import exit_codes
+from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.printable import printable
+
+
+@click.command("compile")
+@click.argument("paths", metavar="[RULES]...", nargs=-1, type=click.Path(path_type=Path))
+@rule_options
+@click.option(
+    "--output", "-o", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), required=True,
+    help="Where to write the rule set.",
+)  # fmt: skip
+def command(paths: tuple[Path, ...], output: Path, **choice: Any) -> int:
+    """Write rules to FILE, to be loaded where neither pySigma nor YAML is installed.
+
+    RULES are rule files and folders, as with --rules. The bundled rules are written only where no RULES are named.
+    FILE is JSON and holds no code. Read it with cloudsigma.load_rules(FILE), or scan --compiled FILE.
+    """
+    if paths:
+        choice |= {"rule_paths": (*choice["rule_paths"], *paths), "no_bundled": True}
+    rules = Choice(**choice).load()
+    try:
+        rules.save(output)
+    except OSError as error:
+        raise click.ClickException(f"{printable(str(output))} cannot be written ({error.strerror}).") from error
+    count = len(rules)
+    click.echo(f"{count} {'rule' if count == 1 else 'rules'} written to {printable(str(output))}", err=True)
+    return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=False)

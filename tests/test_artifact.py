@@ -1,0 +1,171 @@
+"""Rule sets as data: saved and loaded, shipped, and used where nothing that compiles is installed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cloudsigma
+from cloudsigma import RuleSet, UsageError
+from cloudsigma.packaged import packaged_correlations
+
+ROOT = Path(__file__).parent.parent
+RULE = """\
+title: {title}
+logsource: {{product: aws, service: cloudtrail}}
+detection:
+    selection: {detection}
+    condition: selection
+"""
+RECORD = {"eventName": "CreateGroup", "eventSource": "iam.amazonaws.com", "eventID": "e1"}
+
+
+def rule(detection: str, title: str = "R") -> str:
+    return RULE.format(title=title, detection=detection)
+
+
+def saved(rules: RuleSet, path: Path) -> RuleSet:
+    rules.save(path)
+    return cloudsigma.load_rules(path)
+
+
+def everything() -> RuleSet:
+    """A set with every kind of value, an error, a warning, and correlations."""
+    text = "\n---\n".join(
+        [
+            rule("{eventName|contains|all: ['a?b', 'c*d'], 'a.b|cidr': 10.0.0.0/8, n|gte: 1.5, t|hour: 3}", "A"),
+            rule("{e|re|i: '^x+', d: [1, true, null, 0.5], f|fieldref|endswith: g, h|exists: false}", "B"),
+            rule("{i|neq: 'q', w|windash|contains: ' -x', c|cased: Aé}", "C"),
+            rule("['keyword', 'other*']", "D") + "fields: [eventName, '$.a[*].b', '$..c']\nmy_own: {a: [1, 'x']}\n",
+        ]
+    )
+    return cloudsigma.compile_text(text) + cloudsigma.compile_rules(packaged_correlations(), bundled=True)
+
+
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+    rules = everything()
+    loaded = saved(rules, tmp_path / "rules.json")
+    assert loaded == rules
+    assert [r.source for r in loaded] == [r.source for r in rules]
+    assert loaded.where(level="high").supporting == rules.where(level="high").supporting
+    assert saved(rules.where(level="high"), tmp_path / "some.json") == rules.where(level="high")
+
+
+@pytest.mark.parametrize("number", ["18446744073709551617", "-9223372036854775809", "0.1", "1.0e+300"])
+def test_numbers_come_back_digit_by_digit(tmp_path: Path, number: str) -> None:
+    rules = cloudsigma.compile_text(rule(f"{{a: {number}, b|gt: {number}}}"))
+    assert saved(rules, tmp_path / "rules.json") == rules
+
+
+def test_errors_and_warnings_are_kept(tmp_path: Path) -> None:
+    rules = cloudsigma.compile_text(rule("{a: b}") + "---\n" + rule("{a|no: b}"), on_error="skip")
+    loaded = saved(rules, tmp_path / "rules.json")
+    assert loaded.errors == rules.errors
+    assert loaded.errors[0].line == rules.errors[0].line
+
+
+def test_public_rules_come_back(tmp_path: Path, shared_corpus: Path) -> None:
+    folders = [shared_corpus / "sigmahq_rules", shared_corpus / "suzaku_rules"]
+    rules = cloudsigma.compile_rules(*folders, on_error="skip")
+    assert saved(rules, tmp_path / "rules.json") == rules
+
+
+def test_the_file_is_for_reading_and_holds_no_code(tmp_path: Path) -> None:
+    rules = cloudsigma.bundled_rules()
+    rules.save(tmp_path / "rules.json")
+    text = (tmp_path / "rules.json").read_text(encoding="utf-8")
+    content = json.loads(text)["rule_set"]
+    assert len(text.splitlines()) > 100
+    assert "\n".join(content["predicates"][rules.rules[0].id]).strip() == (rules.rules[0].source or "").strip()
+    content["predicates"] = {rules.rules[0].id: ["raise SystemExit('code of the file was run')"]}
+    (tmp_path / "rules.json").write_text(json.dumps({"format": 1, "written_by": "x", "rule_set": content}))
+    loaded = cloudsigma.load_rules(tmp_path / "rules.json")
+    assert [match.rule_id for match in loaded.evaluate([RECORD])] == [loaded.rules[0].id]
+    assert loaded.rules[0].source == rules.rules[0].source
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is no compiled rule set"),
+        (b"title: x", "is no compiled rule set"),
+        (b'{"format": 1}', "is no compiled rule set"),
+        (b"\xff\xfe", "is no compiled rule set"),
+        (b'{"format": 99, "written_by": "7.0", "rule_set": {}}', "its format is 99 (written by cloudsigma 7.0)"),
+        (b'{"format": 1, "written_by": "x", "rule_set": {"rules": [{"kind": "Rule"}]}}', "it is damaged"),
+        (b'{"format": 1, "written_by": "x", "rule_set": ' + b"[" * 5000 + b"]" * 5000 + b"}", "cannot be used"),
+    ],
+    ids=["empty", "a rule", "half a header", "no text", "another format", "another IR", "deep"],
+)
+def test_what_cannot_be_loaded_is_told(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "rules.json").write_bytes(content)
+    with pytest.raises(UsageError, match=r"cannot be used.*ompile") as error:
+        cloudsigma.load_rules(tmp_path / "rules.json")
+    assert said in str(error.value)
+
+
+def test_what_json_cannot_hold_is_not_saved(tmp_path: Path) -> None:
+    """It compiles and matches, but a file that says something else would be worse than none."""
+    rules = cloudsigma.compile_text(rule("{a: b}", "Good") + "---\n" + rule("{a: c}", "Odd") + "my_own: .nan\n")
+    with pytest.raises(UsageError, match="the rule 'Odd' has a value that JSON cannot hold exactly"):
+        rules.save(tmp_path / "rules.json")
+    assert not (tmp_path / "rules.json").exists()
+
+
+@pytest.mark.parametrize("correlations", [False, True])
+def test_the_bundled_rules_are_those_of_the_rule_files(correlations: bool) -> None:
+    """They ship compiled: `python -m cloudsigma.bundled` writes them anew after a change."""
+    folders = [packaged_correlations()] if correlations else []
+    fresh = cloudsigma.compile_rules(*folders, bundled=True)
+    assert cloudsigma.bundled_rules(correlations=correlations) == fresh, "run: python -m cloudsigma.bundled"
+
+
+BARE = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"sigma", "yaml", "pyparsing", "jsonpath_ng", "re2", "click", "platformdirs"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+import cloudsigma
+"""
+
+
+def bare(code: str) -> Any:
+    """Run code in a process that lacks all that compiles."""
+    run = subprocess.run([sys.executable, "-c", BARE + code], capture_output=True, check=False, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_the_run_side_alone_evaluates_and_scans(tmp_path: Path) -> None:
+    cloudsigma.compile_rules(packaged_correlations(), bundled=True).save(tmp_path / "rules.json")
+    (tmp_path / "a.json").write_text(json.dumps({"Records": [RECORD]}))
+    code = f"""
+import json
+rules = cloudsigma.load_rules({str(tmp_path / "rules.json")!r})
+found = [match.rule_id for match in rules.evaluate([{RECORD!r}])]
+found += [match.rule_id for match in cloudsigma.scan({str(tmp_path / "a.json")!r})]
+print(json.dumps(found))
+"""
+    first = cloudsigma.bundled_rules().rules[0].id
+    assert bare(code) == [first, first]
+
+
+def test_a_regular_expression_says_what_it_needs(tmp_path: Path) -> None:
+    cloudsigma.compile_text(rule("{a|re: x+}")).save(tmp_path / "rules.json")
+    code = f"""
+import json
+try:
+    cloudsigma.load_rules({str(tmp_path / "rules.json")!r})
+except cloudsigma.UsageError as error:
+    print(json.dumps(str(error)))
+"""
+    assert "pip install google-re2" in bare(code)
