@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cloudsigma
-from cloudsigma.engine.match import Match, json_ready, make_match
+from cloudsigma.engine.json_form import json_ready
+from cloudsigma.engine.match import Match, make_match
 
 RULES = cloudsigma.compile_text(
     "title: T\nlogsource: {product: aws}\ndetection: {s: {eventName: CreateGroup}, condition: s}\n"

@@ -148,10 +148,10 @@ def test_a_resource_shows_its_arn_else_its_name_and_has_the_stable_json_form() -
     assert str(group) == "arn:aws:iam::111122223333:group/g"
     assert str(Resource(None, "g", "AWS::IAM::Group")) == "g"
     assert list(group.to_dict().items()) == [
-        ("text", "arn:aws:iam::111122223333:group/g"),
         ("arn", "arn:aws:iam::111122223333:group/g"),
         ("name", "g"),
         ("type", "AWS::IAM::Group"),
+        ("text", "arn:aws:iam::111122223333:group/g"),
     ]
 
 

@@ -12,7 +12,7 @@ import click
 
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.rule_options import Choice, rule_options
-from cloudsigma.engine.match import json_ready
+from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.rule import Rule
 from cloudsigma.printable import printable
 from cloudsigma.reading import read_records

@@ -21,7 +21,8 @@ import msgspec
 from cloudsigma.correlation.entry import Entry
 from cloudsigma.correlation.match import correlation_match, identity_of
 from cloudsigma.engine import operators
-from cloudsigma.engine.match import Match, json_ready, make_match
+from cloudsigma.engine.json_form import json_ready
+from cloudsigma.engine.match import Match, make_match
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CloudSigmaError
 from cloudsigma.origin import Origin

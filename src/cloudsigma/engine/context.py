@@ -19,7 +19,10 @@ Outcome = Literal["success", "denied", "failed", "unknown"]
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What an alert says about a record; everything is `None` that the record does not say."""
+    """What an alert says about a record; everything is `None` that the record does not say.
+
+    The fields in their order are the JSON form, too.
+    """
 
     principal: Principal | None = None
     """Who made the call; `None` where the record has no identity at all."""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
-import math
-import re
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,18 +12,12 @@ from msgspec import structs
 
 from cloudsigma.engine.context import Context, read_context
 from cloudsigma.engine.explain import Evidence
+from cloudsigma.engine.json_form import json_ready, plain_json, safe
 from cloudsigma.engine.rule import Rule
 from cloudsigma.origin import Origin
 
-_UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that JSON allows raw and a terminal, a log shipper or UTF-8 does not: written as escapes."""
-_ENCODER = msgspec.json.Encoder()
 _UNIT = "\x1f"
 """Stands between texts that are joined; JSON, which is written where not all are texts, begins otherwise."""
-_MOST_BITS = 14_000
-"""Python refuses to write the digits of somewhat larger integers."""
-_MAX_DEPTH = 200
-"""JSON of a record nested deeper than this shows a text in the place of what is below."""
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -89,12 +79,13 @@ class Match(msgspec.Struct, frozen=True):
     def to_json_bytes(self, *, record: bool = True) -> bytes:
         """`to_json` in UTF-8."""
         try:
-            data = _ENCODER.encode(_encodable(self, record=record))
+            matches = [msgspec.Raw(match.to_json_bytes(record=record)) for match in self.matches]
+            shown = self.record if record else msgspec.UNSET
+            tail = msgspec.json.encode(_Tail(self.context, self.evidence, self.origin, self.group, matches, shown))
+            heading = self.rule.heading
         except (TypeError, ValueError, ArithmeticError, RecursionError):
-            data = _dumps(json_ready(self.to_dict(record=record))).encode(errors="surrogatepass")
-        if data.isascii() and b"\x7f" not in data:
-            return data
-        return _UNSAFE.sub(_escaped, data.decode(errors="surrogatepass")).encode()
+            return plain_json(self.to_dict(record=record))
+        return heading % (self.key.encode(), safe(tail)[1:])
 
     def __repr__(self) -> str:
         when = self.context.time.isoformat() if self.context.time else None
@@ -161,45 +152,12 @@ def record_identity(record: Mapping[str, Any]) -> str:
     return json.dumps(json_ready(parts), sort_keys=True, separators=(",", ":"))
 
 
-def _encodable(match: Match, *, record: bool) -> dict[str, Any]:
-    """`to_dict` for the encoder, which knows structs, with what is the same for all matches of a rule in JSON."""
-    form: dict[str, Any] = {
-        "rule_id": match.rule.id,
-        "key": match.key,
-        "rule": match.rule.encoded,
-        "context": match.context.to_dict(),
-        "evidence": match.evidence,
-        "origin": match.origin,
-        "group": match.group,
-        "matches": [_encodable(part, record=record) for part in match.matches],
-    }
-    if record:
-        form["record"] = match.record
-    return form
+class _Tail(msgspec.Struct):
+    """What follows the rule in the JSON of a match, in its order; `record` may be left out."""
 
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def json_ready(value: Any, depth: int = 0) -> Any:
-    """A value in the forms that JSON has."""
-    if depth > _MAX_DEPTH:
-        return f"nested deeper than {_MAX_DEPTH} levels"
-    if isinstance(value, Mapping):
-        return {str(key): json_ready(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [json_ready(item, depth + 1) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, (dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID, bytes)):
-        return msgspec.to_builtins(value)
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        return hex(value)
-    if value is None or isinstance(value, (str, int)):
-        return value
-    return str(value)
+    context: Context
+    evidence: tuple[Evidence, ...]
+    origin: Origin | None
+    group: Mapping[str, str]
+    matches: list[msgspec.Raw]
+    record: Any

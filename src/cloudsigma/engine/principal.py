@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
+from msgspec import structs
 
 from cloudsigma.engine.members import flag, mapping, name, text
 
@@ -45,7 +46,7 @@ _KINDS_ANY_CASE = {type_.lower(): kind for type_, kind in _KINDS.items()}
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """The identity that made a call; `str()` is its ARN, else the best identifier there is."""
+    """The identity that made a call; its fields in their order are its JSON form."""
 
     arn: str | None = None
     """The identity's ARN; of a role session that of the session."""
@@ -69,35 +70,29 @@ class Principal(msgspec.Struct, frozen=True):
     """Whether the session, or the console sign-in that this record tells of, used MFA, as CloudTrail has it."""
     on_behalf_of: str | None = None
     """ID of the IAM Identity Center user that the identity acted for (`onBehalfOf.userId`)."""
+    text: str = ""
+    """The ARN, else the best identifier there is; also what `str()` gives."""
+
+    def __post_init__(self) -> None:
+        if not self.text:
+            best = (
+                self.arn
+                or self.name
+                or self.on_behalf_of
+                or (self.account if self.kind == "account" else None)
+                or self.id
+                or self.invoked_by
+                or self.account
+                or self.kind
+            )
+            structs.force_setattr(self, "text", best)
 
     def __str__(self) -> str:
-        return (
-            self.arn
-            or self.name
-            or self.on_behalf_of
-            or (self.account if self.kind == "account" else None)
-            or self.id
-            or self.invoked_by
-            or self.account
-            or self.kind
-        )
+        return self.text
 
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON form."""
-        return {
-            "text": str(self),
-            "arn": self.arn,
-            "kind": self.kind,
-            "name": self.name,
-            "id": self.id,
-            "account": self.account,
-            "session_name": self.session_name,
-            "issuer_arn": self.issuer_arn,
-            "invoked_by": self.invoked_by,
-            "access_key_id": self.access_key_id,
-            "mfa": self.mfa,
-            "on_behalf_of": self.on_behalf_of,
-        }
+        return structs.asdict(self)
 
 
 def read_principal(record: Mapping[str, Any]) -> Principal | None:
@@ -147,6 +142,7 @@ def read_principal(record: Mapping[str, Any]) -> Principal | None:
         access_key_id,
         _mfa(record, session),
         on_behalf_of,
+        arn or "",
     )
 
 

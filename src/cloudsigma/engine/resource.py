@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from cloudsigma.engine.members import mapping, name, name_in, text
 from cloudsigma.engine.resource_calls import Target, describe_arn, targets
@@ -16,7 +17,7 @@ from cloudsigma.engine.resource_types import EC2_IDS
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """Something in AWS that a call acted on; `str()` is its ARN, else its name. One of the two is always there."""
+    """Something in AWS that a call acted on: an ARN or a name is always there. Its fields are its JSON form."""
 
     arn: str | None = None
     """The ARN, where the record has it."""
@@ -24,13 +25,19 @@ class Resource(msgspec.Struct, frozen=True):
     """The name or ID that the service knows it by; of an S3 object the bucket, a slash, and the key."""
     type: str | None = None
     """As in CloudFormation (`AWS::IAM::Group`), where known."""
+    text: str = ""
+    """The ARN, else the name; also what `str()` gives."""
+
+    def __post_init__(self) -> None:
+        if not self.text:
+            structs.force_setattr(self, "text", self.arn or self.name or self.type or "unknown")
 
     def __str__(self) -> str:
-        return self.arn or self.name or self.type or "unknown"
+        return self.text
 
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON form."""
-        return {"text": str(self), "arn": self.arn, "name": self.name, "type": self.type}
+        return structs.asdict(self)
 
 
 def read_resources(record: Mapping[str, Any]) -> tuple[Resource | None, tuple[Resource, ...]]:
@@ -175,9 +182,9 @@ def _resource(said: Sequence[str], type_: str | None) -> Resource:
     arn = next((value for value in said if _is_arn(value)), None)
     called = next((value for value in said if not _is_arn(value)), None)
     if arn is None:
-        return Resource(None, called, type_ or _type_of_id(called))
+        return Resource(None, called, type_ or _type_of_id(called), called or "")
     arn_type, arn_name = describe_arn(arn)
-    return Resource(arn, called or arn_name, arn_type or type_)
+    return Resource(arn, called or arn_name, arn_type or type_, arn)
 
 
 def _type_of_id(called: str | None) -> str | None:
@@ -214,5 +221,6 @@ def _bucket_or_object(request: dict[str, Any]) -> Resource | None:
         return None
     key = _value(request.get("key"))
     if key is not None:
-        return Resource(None, f"{bucket}/{key}", "AWS::S3::Object")
+        path = f"{bucket}/{key}"
+        return Resource(None, path, "AWS::S3::Object", path)
     return _resource([bucket], "AWS::S3::Bucket")

@@ -14,6 +14,7 @@ from cloudsigma import ir
 from cloudsigma.engine import codegen, runtime
 from cloudsigma.engine.evidence import plan_evidence
 from cloudsigma.engine.explain import Evidence
+from cloudsigma.engine.json_form import safe
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,11 @@ class Rule:
         }
 
     @cached_property
-    def encoded(self) -> msgspec.Raw:
-        """`to_dict` as JSON; raises `ValueError` where UTF-8 has no form of it."""
-        return msgspec.Raw(msgspec.json.encode(self.to_dict()))
+    def heading(self) -> bytes:
+        """How the JSON of each of its matches begins: a `%` template for the match's key and what follows the rule."""
+        said = safe(msgspec.json.encode(self.to_dict()))
+        rule_id = safe(msgspec.json.encode(self.id))
+        return b'{"rule_id":%b,"key":"%%b","rule":%b,%%b' % (rule_id.replace(b"%", b"%%"), said.replace(b"%", b"%%"))
 
     @property
     def id(self) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.explain import Explanation
-from cloudsigma.engine.match import Match, json_ready, make_match
+from cloudsigma.engine.json_form import json_ready
+from cloudsigma.engine.match import Match, make_match
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CaseError, RuleError
 from cloudsigma.printable import printable
