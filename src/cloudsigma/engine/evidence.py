@@ -6,7 +6,7 @@ look-up a test; `explain` judges whatever is not of this kind, and tests hold on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from cloudsigma import ir
@@ -19,6 +19,9 @@ Judge = Callable[[Mapping[str, Any]], Verdict]
 
 _ABSENT, _EMPTY = object(), object()
 """Stand for no values: of a field that is not there, and of one that holds none."""
+_FIELDS = 6
+"""A rule with more fields is judged test by test: what all of them hold hardly comes twice."""
+_FORGOTTEN = 3
 _REMEMBERED = 2_000
 """Texts that are remembered of one test; when there are more, all are forgotten."""
 
@@ -32,7 +35,58 @@ def plan_evidence(rule: ir.DetectionRule) -> Callable[[Mapping[str, Any]], tuple
         # A selection may stand twice in a condition.
         return found if len(found) < 2 else tuple(_without_repetitions(found))
 
-    return collect
+    tests = [test for selection in rule.selections for test in _tests(selection.body)]
+    if any(test.field is None or _asks(test, ir.FieldRef) for test in tests):
+        return collect
+    names = {test.field or "": False for test in tests}
+    names |= {test.field or "": True for test in tests if _asks(test, ir.Exists)}
+    return _Remembered(collect, names).collect if len(names) <= _FIELDS else collect
+
+
+def _asks(test: ir.Test, kind: type[ir.Matcher]) -> bool:
+    return any(isinstance(matcher, kind) for matcher in test.matchers)
+
+
+def _tests(body: ir.Group | ir.Test) -> Iterator[ir.Test]:
+    if isinstance(body, ir.Test):
+        yield body
+    else:
+        for member in body.members:
+            yield from _tests(member)
+
+
+class _Remembered:
+    """The evidence of a rule by what its few fields hold, where each holds one text, null, or is not there."""
+
+    def __init__(
+        self, collect: Callable[[Mapping[str, Any]], tuple[Evidence, ...]], names: Mapping[str, bool]
+    ) -> None:
+        """`names`: the fields, and of each whether the rule asks if it is there."""
+        self._collect = collect
+        self._top = [name for name in names if "." not in name]
+        self._paths = [(runtime.field(name), asked) for name, asked in names.items() if "." in name]
+        self._found: dict[tuple[Any, ...], tuple[Evidence, ...]] = {}
+        self._forgotten = 0
+
+    def collect(self, record: Mapping[str, Any]) -> tuple[Evidence, ...]:
+        key = [record.get(name, _ABSENT) for name in self._top]
+        for read, asked in self._paths:
+            values = read(record)
+            if len(values) > 1 or (asked and not values):  # an empty object is there and has no values
+                return self._collect(record)
+            key.append(values[0] if values else _ABSENT)
+        for value in key:
+            if type(value) is not str and value is not None and value is not _ABSENT:
+                return self._collect(record)
+        found = self._found.get(tuple(key))
+        if found is None:
+            found = self._collect(record)
+            if self._forgotten < _FORGOTTEN:  # else some field says something else each time
+                self._found[tuple(key)] = found
+                if len(self._found) > _REMEMBERED:
+                    self._found.clear()
+                    self._forgotten += 1
+        return found
 
 
 def _without_repetitions(found: Iterable[Evidence]) -> list[Evidence]:
