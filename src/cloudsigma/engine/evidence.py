@@ -58,9 +58,7 @@ def _tests(body: ir.Group | ir.Test) -> Iterator[ir.Test]:
 class _Remembered:
     """The evidence of a rule by what its few fields hold, where each holds one text, null, or is not there."""
 
-    def __init__(
-        self, collect: Callable[[Mapping[str, Any]], tuple[Evidence, ...]], names: Mapping[str, bool]
-    ) -> None:
+    def __init__(self, collect: Callable[[Mapping[str, Any]], tuple[Evidence, ...]], names: Mapping[str, bool]) -> None:
         """`names`: the fields, and of each whether the rule asks if it is there."""
         self._collect = collect
         self._top = [name for name in names if "." not in name]

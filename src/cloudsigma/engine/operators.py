@@ -192,6 +192,20 @@ def compile_regex(pattern: str, flags: str) -> Any:
     return re2.compile(f"(?{flags}){pattern}" if flags else pattern, options)
 
 
+@lru_cache(maxsize=256)
+def compile_alternatives(texts: tuple[str, ...]) -> Any:
+    """An RE2 expression that finds any of the texts; `None` where RE2 cannot hold them."""
+    import re2  # as above
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 64 << 20
+    try:
+        return re2.compile("|".join(map(re2.escape, texts)), options)
+    except (re2.error, UnicodeEncodeError):  # too many, or a lone surrogate
+        return None
+
+
 def _match_regex(regex: ir.Regex, value: Any) -> bool:
     subject = text(value)
     return subject is not None and search(compile_regex(regex.pattern, regex.flags), subject)

@@ -8,7 +8,7 @@ values that the source holds as literals; the test then runs on the values of a 
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cloudsigma import ir
@@ -105,6 +105,11 @@ def everything(record: Mapping[str, Any]) -> fields.Values:
 
 # --- text ---------------------------------------------------------------------------------------------------
 
+_MANY_TEXTS = 32
+"""Texts from which one pass for all is quicker than one for each."""
+_REMEMBERED, _LONGEST = 2_000, 500
+"""Texts that a costly test remembers its verdict of, and their most characters; all are forgotten at once."""
+
 
 def _text_test(passes: Callable[[str], bool], *, cased: bool) -> ValuesTest:
     """Any value whose text passes; the text is folded first unless letter case counts."""
@@ -157,7 +162,45 @@ def contains(*texts: str, cased: bool = False) -> ValuesTest:
     if len(wanted) == 1:
         (only,) = wanted
         return _text_test(lambda subject: only in subject, cased=cased)
-    return _text_test(lambda subject: any(text in subject for text in wanted), cased=cased)
+    one_by_one: Callable[[str], bool] = lambda subject: any(text in subject for text in wanted)  # noqa: E731
+    if len(wanted) < _MANY_TEXTS:
+        return _text_test(one_by_one, cased=cased)
+    return _text_test(_remembered(_any_of_many(wanted, one_by_one)), cased=cased)
+
+
+def _any_of_many(wanted: Sequence[str], one_by_one: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Look for all texts in one pass: RE2 makes an automaton of them, whose time is that of the subject alone."""
+    automaton = operators.compile_alternatives(tuple(wanted))
+    if automaton is None:
+        return one_by_one
+
+    def found(subject: str) -> bool:
+        try:
+            return automaton.search(subject) is not None
+        except UnicodeEncodeError:  # a lone surrogate
+            return one_by_one(subject)
+
+    return found
+
+
+class _Verdicts(dict[str, bool]):
+    """What a costly test has said of texts; they come again and again."""
+
+    def __init__(self, passes: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._passes = passes
+
+    def __missing__(self, subject: str) -> bool:
+        verdict = self._passes(subject)
+        if len(subject) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[subject] = verdict
+        return verdict
+
+
+def _remembered(passes: Callable[[str], bool]) -> Callable[[str], bool]:
+    return _Verdicts(passes).__getitem__
 
 
 def has_value(values: fields.Values) -> bool:
@@ -169,8 +212,8 @@ def like(*patterns: tuple[str | ir.Wildcard, ...], cased: bool = False) -> Value
     """Any value is met by one of the patterns, given as parts."""
     tests = [_wildcard_test(pattern, cased=cased) for pattern in patterns]
     if len(tests) == 1:
-        return _text_test(tests[0], cased=cased)
-    return _text_test(lambda subject: any(test(subject) for test in tests), cased=cased)
+        return _text_test(_remembered(tests[0]), cased=cased)
+    return _text_test(_remembered(lambda subject: any(test(subject) for test in tests)), cased=cased)
 
 
 def _wildcard_test(parts: tuple[str | ir.Wildcard, ...], *, cased: bool) -> Callable[[str], bool]:
@@ -246,7 +289,7 @@ class _Piece:
 def search(pattern: str, flags: str = "") -> ValuesTest:
     """Any value in whose text the RE2 expression is found."""
     compiled = operators.compile_regex(pattern, flags)
-    return _text_test(lambda subject: operators.search(compiled, subject), cased=True)
+    return _text_test(_remembered(lambda subject: operators.search(compiled, subject)), cased=True)
 
 
 def in_network(*networks: str) -> ValuesTest:
