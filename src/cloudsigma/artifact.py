@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 import msgspec
 from msgspec import structs
@@ -107,12 +108,23 @@ def encode(artifact: Artifact, *, written_by: str, predicates: Iterable[tuple[st
 
 
 def _exactly(artifact: Artifact) -> bytes | None:
-    """The JSON, if it can be written and says the same when it is read."""
+    """The JSON, if it says the same when it is read.
+
+    All parts have types that come back as they are, but for attributes of a rule's own, which may be anything.
+    """
+    if any(rule.metadata.custom and not _comes_back(rule.metadata.custom) for rule in artifact.rules):
+        return None
     try:
-        plain = msgspec.json.encode(artifact)
-        return plain if _decoder().decode(plain) == artifact else None
+        return msgspec.json.encode(artifact)
     except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
         return None
+
+
+def _comes_back(custom: dict[str, Any]) -> bool:
+    try:
+        return bool(msgspec.json.decode(msgspec.json.encode(custom)) == custom)
+    except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        return False
 
 
 def decode(data: bytes) -> Artifact:

@@ -36,13 +36,27 @@ def read_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[RuleFile | R
                 yield found
                 continue
             try:
-                with open(found, "rb") as file:  # noqa: PTH123  # paths are texts here: thousands of them
-                    status = os.fstat(file.fileno())
-                    if (identity := (status.st_dev, status.st_ino)) not in seen:
-                        seen.add(identity)
-                        yield RuleFile(found, file.read())
+                descriptor = os.open(found, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # thousands: without buffers
+                try:
+                    status = os.fstat(descriptor)
+                    identity = (status.st_dev, status.st_ino)
+                    data = None if identity in seen else _all_of(descriptor, status.st_size)
+                finally:
+                    os.close(descriptor)
             except OSError as error:
                 yield _os_error(error, found)
+                continue
+            if data is not None:
+                seen.add(identity)
+                yield RuleFile(found, data)
+
+
+def _all_of(descriptor: int, size: int) -> bytes:
+    """Everything in an open file; `size` is a guess: a pipe has none."""
+    parts = [os.read(descriptor, size + 1)]
+    while parts[-1]:
+        parts.append(os.read(descriptor, 1 << 16))
+    return b"".join(parts)
 
 
 def rule_files(path: str | os.PathLike[str]) -> Iterator[str | RuleError]:
