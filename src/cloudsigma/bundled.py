@@ -13,6 +13,8 @@ from msgspec import structs
 
 from cloudsigma.engine.match import Match
 from cloudsigma.packaged import packaged_correlations, packaged_rules
+from cloudsigma.reading.selection import select
+from cloudsigma.reading.time_window import Moment
 from cloudsigma.ruleset import RuleSet, from_artifact, load_rules, to_artifact
 from cloudsigma.scanner import Scan
 
@@ -74,19 +76,42 @@ def scan(
     *paths: str | os.PathLike[str],
     rules: RuleSet | None = None,
     dedup: bool = True,
+    jobs: int | None = 1,
     progress: Callable[..., None] | None = None,
     stdin: BinaryIO | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    accounts: str | Iterable[str] = (),
+    regions: str | Iterable[str] = (),
 ) -> Scan:
     """The matches of files and folders of CloudTrail logs: iterate the result; `result.ledger` says what was read.
 
     Args:
-        paths: Files and folders; `-` is standard input.
+        paths: Files, folders and places in S3 (`s3://bucket/prefix`); `-` is standard input.
         rules: Default: the bundled rules.
         dedup: Give one match where the same event matches the same rule more than once.
+        jobs: Processes that read and match; `None` for as many as there are cores, where there is enough to read. The
+            matches and their order are the same. A script that asks for several needs the usual
+            `if __name__ == "__main__":`, since workers import it.
         progress: Called as files are read; see `read_records`.
         stdin: What `-` stands for; default: the process's standard input.
+        since: Only events of this time or later; see `read_records`, also for the three below.
+        until: Only events before this time.
+        accounts: Only events of these accounts.
+        regions: Only events of these regions.
+
+    Raises:
+        UsageError: A time, account, region or S3 place has no form that there is, or what reads S3 is not installed.
     """
-    return Scan(paths, bundled_rules() if rules is None else rules, dedup=dedup, progress=progress, stdin=stdin)
+    return Scan(
+        paths,
+        bundled_rules() if rules is None else rules,
+        dedup=dedup,
+        jobs=jobs,
+        progress=progress,
+        stdin=stdin,
+        selection=select(since, until, accounts, regions),
+    )
 
 
 if __name__ == "__main__":

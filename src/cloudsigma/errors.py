@@ -213,5 +213,22 @@ class UnknownRuleError(CloudSigmaError, KeyError):
         return f"no rule has the ID or name {self.key!r}.{hint}"
 
 
+class InputLostError(CloudSigmaError):
+    """Input could not be read, where that was to end the work (`strict=True`, `--strict`)."""
+
+    def __init__(self, path: str, reason: str, position: str | None = None) -> None:
+        super().__init__(path, reason, position)
+        self.path = path
+        """The file, folder or object; `-` for standard input."""
+        self.reason = reason
+        """What is wrong with it."""
+        self.position = position
+        """Where in the file, as far as it is known."""
+
+    def __str__(self) -> str:
+        where = f" at {self.position}" if self.position else ""
+        return f"{self.path}: {self.reason}{where}. Nothing after it was read."
+
+
 class UsageError(CloudSigmaError, ValueError):
     """An argument that makes no sense, found before any work is done."""

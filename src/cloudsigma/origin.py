@@ -13,4 +13,4 @@ class Origin(msgspec.Struct, frozen=True):
     position: int
     """Which record of the file it is, counted from 0 in the order of the file."""
     form: str
-    """How the records were wrapped there: `log_file`, `array`, `record`, `lines`."""
+    """How the record was wrapped there, envelopes from outside: `log_file`, `lines`, `sqs/eventbridge` …"""

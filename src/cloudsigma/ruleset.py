@@ -202,18 +202,27 @@ class RuleSet:
         self, records: Iterable[tuple[Record, Origin | None]], *, lateness: dt.timedelta | None = None
     ) -> Iterator[Match]:
         """`evaluate` for records that come with where they came from, as a reader gives them."""
+        return self.evaluate_matches(self._matches(records), lateness=lateness)
+
+    def _matches(self, records: Iterable[tuple[Record, Origin | None]]) -> Iterator[tuple[Match, ...]]:
+        for position, (record, origin) in enumerate(records):
+            if isinstance(record, Mapping):
+                yield self.match(record, origin=origin)
+            else:
+                kind = type(record).__name__
+                _log.warning("record %d is a %s, no mapping; it matches nothing", position, kind)
+
+    def evaluate_matches(
+        self, per_record: Iterable[tuple[Match, ...]], *, lateness: dt.timedelta | None = None
+    ) -> Iterator[Match]:
+        """`evaluate` for records whose matches (`RuleSet.match`) are known already, one tuple a record."""
         correlator = None
         if any(rule.correlation is not None for rule in self.rules):
             # Without a lateness everything is held to the end, so that the order of the records never counts.
             bound = None if lateness is None else MAX_ENTRIES
             correlator = Correlator(self.rules, lateness=lateness, max_entries=bound)
         hidden = self.hidden
-        for position, (record, origin) in enumerate(records):
-            if not isinstance(record, Mapping):
-                kind = type(record).__name__
-                _log.warning("record %d is a %s, no mapping; it matches nothing", position, kind)
-                continue
-            matches = self.match(record, origin=origin)
+        for matches in per_record:
             for match in matches:
                 if match.rule_id not in hidden:
                     yield match

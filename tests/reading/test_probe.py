@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 import cloudsigma
 from cloudsigma.reading import Limits, Reader
 from cloudsigma.reading.inflate import inflate
+from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.source_reader import SourceReader
+from cloudsigma.reading.sources.finder import SourceFinder
 
 FIELDS = ("eventName", "eventSource", "userAgent", "userIdentity.type")
 
@@ -44,7 +47,7 @@ def wanted_row(row: Sequence[Any]) -> bool:
 
 def read(path: Path, probe: Any) -> tuple[dict[str, dict[str, Any]], Any]:
     """The records by where they stand and how they read, in order, and the account."""
-    reader = Reader((path,), Limits(), None, None, probe)
+    reader = Reader(SourceFinder((path,), Selection()), SourceReader(Limits(), Selection(), probe))
     found = {f"{origin!r} {record!r}": record for record, origin in reader.with_origin()}
     return found, reader.ledger
 
@@ -92,7 +95,9 @@ rarely_broken = st.one_of(*[scalars] * 30, st.sampled_from(BROKEN))
 KEYS = [
     "eventName", "eventName", "\\u0065ventName", "EventName", "eventSource", "eventType", "userAgent", "userIdentity",
     "userIdentity.type", "type", "Records", "records", "eventID", "eventVersion", "s3", "Sns", "body", "a", "Type",
-    "TopicArn", "messageType", "logFiles", "digestS3Object", "digestStartTime",
+    "TopicArn", "messageType", "logFiles", "digestS3Object", "digestStartTime", "detail", "detail-type", "kinesis",
+    "CloudTrailEvent", "Events", "events", "message", "_raw", "@timestamp", "p_log_type", "eventJson", "eventname",
+    "awslogs", "logEvents", "results", "result", "event", "_source", "hits", "data", "class_uid", "metadata",
 ]  # fmt: skip
 ends = st.sampled_from(["\n", "\n", "\r\n", "\n\n", " \n"])
 spaces = st.sampled_from(["", "", "", " ", "\n", "\r\n\t"])

@@ -11,11 +11,12 @@ from typing import Any, TextIO
 
 import click
 
-from cloudsigma.bundled import scan
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.progress import progress_bar
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.errors import UsageError
 from cloudsigma.printable import printable
+from cloudsigma.reading.selection import select
 from cloudsigma.scanner import Scan
 from cloudsigma.sinks import IdSink, JsonLinesSink, Sink, TableSink
 
@@ -32,6 +33,16 @@ from cloudsigma.sinks import IdSink, JsonLinesSink, Sink, TableSink
 @click.option("--no-record", is_flag=True, help="Leave the records out of jsonl.")
 @click.option("--no-dedup", is_flag=True, help="Give every match, also of an event that is delivered twice.")
 @click.option("--output", "-o", metavar="FILE", type=click.Path(path_type=Path), help="Write matches to FILE.")
+@click.option(
+    "--since", metavar="TIME", help="Only events since: 2025-03-04, 2025-03-04T10:15 (UTC), 90m, 24h, 7d, 2w."
+)
+@click.option("--until", metavar="TIME", help="Only events before that time; the same forms.")
+@click.option("--account", "accounts", metavar="ID", multiple=True, help="Only events of this account. Repeatable.")
+@click.option("--region", "regions", metavar="NAME", multiple=True, help="Only events of this region. Repeatable.")
+@click.option(
+    "--jobs", "-j", metavar="N", type=click.IntRange(min=1),
+    help="Processes that read files. Default: one for each core, where there is enough to read.",
+)  # fmt: skip
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 where matches were found, instead of 1.")
 def command(
     paths: tuple[str, ...],
@@ -39,25 +50,40 @@ def command(
     no_record: bool,  # noqa: FBT001  # click passes options by name
     no_dedup: bool,  # noqa: FBT001  # as above
     output: Path | None,
+    since: str | None,
+    until: str | None,
+    accounts: tuple[str, ...],
+    regions: tuple[str, ...],
+    jobs: int | None,
     exit_zero: bool,  # noqa: FBT001  # as above
     **choice: Any,
 ) -> int:
     """Find what matches in files of CloudTrail records.
 
-    PATH is a log file (.json, .json.gz, JSON lines), a folder of them, or - for standard input. Matches go to
-    standard output or FILE; what was read, and what was not and why, to standard error.
+    PATH is a log file (.json, .json.gz, JSON lines), a folder of them, s3://BUCKET/PREFIX, or - for standard input.
+    Matches go to standard output or FILE; what was read, and what was not and why, to standard error.
     """
     if not paths:
         if sys.stdin.isatty():
             raise click.UsageError("Name a file or folder, or - for standard input.")
         paths = ("-",)
+    with _usage():
+        selection = select(since, until, accounts, regions)
     rules = Choice(**choice).load()
-    with _output(output) as stream, progress_bar() as progress:
-        found = scan(*paths, rules=rules, dedup=not no_dedup, progress=progress)
+    with progress_bar() as progress:
+        with _usage():
+            found = Scan(paths, rules, dedup=not no_dedup, jobs=jobs, progress=progress, selection=selection)
         try:
-            with _sink(form, stream, record=not no_record, to_file=output is not None) as sink:
-                for match in found:
-                    sink.write(match)
+            with (
+                _output(output) as stream,
+                _sink(form, stream, record=not no_record, to_file=output is not None) as sink,
+            ):
+                if isinstance(sink, JsonLinesSink):
+                    for line in found.lines(record=not no_record):
+                        sink.write_line(line)
+                else:
+                    for match in found:
+                        sink.write(match)
         except KeyboardInterrupt:
             _account(found, "interrupted; until then:")
             return exit_codes.INTERRUPTED
@@ -68,6 +94,15 @@ def command(
         input_lost=not found.ledger.complete,
         exit_zero=exit_zero,
     )
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    """What makes no sense is wrong usage of the command, too."""
+    try:
+        yield
+    except UsageError as error:
+        raise click.UsageError(printable(str(error))) from error
 
 
 @contextmanager

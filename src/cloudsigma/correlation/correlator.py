@@ -20,6 +20,8 @@ from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from cloudsigma.correlation.state import State
 
 _log = logging.getLogger("cloudsigma")
@@ -37,7 +39,8 @@ class Correlator:
             `None`: no frame is closed before `advance` or `close` says so.
         state: A SQLite file that holds what is open: it is read at the start and written by every call, before the
             call returns, so that a new correlator goes on where this one was. Entries of a correlation that has
-            changed since are left out, which the logger `cloudsigma` is told.
+            changed since are left out, which the logger `cloudsigma` is told. Given an open connection, calls write
+            into its transaction, and whoever owns it commits.
         max_entries: Bound on the entries held; `None`: no bound. Above it the frames that start earliest are closed
             before their time: what they hold by then is a match or is forgotten, and the logger `cloudsigma` is warned.
     """
@@ -47,7 +50,7 @@ class Correlator:
         rules: Iterable[Rule],
         *,
         lateness: dt.timedelta | None = None,
-        state: str | os.PathLike[str] | None = None,
+        state: str | os.PathLike[str] | sqlite3.Connection | None = None,
         max_entries: int | None = MAX_ENTRIES,
     ) -> None:
         known = tuple(rules)

@@ -38,22 +38,33 @@ CREATE TABLE IF NOT EXISTS entries (
 """
 
 Group = tuple[str, ...]
+_Known = dict[tuple[str, int, str], Any]
+"""Records of one entry, by where they came from and what they hold."""
 
 
 class State:
-    """The open entries of a correlator in a file; raises `CloudSigmaError` where the file is no such thing."""
+    """The open entries of a correlator in a file; raises `CloudSigmaError` where the file is no such thing.
 
-    def __init__(self, path: str | os.PathLike[str], rules: Iterable[Rule]) -> None:
-        self._path = os.fspath(path)
+    Given an open connection, it writes into the transaction of whoever owns that, who also commits it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | sqlite3.Connection, rules: Iterable[Rule]) -> None:
+        self._owned = not isinstance(path, sqlite3.Connection)
+        self._path = "the file" if isinstance(path, sqlite3.Connection) else os.fspath(path)
         self._rules = {rule.id: rule for rule in rules}
         self._numbers: dict[int, int] = {}
         try:
-            self._file = sqlite3.connect(self._path, check_same_thread=False)
-            weakref.finalize(self, self._file.close)
-            # A killed process loses nothing that was committed; only a machine that goes down may lose the last call.
-            self._file.execute("PRAGMA journal_mode = WAL")
-            self._file.execute("PRAGMA synchronous = NORMAL")
-            self._file.executescript(_SCHEMA)
+            if isinstance(path, sqlite3.Connection):
+                self._file = path
+            else:
+                self._file = sqlite3.connect(self._path, check_same_thread=False)
+                weakref.finalize(self, self._file.close)
+                # A killed process loses nothing that was committed; only a machine that goes down may lose the last
+                # call.
+                self._file.execute("PRAGMA journal_mode = WAL")
+                self._file.execute("PRAGMA synchronous = NORMAL")
+            for statement in _SCHEMA.split(";")[:-1]:  # not as a script, which would commit
+                self._file.execute(statement)
             about = dict(self._file.execute("SELECT key, value FROM about"))
         except sqlite3.Error as error:
             raise CloudSigmaError(f"{self._path} cannot hold the state of correlations ({error})") from error
@@ -78,15 +89,15 @@ class State:
                 self._file.execute("DELETE FROM entries WHERE number = ?", (number,))
                 continue
             form = json.loads(text)
-            entry = self._read(form)
+            entry = self._read(form, {})
             if entry is not None:
                 self._numbers[id(entry)] = number
                 yield rule_id, tuple(json.loads(groups)), form["time"], entry
         for rule_id in sorted(changed):
             _log.warning("the correlation %s has changed: what was open of it is left out", rule_id)
 
-    def _read(self, form: dict[str, Any]) -> Entry | None:
-        matches = [match for each in form["matches"] if (match := self._read_match(each)) is not None]
+    def _read(self, form: dict[str, Any], known: _Known) -> Entry | None:
+        matches = [match for each in form["matches"] if (match := self._read_match(each, known)) is not None]
         if len(matches) < len(form["matches"]):  # a rule that it refers to is not there any more
             return None
         texts = (texts[0] if len(texts) == 1 else tuple(texts) for texts in form["texts"])
@@ -95,14 +106,18 @@ class State:
             match=matches[0], rules=tuple(form["rules"]), measured=(*texts, *numbers), others=tuple(matches[1:])
         )
 
-    def _read_match(self, form: dict[str, Any]) -> Match | None:
+    def _read_match(self, form: dict[str, Any], known: _Known) -> Match | None:
         rule = self._rules.get(form["rule"])
         if rule is None:
             return None
         if "matches" not in form:
             origin = msgspec.convert(form["origin"], Origin) if form["origin"] is not None else None
-            return make_match(rule, form["record"], origin)
-        matches = [match for each in form["matches"] if (match := self._read_match(each)) is not None]
+            record = form["record"]
+            if origin is not None:  # a record without an ID is told by being the same object in several matches
+                place = (origin.path, origin.position, json.dumps(record, sort_keys=True))
+                record = known.setdefault(place, record)
+            return make_match(rule, record, origin)
+        matches = [match for each in form["matches"] if (match := self._read_match(each, known)) is not None]
         return correlation_match(rule, form["group"], tuple(matches)) if matches else None
 
     # --- in ---------------------------------------------------------------------------------------------------
@@ -138,7 +153,8 @@ class State:
             about = [("format", str(_FORMAT)), *([("latest", repr(latest))] if latest is not None else [])]
             self._file.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about)
             self._committed = latest
-        self._file.commit()  # costs nothing where nothing has changed
+        if self._owned:
+            self._file.commit()  # costs nothing where nothing has changed
 
 
 def _match_form(match: Match) -> dict[str, Any]:

@@ -1,76 +1,48 @@
-"""Content → JSON documents, plainly: what `probe` does faster must come to the same.
+"""Content → documents, plainly: what `probe` does faster must come to the same.
 
-A healthy log file is one call of the decoder; JSON lines are streamed. Where something is damaged, the records around
-the damage are rescued one by one, and the damage is named. Of a repeated key the last one counts; NaN and infinity are
-read as Python reads them.
+What a file is, its first bytes and its first line tell, never its name. A healthy log file is one call of the decoder;
+JSON lines, log lines and tables are streamed. Where something is damaged, the records around the damage are rescued
+one by one, and the damage is named. Of a repeated key the last one counts; NaN and infinity are read as Python reads
+them.
 """
 
 from __future__ import annotations
 
-import json
+import itertools
 import re
-from collections.abc import Generator, Iterator
-from decimal import Decimal
-from typing import Any
+from collections.abc import Iterator
 
-import msgspec
-
+from cloudsigma.reading import parquet, tables
+from cloudsigma.reading.document import Document, loads, reason
 from cloudsigma.reading.inflate import Damage, Limits
+from cloudsigma.reading.lines import split_lines
+from cloudsigma.reading.rescue import rescued
 
-_ENCODINGS = (
-    (b"\xef\xbb\xbf", "utf-8"),
+_UTF8 = b"\xef\xbb\xbf"
+_WIDE = (
     (b"\xff\xfe\x00\x00", "utf-32-le"),
     (b"\x00\x00\xfe\xff", "utf-32-be"),
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-_SPACE = re.compile(r"[ \t\r\n]*")
-_RECORDS = re.compile(r'(?:\{[ \t\r\n]*"[Rr]ecords"[ \t\r\n]*:[ \t\r\n]*)?\[')
-_RECORD_START = re.compile(
-    r'\{\s*"(?:eventVersion|userIdentity|eventTime|eventID|eventName|eventSource|awsRegion)"\s*:'
+_LOG_LINE = re.compile(
+    rb"[ \t]*\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+    rb"[ \t]+(?:[^\s{}\"]{1,512}[ \t]+)?(?=\{)"
 )
-_BROKEN_BYTES = re.compile("[\udc80-\udcff]")
-
-
-def _integer(digits: str) -> int | Decimal:
-    """An integer of any length: Python refuses to make an `int` of very many digits, which takes it too long."""
-    return int(digits) if len(digits) < _LONG else Decimal(digits)
-
-
-_LONG = 4000
-_DECODER = json.JSONDecoder()
-_TOLERANT = json.JSONDecoder(parse_int=_integer)
-
-
-class Document(msgspec.Struct, frozen=True):
-    """One JSON document of a file."""
-
-    value: Any
-    position: str | None
-    """Where it stands, if the file has several."""
-    form: str
-    """`whole`, `lines` or `objects`; `rescued` of an element that stood in a damaged document."""
-
-
-def loads(text: str | bytes) -> Any:
-    """One JSON document; raises `ValueError` where it is damaged and `RecursionError` where it nests too deep."""
-    try:
-        return json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise
-    except ValueError:
-        return _TOLERANT.decode(text if isinstance(text, str) else text.decode())
+"""What stands before the record in a line of an exported log: a time, and perhaps the name of the stream."""
+_LINES_LOOKED_AT = 20
 
 
 def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
-    """The JSON documents of a file's content, and the damage between them."""
+    """The documents of a file's content, and the damage between them."""
     pieces: list[bytes] = []
     size = 0
+    first_line = _FirstLine()
     for chunk in chunks:
         pieces.append(chunk)
         size += len(chunk)
-        if b"\n" in chunk and b"".join(pieces).strip().find(b"\n") >= 0:
-            break  # the first line is here: it says whether the file is read by lines
+        if first_line.ends_in(chunk):
+            break  # it says whether the file is read by lines
         if size > limits.document:
             yield Damage(f"the document is larger than {limits.document:,} bytes")
             return
@@ -78,9 +50,14 @@ def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Da
     if not head.strip():
         yield Damage("the file is empty")
         return
-    if not head.startswith(tuple(mark for mark, _ in _ENCODINGS[1:])) and _starts_with_line(head):
-        yield from _lines(head, chunks, limits)
-        return
+    wide = head.startswith(tuple(mark for mark, _ in _WIDE))
+    if not wide and not head.startswith(parquet.MAGIC):
+        if _by_lines(head):
+            yield from _lines(head, chunks, limits)
+            return
+        if (layout := tables.layout(head)) is not None:
+            yield from tables.rows(layout, itertools.chain((head,), chunks), limits)
+            return
     pieces = [head]
     for chunk in chunks:
         pieces.append(chunk)
@@ -88,74 +65,101 @@ def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Da
         if size > limits.document:
             yield Damage(f"the document is larger than {limits.document:,} bytes")
             return
-    yield from _whole(b"".join(pieces))
+    content = b"".join(pieces)
+    if content.startswith(parquet.MAGIC):
+        yield from parquet.rows(content, limits)
+    elif wide:
+        yield from _wide(content, limits)
+    else:
+        yield from _whole(content.removeprefix(_UTF8))
 
 
-def _starts_with_line(head: bytes) -> bool:
-    """Whether the first line is a document of its own and more follows."""
-    line, newline, rest = head.removeprefix(_ENCODINGS[0][0]).lstrip().partition(b"\n")
-    if not newline or line[:1] not in (b"{", b"[") or not rest.strip():
+class _FirstLine:
+    """Sees chunk by chunk whether the first line that is not empty has ended and something follows it."""
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._ended = False
+
+    def ends_in(self, chunk: bytes) -> bool:
+        text = chunk.strip()
+        if text:
+            if self._ended or b"\n" in (chunk.rstrip() if self._begun else text):
+                return True
+            self._begun = True
+            chunk = chunk[len(chunk.rstrip()) :]
+        self._ended = self._ended or (self._begun and b"\n" in chunk)
         return False
+
+
+def _wide(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
+    """Text of two or four bytes a character, as its first bytes tell."""
+    mark, encoding = next((mark, name) for mark, name in _WIDE if data.startswith(mark))
     try:
-        loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True
+        text = data[len(mark) :].decode(encoding)
+    except UnicodeDecodeError:
+        yield Damage(f"the text is not {encoding.upper()}, which its first bytes promise")
+        return
+    content = text.encode()
+    if content.startswith((*(mark for mark, _ in _WIDE), parquet.MAGIC)):
+        yield Damage("the text is not JSON")
+        return
+    yield from documents(iter((content,)), limits)
 
 
-# --- JSON lines ---------------------------------------------------------------------------------------------
+def _by_lines(head: bytes) -> bool:
+    """Whether the first line is a document of its own and more follows, or lines begin as those of exported logs do."""
+    line, newline, rest = head.removeprefix(_UTF8).lstrip().partition(b"\n")
+    if newline and line[:1] in (b"{", b"[") and rest.strip():
+        try:
+            loads(line)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return True
+    return any(_LOG_LINE.match(line) for line in head.removeprefix(_UTF8).split(b"\n", _LINES_LOOKED_AT))
+
+
+# --- lines --------------------------------------------------------------------------------------------------
 
 
 def _lines(head: bytes, chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
-    number = 0
-    rest = head.removeprefix(_ENCODINGS[0][0])
-    for chunk in chunks:
-        *lines, last = rest.split(b"\n")
-        for line in lines:
-            number += 1
+    for number, line in enumerate(
+        split_lines(itertools.chain((head.removeprefix(_UTF8),), chunks), limits.document), 1
+    ):
+        if line is None:
+            yield Damage(f"the line is longer than {limits.document:,} bytes; the rest is not read", f"line {number}")
+        elif line.strip():
             yield from _line(line, number)
-        rest = last + chunk
-        if len(rest) > limits.document:
-            yield Damage(
-                f"the line is longer than {limits.document:,} bytes; the rest is not read", f"line {number + 1}"
-            )
-            return
-    for line in rest.split(b"\n"):
-        number += 1
-        yield from _line(line, number)
 
 
 def _line(line: bytes, number: int) -> Iterator[Document | Damage]:
-    if not line.strip():
-        return
+    form = "lines"
+    line = line.removeprefix(_UTF8)  # files were joined
+    if before := _LOG_LINE.match(line):
+        line = line[before.end() :]
+        form = "log_lines"
     try:
-        yield Document(loads(line.decode()), f"line {number}", "lines")
+        yield Document(loads(line.decode()), f"line {number}", form)
     except UnicodeDecodeError as error:
         yield Damage(f"the text is not UTF-8 ({error.reason})", f"line {number}")
     except (ValueError, RecursionError) as error:
-        text = line.decode()
-        found = list(_objects(text))
-        if sum(isinstance(part, Document) for part in found) and not any(isinstance(part, Damage) for part in found):
-            yield from found
-        else:
+        found = list(rescued(line.decode()))
+        if not any(isinstance(part, Document) for part in found):
             yield Damage(reason(error), f"line {number}")
+            return
+        for part in found:
+            place = ", ".join([f"line {number}", *re.findall(r"^record \d+", part.position or "")])
+            yield (Damage(part.reason, place) if isinstance(part, Damage) else Document(part.value, place, part.form))
 
 
 # --- one document, or several end to end --------------------------------------------------------------------
 
 
 def _whole(data: bytes) -> Iterator[Document | Damage]:
-    encoding = "utf-8"
-    for mark, name in _ENCODINGS:
-        if data.startswith(mark):
-            data, encoding = data[len(mark) :], name
-            break
     try:
-        text = data.decode(encoding)
+        text = data.decode()
     except UnicodeDecodeError:
-        if encoding != "utf-8":
-            yield Damage(f"the text is not {encoding.upper()}, which its first bytes promise")
-            return
         text = data.decode("utf-8", "surrogateescape")
     else:
         try:
@@ -164,108 +168,4 @@ def _whole(data: bytes) -> Iterator[Document | Damage]:
             pass
         else:
             return
-    yield from _objects(text)
-
-
-def _objects(text: str) -> Iterator[Document | Damage]:
-    """Documents end to end; after damage, what can be rescued."""
-    start = at = _skip(text, 0)
-    while at < len(text):
-        try:
-            value, end = _decode_at(text, at)
-        except (ValueError, RecursionError) as error:
-            inside = _RECORDS.match(text, at)
-            if inside is not None:
-                at = yield from _elements(text, inside.end())
-            else:
-                if at == start and text[at] not in "{[":
-                    yield Damage("the text is not JSON")
-                else:
-                    yield Damage(reason(error), _position(text, _where(error, at)))
-                at = _next_document(text, at)
-        else:
-            yield Document(value, _position(text, at), "objects")
-            at = end
-        at = _skip(text, at)
-
-
-def _elements(text: str, at: int) -> Generator[Document | Damage, None, int]:
-    """The healthy elements of a damaged array of records; returns where to go on."""
-    index = 0
-    told = False
-    while True:
-        at = _skip(text, at)
-        if text[at : at + 1] == "]":
-            end = _skip(text, at + 1)
-            return end + 1 if text[end : end + 1] == "}" else end
-        try:
-            value, end = _decode_at(text, at)
-            after = _skip(text, end)
-            if text[after : after + 1] not in (",", "]"):
-                yield Document(value, f"record {index}", "rescued")
-                raise json.JSONDecodeError("Expecting ',' delimiter", text, after)
-        except (ValueError, RecursionError) as error:
-            place = _where(error, at)
-            if not (told and place >= len(text)):  # a cut was told where its record starts
-                yield Damage(reason(error), f"record {index}, {_position(text, place)}")
-            told = True
-            at = _next_record(text, max(at + 1, at if place <= at else at + 1))
-            if at < 0:
-                return len(text)
-        else:
-            yield Document(value, f"record {index}", "rescued")
-            at = after + 1 if text[after] == "," else after
-        index += 1
-
-
-def _next_record(text: str, at: int) -> int:
-    """The next place that starts what is a whole record; -1 if there is none."""
-    for found in _RECORD_START.finditer(text, at):
-        try:
-            value, _ = _decode_at(text, found.start())
-        except (ValueError, RecursionError):
-            continue
-        if "eventVersion" in value or {"eventName", "eventSource"} <= value.keys():
-            return found.start()
-    return -1
-
-
-def _next_document(text: str, at: int) -> int:
-    """The next line that starts with a bracket in its first column."""
-    return min((place for place in (text.find("\n{", at), text.find("\n[", at)) if place >= 0), default=len(text))
-
-
-def _decode_at(text: str, at: int) -> tuple[Any, int]:
-    try:
-        value, end = _DECODER.raw_decode(text, at)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:
-        value, end = _TOLERANT.raw_decode(text, at)
-    if not isinstance(value, (dict, list)):
-        raise json.JSONDecodeError("Expecting an object or an array", text, at)
-    if not text.isascii() and (broken := _BROKEN_BYTES.search(text, at, end)):
-        raise json.JSONDecodeError("Bytes that are not UTF-8", text, broken.start())
-    return value, end
-
-
-def _skip(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
-
-
-def _where(error: Exception, at: int) -> int:
-    return error.pos if isinstance(error, json.JSONDecodeError) else at
-
-
-def _position(text: str, at: int) -> str:
-    return f"line {text.count(chr(10), 0, at) + 1}, column {at - text.rfind(chr(10), 0, at)}"
-
-
-def reason(error: Exception) -> str:
-    """What a decoder's exception means, in words for people."""
-    if isinstance(error, RecursionError):
-        return "the JSON nests too deep"
-    if isinstance(error, json.JSONDecodeError):
-        return f"the JSON is damaged ({error.msg[:1].lower()}{error.msg[1:]})"
-    return f"the JSON cannot be read ({str(error).split(';')[0]})"
+    yield from rescued(text)

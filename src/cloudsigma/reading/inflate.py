@@ -31,6 +31,10 @@ class Limits(msgspec.Struct, frozen=True):
     """Bytes of one file after decompression."""
     document: int = 2 << 30
     """Bytes of one document (a log file, one line), which is held in memory whole."""
+    payload: int = 256 << 20
+    """Bytes that the envelopes of one document carry, after decompression."""
+    envelopes: int = 10
+    """Envelopes within one another."""
 
 
 class Damage(msgspec.Struct, frozen=True):

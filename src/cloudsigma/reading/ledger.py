@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -39,13 +40,19 @@ class Ledger(msgspec.Struct, frozen=True):
     inflated: int = 0
     """Bytes after decompression."""
     records: int = 0
-    """Records handed out."""
+    """Records read, also those that were left out as asked."""
     forms: dict[str, int] = {}
     """Records by the form they stood in."""
     recognized: dict[str, int] = {}
     """What was recognized and holds no API calls, by kind: digests, Insights events, notifications …"""
+    named_files: int = 0
+    """Files in S3 that notifications name; they are not read unless that is asked for."""
     not_looked_at: dict[str, int] = {}
     """Files of folders that were passed over, by ending."""
+    left_out: dict[str, int] = {}
+    """What was not asked for: files, prefixes and records outside the time, of other accounts, of other regions."""
+    kept: dict[str, int] = {}
+    """Records that do not say whether they were asked for, and were not left out."""
     losses: tuple[Loss, ...] = ()
     """Everything that could not be read."""
 
@@ -64,8 +71,14 @@ class Ledger(msgspec.Struct, frozen=True):
         lines = [f"read {files} ({_size(self.bytes)}), {records}{_counts(self.forms, ': ')}"]
         if self.recognized:
             lines.append(f"recognized, no API calls in them{_counts(self.recognized, ': ')}")
+        if self.named_files:
+            lines.append(f"files in S3 that these name: {self.named_files:,}")
         if self.not_looked_at:
             lines.append(f"files not looked at{_counts(self.not_looked_at, ': ')}")
+        if self.left_out:
+            lines.append(f"left out, as asked{_counts(self.left_out, ': ')}")
+        if self.kept:
+            lines.append(f"not left out, since they do not say{_counts(self.kept, ': ')}")
         if self.losses:
             lines.append(f"NOT READ, {len(self.losses):,} {'place' if len(self.losses) == 1 else 'places'}:")
             lines += [f"  {loss}" for loss in self.losses]
@@ -85,6 +98,33 @@ def _size(count: int) -> str:
     return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
 
 
+class Losses:
+    """What of one file cannot be read: the first places one by one, and how many there are."""
+
+    def __init__(self, reason: str | None = None, position: str | None = None) -> None:
+        self.named: list[tuple[str, str | None]] = []
+        self.count = 0
+        if reason is not None:
+            self.add(reason, position)
+
+    def add(self, reason: str, position: str | None = None) -> None:
+        """One more place."""
+        self.count += 1
+        if len(self.named) <= _LOSSES_A_FILE:
+            self.named.append((reason, position))
+
+    def add_first(self, reason: str) -> None:
+        """What is wrong with the file as a whole."""
+        self.count += 1
+        self.named.insert(0, (reason, None))
+
+    def forget_last(self) -> None:
+        """The place that was named last is none of its own."""
+        if len(self.named) == self.count:
+            self.named.pop()
+        self.count -= 1
+
+
 class Recorder:
     """Takes notes while files are read; `ledger` is what they come to so far."""
 
@@ -96,20 +136,49 @@ class Recorder:
         self.forms: Counter[str] = Counter()
         self.recognized: Counter[str] = Counter()
         self.not_looked_at: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
+        self.named_files = 0
+        self.on_reference: Callable[[str, str], None] | None = None
+        """Told of every file in S3 that a message names: bucket and key."""
         self._losses: list[Loss] = []
 
     def lose(self, path: str, reason: str) -> None:
         """Note a file or folder of which nothing was read."""
         self._losses.append(Loss(path, reason))
 
-    def lose_parts(self, path: str, parts: list[tuple[str, str | None]], rescued: int) -> None:
-        """Note the parts of one file (reason, position) that were not read."""
-        named = parts if len(parts) <= _LOSSES_A_FILE else parts[: _LOSSES_A_FILE - 1]
+    def lose_parts(self, path: str, lost: Losses, rescued: int) -> None:
+        """Note the parts of one file that were not read."""
+        named = lost.named if lost.count <= _LOSSES_A_FILE else lost.named[: _LOSSES_A_FILE - 1]
         self._losses += [Loss(path, reason, position, rescued) for reason, position in named]
-        if len(named) < len(parts):
+        if len(named) < lost.count:
             self._losses.append(
-                Loss(path, f"{len(parts) - len(named):,} more places that cannot be read", None, rescued)
+                Loss(path, f"{lost.count - len(named):,} more places that cannot be read", None, rescued)
             )
+
+    def refer(self, kind: str, bucket: str, key: str) -> None:
+        """Note a message that names a file in S3."""
+        self.recognized[kind] += 1
+        self.named_files += 1
+        if self.on_reference is not None:
+            self.on_reference(bucket, key)
+
+    def add(self, other: Recorder) -> None:
+        """Take over the notes of another, of what was read after what this one has noted."""
+        self.files += other.files
+        self.bytes += other.bytes
+        self.inflated += other.inflated
+        self.records += other.records
+        self.named_files += other.named_files
+        for ours, theirs in (
+            (self.forms, other.forms),
+            (self.recognized, other.recognized),
+            (self.not_looked_at, other.not_looked_at),
+            (self.left_out, other.left_out),
+            (self.kept, other.kept),
+        ):
+            ours.update(theirs)
+        self._losses += other._losses  # of its own class
 
     @property
     def ledger(self) -> Ledger:
@@ -121,6 +190,9 @@ class Recorder:
             records=self.records,
             forms=dict(self.forms),
             recognized=dict(self.recognized),
+            named_files=self.named_files,
             not_looked_at=dict(self.not_looked_at),
+            left_out=dict(self.left_out),
+            kept=dict(self.kept),
             losses=tuple(self._losses),
         )

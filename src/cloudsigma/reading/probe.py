@@ -8,6 +8,7 @@ also the judge: both must come to the same records.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, Literal, Protocol
@@ -15,8 +16,8 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from cloudsigma.reading.decode import loads
-from cloudsigma.reading.envelope.log_files import INSIGHT
+from cloudsigma.reading.document import loads
+from cloudsigma.reading.envelope.interface import INSIGHT, NO_PLAIN_RECORD
 
 MOST = 256 << 20
 """Bytes of a file, stored and inflated, up to which it is held whole; larger ones are streamed."""
@@ -86,8 +87,8 @@ class View:
         trap = {"Type": (_Never, UNSET)}  # of an SNS message
         self._log_file = msgspec.json.Decoder(_struct("log_file", {"Records": (list[record], ...), **trap}))  # type: ignore[valid-type]  # made here
         self._slices = msgspec.json.Decoder(_struct("slices", {"Records": (list[msgspec.Raw], ...)}))
-        traps = ("Records", "TopicArn", "digestS3Object", "logFiles", "messageType")  # what makes a line no record
-        self._line = msgspec.json.Decoder(_struct("line", {**shape, **dict.fromkeys(traps, (_Never, UNSET))}))
+        traps = dict.fromkeys(NO_PLAIN_RECORD, (_Never, UNSET))
+        self._line = msgspec.json.Decoder(_struct("line", {**shape, **traps}))
 
     def probe(self, data: bytes) -> Probed | None:
         """The records of a log file or of JSON lines; `None`: the plain way must read it."""
@@ -153,7 +154,8 @@ def decode_record(raw: msgspec.Raw | bytes) -> dict[str, Any]:
 
 def _attribute(name: str) -> str:
     """A field's name as that of an attribute."""
-    return name.replace(".", "__")
+    attribute = re.sub(r"\W", "__", name)
+    return attribute if attribute[0].isalpha() else f"x{attribute}"  # Python treats names that begin with `_` apart
 
 
 def _struct(name: str, fields: dict[str, tuple[Any, Any]]) -> type[msgspec.Struct]:

@@ -17,4 +17,8 @@ class JsonLinesSink(Sink):
 
     def write(self, match: Match) -> None:
         """Write one line."""
-        self._stream.write(match.to_json(record=self._record) + "\n")
+        self.write_line(match.to_json_bytes(record=self._record))
+
+    def write_line(self, line: bytes) -> None:
+        """Write a match that is JSON already."""
+        self._stream.write(line.decode() + "\n")

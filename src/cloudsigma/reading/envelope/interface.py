@@ -1,14 +1,30 @@
 """What an envelope gives for a document.
 
-A family of forms is a module with `unwrap(value, form)`, which gives parts, or `None` where the document is not of
-the family.
+A family of forms is a module with `unwrap(value, form)`, which gives parts, or `None` where the document is not of the
+family. `form` says how the document stood in its file, or the envelopes around it, from outside: `sqs/eventbridge`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
+
+INSIGHT = "AwsCloudTrailInsight"
+"""The `eventType` of what CloudTrail Insights finds: it tells of calls and is none."""
+_NAMING_FIELDS = ("eventName", "eventSource", "eventID", "eventVersion", "userIdentity")
+NO_PLAIN_RECORD = (
+    *("Records", "TopicArn", "digestS3Object", "logFiles", "messageType"),
+    *("s3", "Sns", "kinesis"),
+    *("_raw", "@timestamp", "p_log_type", "eventJson"),
+)
+"""Members that no record has of its own: what has one is looked at more closely, even with an `eventName`."""
+UNNAMED = frozenset({"whole", "lines", "objects", "rescued", "array", "log_file"})
+"""How a document can stand in a file without an envelope of its own."""
+TABLES = frozenset({"csv", "parquet"})
+"""Forms of documents that are rows."""
+_BARE = {"whole": "record", "rescued": "record"}
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -24,12 +40,65 @@ class NoCalls(msgspec.Struct, frozen=True):
     kind: str
 
 
+class Reference(msgspec.Struct, frozen=True):
+    """A message that names a file in S3, which holds what the message tells of."""
+
+    kind: str
+    bucket: str
+    key: str
+
+
 class NoForm(msgspec.Struct, frozen=True):
-    """Something that fits no known form: a loss."""
+    """Something that cannot be read: a loss."""
 
     reason: str
-    index: int | None = None
-    """Which element of the document, counted from 0."""
+    place: str | None = None
+    """Where in the document, from outside: `event 3`, `message 0, record 17`."""
 
 
-Part = Record | NoCalls | NoForm
+class Carried(msgspec.Struct, frozen=True):
+    """What an envelope carries, which may be an envelope itself."""
+
+    content: Any
+    """A JSON value; or text or bytes that hold documents, bytes perhaps compressed."""
+    name: str = ""
+    """Of the envelope; none if it is only around others."""
+    place: str | None = None
+    empty: str | None = None
+    """The kind of thing that it is if it carries nothing."""
+
+
+Part = Record | NoCalls | Reference | NoForm
+Found = Part | Carried
+Family = Callable[[Any, str], Iterator[Found] | None]
+
+
+def inside(form: str, name: str) -> str:
+    """The form of what stands in an envelope of this name, which itself stands in `form`."""
+    if form in UNNAMED:
+        return name or form
+    if not name or form == name or form.endswith("/" + name):
+        return form
+    return f"{form}/{name}"
+
+
+def is_plain_record(value: dict[str, Any]) -> bool:
+    """Whether it is a record as CloudTrail writes it, beyond doubt."""
+    return type(value.get("eventName")) is str and not any(member in value for member in NO_PLAIN_RECORD)
+
+
+def names_an_event(value: dict[str, Any]) -> bool:
+    """Whether it has one of the fields by which a CloudTrail record is known among other JSON."""
+    return any(field in value for field in _NAMING_FIELDS)
+
+
+def as_record(value: dict[str, Any], form: str) -> Part:
+    """The record, unless it is one of CloudTrail Insights."""
+    if value.get("eventType") == INSIGHT:
+        return NoCalls("Insights event")
+    return Record(value, _BARE.get(form, form))
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is text that may hold a JSON object."""
+    return isinstance(value, str) and value.lstrip("\ufeff \t\r\n")[:1] == "{"

@@ -1,7 +1,7 @@
-"""CloudTrail's own files, and records that stand alone: `Records`, arrays, single records, lines.
+"""CloudTrail's own files, and records that stand alone: `Records`, arrays, single records, lines, digests.
 
-Every object in `Records` is taken for a record. One that stands alone or in a bare array must have one of the fields
-that name a CloudTrail event, so that other JSON beside the logs is named as what it is.
+Of a log file, which is known by its first record, every object is taken for a record. One that stands elsewhere must
+have a field that names a CloudTrail event, so that other JSON beside the logs is named as what it is.
 """
 
 from __future__ import annotations
@@ -9,28 +9,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cloudsigma.reading.envelope.interface import NoCalls, NoForm, Part, Record
+from cloudsigma.reading.envelope.interface import (
+    TABLES,
+    UNNAMED,
+    Carried,
+    Found,
+    NoCalls,
+    NoForm,
+    as_record,
+    inside,
+    is_plain_record,
+    names_an_event,
+)
 
-INSIGHT = "AwsCloudTrailInsight"
-"""The `eventType` of what CloudTrail Insights finds: it tells of calls and is none."""
-_NAMING_FIELDS = ("eventName", "eventSource", "eventID", "eventVersion", "userIdentity")
-_FORMS = {"whole": "record", "rescued": "log_file"}
 
-
-def unwrap(value: Any, form: str) -> Iterator[Part] | None:
-    """The parts of a log file, an array, a record or a digest; `None` of anything else."""
+def unwrap(value: Any, form: str) -> Iterator[Found] | None:
+    """The parts of a plain record, a log file, an array or a digest; `None` of anything else."""
     if isinstance(value, list):
-        return _elements(value, "array", named=True)
+        return _elements(value, form, "array" if form in UNNAMED else "")
     if not isinstance(value, dict):
         return None
-    if (elements := _records(value)) is not None:
-        return _elements(elements, "log_file", named=False)
+    if is_plain_record(value) and form not in TABLES:
+        return iter((as_record(value, form),))
+    if value.get("Type") != "Notification" and (elements := _records(value)) is not None:
+        first = next((element for element in elements if isinstance(element, dict)), {})
+        if isinstance(first.get("eventType"), str):
+            return _log_file(elements, inside(form, "log_file"))
+        return _elements(elements, form, "log_file")
     if "digestS3Object" in value or ("digestStartTime" in value and "logFiles" in value):
         return iter((NoCalls("digest"),))
-    if value.get("messageType") == "CONTROL_MESSAGE":
-        return iter((NoCalls("control message"),))
-    if form == "rescued" or any(field in value for field in _NAMING_FIELDS):
-        return iter((_record(value, _FORMS.get(form, form)),))
+    return None
+
+
+def unwrap_bare(value: Any, form: str) -> Iterator[Found] | None:
+    """What no envelope is known around, and has a field that names a CloudTrail event."""
+    if isinstance(value, dict) and names_an_event(value):
+        return iter((as_record(value, form),))
     return None
 
 
@@ -42,22 +56,24 @@ def _records(value: dict[str, Any]) -> list[Any] | None:
     return elements if isinstance(elements, list) else None
 
 
-def _elements(elements: list[Any], form: str, *, named: bool) -> Iterator[Part]:
+def _log_file(elements: list[Any], form: str) -> Iterator[Found]:
+    for index, element in enumerate(elements):
+        if isinstance(element, dict):
+            yield as_record(element, form)
+        else:
+            yield _stranger(element, index)
+
+
+def _elements(elements: list[Any], form: str, name: str) -> Iterator[Found]:
     for index, element in enumerate(elements):
         if not isinstance(element, dict):
-            yield NoForm(f"a {_kind(element)} stands among the records", index)
-        elif named and not any(field in element for field in _NAMING_FIELDS):
-            yield NoForm("an object that is no CloudTrail record stands in the array", index)
+            yield _stranger(element, index)
+        elif is_plain_record(element):
+            yield as_record(element, inside(form, name))
         else:
-            yield _record(element, form)
+            yield Carried(element, name, f"record {index}")
 
 
-def _record(value: dict[str, Any], form: str) -> Part:
-    if value.get("eventType") == INSIGHT:
-        return NoCalls("Insights event")
-    return Record(value, form)
-
-
-def _kind(value: Any) -> str:
+def _stranger(element: Any, index: int) -> NoForm:
     kinds: dict[type, str] = {str: "text", bool: "boolean", list: "list", type(None): "null"}
-    return kinds.get(type(value), "number")
+    return NoForm(f"a {kinds.get(type(element), 'number')} stands among the records", f"record {index}")

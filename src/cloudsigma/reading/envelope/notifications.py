@@ -1,45 +1,91 @@
-"""Messages that tell of files or carry other messages, in the same word `Records` that log files use.
-
-They are recognized and counted; what they carry is not read yet.
-"""
+"""Messages of SNS, SQS and S3, which tell of files or carry records: the element of a `Records` array, or alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote_plus
 
-from cloudsigma.reading.envelope.interface import NoCalls, Part
+from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, NoForm, Reference
 
-_BY_MEMBER = (
-    ("s3", "S3 notification"),
-    ("Sns", "SNS message"),
-    ("kinesis", "Kinesis record"),
-    ("body", "SQS message"),
-)
-
-
-def unwrap(value: Any, form: str) -> Iterator[Part] | None:  # noqa: ARG001  # the signature of every family
-    """The notifications in a document; `None` where it holds none."""
-    if not isinstance(value, dict):
-        return None
-    if value.get("Type") == "Notification" and "TopicArn" in value:
-        return iter((NoCalls("SNS message"),))
-    elements = value.get("Records")
-    if not isinstance(elements, list) or not elements:
-        return None
-    kinds = [_kind(element) for element in elements]
-    if any(kind is None for kind in kinds):
-        return None
-    return iter([NoCalls(kind) for kind in kinds if kind is not None])
+_S3 = "S3 notification"
+_SNS = "SNS message"
+_SQS = "SQS message"
+_DELIVERY = "delivery notification"
+"""What CloudTrail itself tells a topic of."""
 
 
-def _kind(element: Any) -> str | None:
-    if not isinstance(element, dict) or isinstance(element.get("eventType"), str):
-        return None  # no notification has an `eventType`, every CloudTrail record has one
-    if element.get("eventID") is not None and "eventVersion" in element and "kinesis" not in element:
-        return None
-    source = element.get("eventSource", element.get("EventSource"))
-    for member, kind in _BY_MEMBER:
-        if member in element and (source is None or (isinstance(source, str) and source.startswith("aws:"))):
-            return kind
+def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # the signature of every family
+    """What one message carries or tells of; `None` of what is no message."""
+    if not isinstance(value, dict) or isinstance(value.get("eventType"), str):
+        return None  # no message has an `eventType`, every CloudTrail record has one
+    if isinstance(value.get("Messages"), list):  # of `receive-message`
+        return _received(value["Messages"])
+    found = _sns(value) or _sqs(value) or _s3(value)
+    if found is not None:
+        return iter((found,))
+    return _delivery(value)
+
+
+def _received(messages: list[Any]) -> Iterator[Found]:
+    for index, message in enumerate(messages):
+        body = message.get("Body") if isinstance(message, dict) else None
+        yield Carried(body, "sqs", f"message {index}", empty=_SQS)
+
+
+def _source(value: dict[str, Any]) -> str | None:
+    source = value.get("eventSource", value.get("EventSource"))
+    return source if isinstance(source, str) else None
+
+
+def _sns(value: dict[str, Any]) -> Found | None:
+    if "TopicArn" in value and isinstance(value.get("Type"), str):
+        if value["Type"] != "Notification":
+            return NoCalls(_SNS)  # the confirmation of a subscription
+        return _of_topic(value)
+    if isinstance(value.get("Sns"), dict) and _source(value) in (None, "aws:sns"):
+        return _of_topic(value["Sns"])
     return None
+
+
+def _of_topic(message: dict[str, Any]) -> Found:
+    text = message.get("Message")
+    if isinstance(text, str) and text.startswith("CloudTrail validation message"):
+        return NoCalls(_SNS)
+    return Carried(text, "sns", empty=_SNS)
+
+
+def _sqs(value: dict[str, Any]) -> Found | None:
+    if "body" in value and (_source(value) == "aws:sqs" or ("messageId" in value and _source(value) is None)):
+        return Carried(value["body"], "sqs", empty=_SQS)
+    if "Body" in value and "MessageId" in value:
+        return Carried(value["Body"], "sqs", empty=_SQS)
+    return None
+
+
+def _s3(value: dict[str, Any]) -> Found | None:
+    if value.get("Event") == "s3:TestEvent":
+        return NoCalls(_S3)
+    stored = value.get("s3")
+    if not isinstance(stored, dict) or _source(value) not in (None, "aws:s3"):
+        return None
+    name = value.get("eventName")
+    if isinstance(name, str) and not name.removeprefix("s3:").startswith("ObjectCreated"):
+        return NoCalls(_S3)  # of a file that was removed, restored, tagged
+    bucket, file = stored.get("bucket"), stored.get("object")
+    if not isinstance(bucket, dict) or not isinstance(file, dict) or not isinstance(file.get("key"), str):
+        return NoCalls(_S3)
+    return Reference(_S3, str(bucket.get("name", "")), unquote_plus(file["key"], errors="surrogateescape"))
+
+
+def _delivery(value: dict[str, Any]) -> Iterator[Found] | None:
+    bucket, keys = value.get("s3Bucket"), value.get("s3ObjectKey")
+    if not isinstance(bucket, str) or keys is None or "logFiles" in value:
+        return None
+    named = keys if isinstance(keys, list) else [keys]
+    return (
+        Reference(_DELIVERY, bucket, key)
+        if isinstance(key, str)
+        else NoForm("the name of a file is no text", f"file {index}")
+        for index, key in enumerate(named)
+    )

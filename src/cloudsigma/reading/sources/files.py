@@ -11,11 +11,10 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
-from cloudsigma.reading.sources.interface import Source, Unreadable
+from cloudsigma.reading.sources.interface import NothingThere, Source, Unreadable
 
-LOG_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".gz", ".csv", ".parquet", ".log", ""})
+LOG_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".jsonlines", ".gz", ".csv", ".tsv", ".parquet", ".log", ""})
 """Endings of files that are looked at in a folder, whatever their case."""
-_NOT_READ_YET = {".csv": "CSV is not read yet", ".parquet": "Parquet is not read yet"}
 _KINDS = (
     (stat.S_ISFIFO, "named pipe"),
     (stat.S_ISSOCK, "socket"),
@@ -27,9 +26,18 @@ _KINDS = (
 class FileSource(Source):
     """A regular file."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, status: os.stat_result) -> None:
         self._path = path
         self.name = shown(path)
+        self.size = status.st_size
+        self.changed = status.st_mtime
+        """When it was last written, in seconds since 1970."""
+        self.version = f"{status.st_size} bytes of {status.st_mtime_ns}"
+
+    @property
+    def key(self) -> bytes:
+        """The path, as the system has it."""
+        return os.fsencode(self._path)
 
     def open(self) -> AbstractContextManager[BinaryIO]:
         """Open it; not blocking, should the file have become a pipe since it was looked at."""
@@ -72,23 +80,17 @@ def find_sources(path: str, passed_over: Counter[str]) -> Iterator[Source | Unre
     Links to files are followed, links to folders are not (they may lead in circles).
     """
     try:
-        mode = Path(path).stat().st_mode
+        status = Path(path).stat()
     except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
         yield Unreadable(shown(path), "there is no such file or folder" if missing else _reason(error))
         return
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(status.st_mode):
         yield from _in_folder(path, passed_over)
-    elif kind := _special(mode):
+    elif kind := _special(status.st_mode):
         yield Unreadable(shown(path), f"it is a {kind}, no regular file; pipe it to - instead")
     else:
-        yield _source(path)
-
-
-def _source(path: str) -> Source | Unreadable:
-    if reason := _NOT_READ_YET.get(Path(path).suffix.lower()):
-        return Unreadable(shown(path), reason)
-    return FileSource(path)
+        yield FileSource(path, status)
 
 
 def _special(mode: int) -> str | None:
@@ -119,7 +121,7 @@ def _in_folder(top: str, passed_over: Counter[str]) -> Iterator[Source | Unreada
                 yield source
         waiting += reversed(folders)
     if not found:
-        yield Unreadable(shown(top), "there are no log files in this folder")
+        yield NothingThere(shown(top), "there are no log files in this folder")
 
 
 def _entry(entry: os.DirEntry[str]) -> tuple[str, Source | Unreadable | None]:
@@ -130,15 +132,15 @@ def _entry(entry: os.DirEntry[str]) -> tuple[str, Source | Unreadable | None]:
             return "folder", None
         if entry.is_dir():
             return "linked folder", None
-        mode = entry.stat().st_mode
+        status = entry.stat()
     except OSError as error:
         return "", Unreadable(shown(entry.path), _reason(error))
-    if kind := _special(mode):
+    if kind := _special(status.st_mode):
         return kind, None
     ending = Path(entry.name).suffix.lower()
     if ending not in LOG_ENDINGS:
         return ending, None
-    return ending, _source(entry.path)
+    return ending, FileSource(entry.path, status)
 
 
 def _reason(error: Exception) -> str:

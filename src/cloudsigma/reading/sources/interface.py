@@ -12,6 +12,15 @@ class Source(ABC):
 
     name: str
     """How people are told of it: a path, or `-`."""
+    size: int | None = None
+    """Bytes as stored, where that is known before it is opened."""
+    version: str | None = None
+    """Another text once the bytes may be others; `None` where that cannot be told."""
+
+    @property
+    def key(self) -> bytes:
+        """What tells it from every other source; `name` may be the same where a file's name is not UTF-8."""
+        return self.name.encode(errors="surrogatepass")
 
     @abstractmethod
     def open(self) -> AbstractContextManager[BinaryIO]:
@@ -32,3 +41,7 @@ class Unreadable(Exception):  # noqa: N818  # turned into an entry of the ledger
         super().__init__(name, reason)
         self.name = name
         self.reason = reason
+
+
+class NothingThere(Unreadable):
+    """A folder or prefix that is there and holds nothing to read."""

@@ -1,0 +1,61 @@
+"""Elastic: answers of searches, exported hits, ECS events with the record (`event.original`) or its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cloudsigma.reading.document import loads
+from cloudsigma.reading.envelope.field_mapping import ECS, mapped, nested
+from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, NoForm, as_record, inside
+
+_NAME = "elastic"
+_ACTIONS = ("index", "create")
+
+
+def unwrap(value: Any, form: str) -> Iterator[Found] | None:
+    """The hits of a search, one hit, or one event."""
+    if not isinstance(value, dict):
+        return None
+    if isinstance(value.get("hits"), dict) and isinstance(value["hits"].get("hits"), list):
+        return (Carried(hit, _NAME, f"hit {index}") for index, hit in enumerate(value["hits"]["hits"]))
+    if isinstance(value.get("_source"), dict):
+        return iter((Carried(value["_source"], _NAME),))
+    if isinstance(value.get("fields"), dict) and ("_index" in value or "_id" in value):
+        return iter((_event(_without_arrays(value["fields"]), inside(form, _NAME)),))
+    if len(value) == 1 and any(isinstance(value.get(action), dict) for action in _ACTIONS):
+        return iter((NoCalls("Elasticsearch bulk action"),))
+    if "event.original" in value or "event.action" in value:
+        return iter((_event(nested(value), inside(form, _NAME)),))
+    if isinstance(value.get("event"), dict) and (
+        "original" in value["event"] or ("action" in value["event"] and _cloudtrail(value))
+    ):
+        return iter((_event(value, inside(form, _NAME)),))
+    return None
+
+
+def _cloudtrail(event: dict[str, Any]) -> bool:
+    return "aws.cloudtrail" in event or (isinstance(event.get("aws"), dict) and "cloudtrail" in event["aws"])
+
+
+def _event(event: dict[str, Any], form: str) -> Found:
+    held = event.get("event")
+    original = held.get("original") if isinstance(held, dict) else None
+    if isinstance(original, str):
+        try:
+            record = loads(original)
+        except (ValueError, RecursionError):
+            record = None  # cut off, perhaps: the fields are left
+        if isinstance(record, dict):
+            return Carried(record, _NAME)
+    record = mapped(event, ECS)
+    if not isinstance(record.get("eventName"), str) or not _cloudtrail(event):
+        return NoForm("an event of Elastic without event.original and without fields of aws.cloudtrail")
+    return as_record(record, form)
+
+
+def _without_arrays(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields as a search for `fields` gives them: each an array, names with dots."""
+    return nested(
+        {name: value[0] if isinstance(value, list) and len(value) == 1 else value for name, value in fields.items()}
+    )

@@ -1,0 +1,91 @@
+"""Results of queries: Athena and CloudTrail Lake by their APIs, and rows of tables (CSV, Parquet, JSON lines)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cloudsigma.reading.envelope.field_mapping import spelled
+from cloudsigma.reading.envelope.interface import (
+    TABLES,
+    Carried,
+    Found,
+    NoForm,
+    as_record,
+    inside,
+)
+
+_CARRYING = (
+    ("eventjson", ""),
+    ("_raw", "splunk"),
+    ("@message", "logs_insights"),
+    ("cloudtrailevent", "lookup_events"),
+    ("event.original", "elastic"),
+)
+"""Columns that hold the record whole, and the form that they make it."""
+_BESIDE = ("eventsource", "eventid", "eventtime", "useridentity", "eventversion")
+"""One of these must stand beside `eventname`."""
+
+
+def unwrap(value: Any, form: str) -> Iterator[Found] | None:
+    """The rows of a result, or one row."""
+    if not isinstance(value, dict):
+        return None
+    if isinstance(value.get("QueryResultRows"), list):
+        return _lake(value["QueryResultRows"], inside(form, "lake"))
+    result = value.get("ResultSet")
+    if isinstance(result, dict) and isinstance(result.get("Rows"), list):
+        return _athena(result["Rows"], inside(form, "athena"))
+    if form in TABLES or "eventname" in value or "eventJson" in value or "eventjson" in value:
+        found = _row(value, form)
+        return iter((found,)) if found is not None else None
+    return None
+
+
+def _row(row: dict[str, Any], form: str, name: str = "", place: str | None = None) -> Found | None:
+    """The record of a row; `None` where it has none of the columns that would hold one."""
+    lower = {key.lower(): key for key in row if isinstance(key, str)}
+    for column, carrier in _CARRYING:
+        if column in lower and isinstance(row[lower[column]], (str, dict)):
+            return Carried(row[lower[column]], carrier or name or _dialect(lower), place)
+    if "eventname" not in lower or not any(column in lower for column in _BESIDE):
+        return None
+    return as_record(spelled(row), inside(form, name or _dialect(lower)))
+
+
+def _dialect(lower: dict[str, str]) -> str:
+    """Athena knows no capitals in names, CloudTrail Lake gives them as the query has them."""
+    return "athena" if all(name == name.lower() for name in lower.values()) else "lake"
+
+
+def _lake(rows: list[Any], form: str) -> Iterator[Found]:
+    for index, cells in enumerate(rows):
+        place = f"row {index}"
+        if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+            yield NoForm("the row is no list of columns with values", place)
+            continue
+        row = {str(name): value for cell in cells for name, value in cell.items()}
+        yield _row(row, form, "lake", place) or _strange(list(row), place)
+
+
+def _athena(rows: list[Any], form: str) -> Iterator[Found]:
+    names: list[Any] | None = None
+    for index, row in enumerate(rows):
+        place = f"row {index}"
+        cells = row.get("Data") if isinstance(row, dict) else None
+        if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+            yield NoForm("the row has no list of data", place)
+            continue
+        values = [cell.get("VarCharValue") for cell in cells]
+        if names is None:
+            names = values
+        elif len(names) != len(values):
+            yield NoForm(f"the row has {len(values):,} cells, and there are {len(names):,} columns", place)
+        else:
+            made = {str(name): value for name, value in zip(names, values, strict=True) if value is not None}
+            yield _row(made, form, "athena", place) or _strange(names, place)
+
+
+def _strange(names: list[Any], place: str) -> NoForm:
+    shown = ", ".join(str(name)[:40] for name in names[:5]) or "none"
+    return NoForm(f"the row has no columns that make a CloudTrail record (it has {shown})", place)

@@ -1,0 +1,132 @@
+"""Text of structs, maps and arrays as Athena, CloudTrail Lake and Elastic print them: `{type=Root, ids=[1, 2]}`.
+
+That text is ambiguous, since values stand in it bare. It is read so that what CloudTrail writes comes out right: a
+comma separates only where a name and `=` follow, and JSON inside is taken as JSON. What does not fit is kept as text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+KEPT_AS_TEXT: frozenset[str] = frozenset(
+    json.loads(Path(__file__).with_name("kept_as_text.json").read_text(encoding="utf-8"))
+)
+"""Parameters that hold JSON as text in CloudTrail's own records: the text stays text."""
+
+_NAME = re.compile(r"\s*([\w.:@/$ +\-]{1,200}?)=")
+_NEXT = re.compile(r",\s+(?=[\w.:@/$+\-][\w.:@/$ +\-]{0,199}?=)|[{}\[\]]")
+_ELEMENT_END = re.compile(r",\s+|[{}\[\]]")
+_DEEPEST = 40
+_JSON = json.JSONDecoder()
+_CLOSING = {"{": "}", "[": "]"}
+
+
+def decoded(text: str) -> Any:
+    """An object or array from JSON text or struct text; the text itself where it is neither."""
+    stripped = text.strip()
+    if stripped[:1] not in ("{", "["):
+        return text
+    try:
+        return json.loads(stripped)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        value, end = _Reading(stripped).value(0, 0)
+    except (_NotStruct, _TooMuch):
+        return text
+    return value if end == len(stripped) else text
+
+
+class _NotStruct(Exception):  # noqa: N818  # never leaves this module
+    """The text is none."""
+
+
+class _TooMuch(Exception):  # noqa: N818  # never leaves this module
+    """The text takes too long to tell."""
+
+
+class _Reading:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._effort = len(text) + 10_000  # commas and brackets that may be looked at
+
+    def value(self, at: int, depth: int) -> tuple[Any, int]:
+        text = self._text
+        if depth > _DEEPEST:
+            raise _NotStruct
+        if text[at + 1 : at + 2] in ('"', "{", "["):
+            try:
+                value, end = _JSON.raw_decode(text, at)
+            except (ValueError, RecursionError):
+                pass
+            else:
+                if isinstance(value, (dict, list)):
+                    return value, end
+        return self._struct(at + 1, depth) if text[at] == "{" else self._array(at + 1, depth)
+
+    def _struct(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
+        text = self._text
+        members: dict[str, Any] = {}
+        if text[at : at + 1] == "}":
+            return members, at + 1
+        while True:
+            name = _NAME.match(text, at)
+            if name is None:
+                raise _NotStruct
+            value, at = self._member(name.end(), depth, _NEXT, "}")
+            if name[1] in KEPT_AS_TEXT and isinstance(value, (dict, list)):
+                value = text[name.end() : at]
+            if value is not None:
+                members[name[1]] = value
+            if text[at : at + 1] == "}":
+                return members, at + 1
+            if text[at : at + 1] != ",":
+                raise _NotStruct
+            at += 1
+
+    def _array(self, at: int, depth: int) -> tuple[list[Any], int]:
+        text = self._text
+        elements: list[Any] = []
+        if text[at : at + 1] == "]":
+            return elements, at + 1
+        while True:
+            while text[at : at + 1] == " ":
+                at += 1
+            value, at = self._member(at, depth, _ELEMENT_END, "]")
+            elements.append(value)
+            if text[at : at + 1] == "]":
+                return elements, at + 1
+            if text[at : at + 1] != ",":
+                raise _NotStruct
+            at += 1
+
+    def _member(self, at: int, depth: int, ends: re.Pattern[str], closing: str) -> tuple[Any, int]:
+        """The member at a place and where what follows it begins: a comma or the bracket that closes."""
+        text = self._text
+        if text[at : at + 1] in ("{", "["):
+            try:
+                value, end = self.value(at, depth + 1)
+            except _NotStruct:
+                pass
+            else:
+                if text[end : end + 1] in (",", closing):
+                    return value, end
+        start = at
+        open_brackets: list[str] = []
+        for found in ends.finditer(text, at):
+            mark = found[0][0]
+            self._effort -= 1
+            if self._effort < 0:
+                raise _TooMuch
+            if mark in _CLOSING:
+                open_brackets.append(_CLOSING[mark])
+            elif open_brackets:
+                if mark == open_brackets[-1]:
+                    open_brackets.pop()
+            elif mark in (closing, ","):
+                bare = text[start : found.start()]
+                return (None if bare == "null" else bare), found.start()
+        raise _NotStruct

@@ -1,0 +1,51 @@
+"""Paths → sources: files, folders, S3 and standard input, in the order in which they are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+from cloudsigma.reading.delivery import delivery_of
+from cloudsigma.reading.ledger import Recorder
+from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.sources.files import StandardInput, find_sources
+from cloudsigma.reading.sources.interface import Source, Unreadable
+from cloudsigma.reading.sources.s3.clients import check_location
+
+_S3 = "s3:/"  # with one slash: what `pathlib` leaves of two
+
+
+class SourceFinder:
+    """Finds the sources at paths, without those whose names show that nothing in them is asked for."""
+
+    def __init__(
+        self, paths: Sequence[str | os.PathLike[str]], selection: Selection, stdin: BinaryIO | None = None
+    ) -> None:
+        """Raises `UsageError` where a place in S3 has no form that there is, or what reads S3 is not installed."""
+        self._paths = tuple(os.fspath(path) for path in paths)
+        for path in self._paths:
+            if path.startswith(_S3):
+                check_location(path)
+        self._selection = selection
+        self._stdin = StandardInput(stdin)
+
+    def find(self, recorder: Recorder) -> Iterator[Source | Unreadable]:
+        """The sources, lazily; what is passed over is noted by the recorder."""
+        for path in self._paths:
+            if path == "-":
+                yield self._stdin
+            elif path.startswith(_S3):
+                from cloudsigma.reading.sources.s3.source import find_objects
+
+                yield from find_objects(path, recorder, self._selection)
+            else:
+                yield from self._asked_for(find_sources(path, recorder.not_looked_at), recorder)
+
+    def _asked_for(self, sources: Iterator[Source | Unreadable], recorder: Recorder) -> Iterator[Source | Unreadable]:
+        for source in sources:
+            delivery = delivery_of(source.name) if isinstance(source, Source) else None
+            if delivery is not None and (why := self._selection.leaves_out(delivery)):
+                recorder.left_out[f"files {why}"] += 1
+            else:
+                yield source

@@ -1,0 +1,188 @@
+"""Objects fetched before their turn: in parallel, in the order in which they are read, in bounded memory.
+
+An answer that was cut short or changed on the way is asked for again, whole. Large objects are not held: they are read
+in parts, each asked for again on its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+import weakref
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from cloudsigma.reading.sources.s3.object_store import Body, Fault, ObjectStore, reason
+from cloudsigma.reading.sources.s3.options import S3Options
+from cloudsigma.reading.sources.s3.retry import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MOST_AHEAD = 4
+"""Objects that are fetched ahead, for each thread; more would only be held."""
+
+
+def fetch_whole(store: ObjectStore, key: str, retry: Retry) -> bytes:
+    """An object, asked for until it is whole; raises `Fault`."""
+
+    def attempt() -> bytes:
+        body = store.fetch(key)
+        _verify(body)
+        return body.data
+
+    return retry(attempt, f"s3://{store.bucket}/{key}")
+
+
+def _verify(body: Body) -> None:
+    if body.md5 is not None and hashlib.md5(body.data, usedforsecurity=False).hexdigest() != body.md5:
+        raise Fault("transient", "the content was changed on the way")
+
+
+class PartStream(io.RawIOBase):
+    """An object read in parts, as they are needed; all of one version of it."""
+
+    def __init__(self, store: ObjectStore, key: str, retry: Retry, part: int) -> None:
+        self._store = store
+        self._key = key
+        self._retry = retry
+        self._part = part
+        self.size = 0
+        """Bytes of the whole object."""
+        self._etag: str | None = None
+        self._at = 0
+        self._held = memoryview(b"")
+        self._held = self._next()  # so that opening it fails where reading would
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what callers pass
+        """Fill a buffer; raises `OSError` where a part cannot be had."""
+        if not self._held and self._at < self.size:
+            try:
+                self._held = self._next()
+            except Fault as fault:
+                raise OSError(reason(fault, "read")) from None
+        count = min(len(buffer), len(self._held))
+        buffer[:count] = self._held[:count]
+        self._held = self._held[count:]
+        return count
+
+    def _next(self) -> memoryview:
+        span = (self._at, self._at + self._part)
+        name = f"s3://{self._store.bucket}/{self._key}"
+        try:
+            body = self._retry(lambda: self._store.fetch(self._key, span=span, etag=self._etag), name)
+        except Fault as fault:
+            if fault.said == "InvalidRange" and not self._at:  # it has no bytes at all
+                return memoryview(b"")
+            raise
+        if not body.data and self._at < body.size:
+            raise Fault("other", "a part of it was empty")
+        self._etag, self.size = body.etag, body.size
+        self._at += len(body.data)
+        return memoryview(body.data)
+
+
+class Ticket:
+    """One object that is to be fetched, or has been."""
+
+    def __init__(self, key: str, size: int) -> None:
+        self.key = key
+        self.size = size
+        self.future: Future[bytes] | None = None
+        self.done = False
+        """Whether its reader needs it no more."""
+
+    @property
+    def started(self) -> bool:
+        """Whether it is there or on its way."""
+        return self.future is not None
+
+
+class ReadAhead:
+    """Fetches objects in the order in which they are offered, as far as memory allows."""
+
+    def __init__(self, store: ObjectStore, options: S3Options, retry: Retry) -> None:
+        self.process = os.getpid()
+        """The process that its threads live in."""
+        self.store = store
+        self.retry = retry
+        self._options = options
+        self._pool = ThreadPoolExecutor(options.threads, thread_name_prefix="cloudsigma-s3-get")
+        self._lock = threading.Lock()
+        self._waiting: deque[Ticket] = deque()
+        self._abandoned: deque[Ticket] = deque()
+        self._objects = 0
+        self._bytes = 0
+        weakref.finalize(self, _end, self._pool, retry, store.close)
+
+    @property
+    def full(self) -> bool:
+        """Whether what is offered now would have to wait."""
+        self._top_up()
+        return bool(self._waiting)
+
+    def offer(self, key: str, size: int) -> Ticket:
+        """Announce an object of this many bytes."""
+        ticket = Ticket(key, size)
+        with self._lock:
+            self._waiting.append(ticket)
+        self._top_up()
+        return ticket
+
+    def take(self, ticket: Ticket) -> bytes:
+        """The object, once it is there; raises `Fault`."""
+        with self._lock:
+            if ticket.future is None:  # out of turn: it is fetched at once
+                self._start(ticket)
+            future = ticket.future
+        assert future is not None  # noqa: S101  # for the type checker
+        return future.result()
+
+    def release(self, ticket: Ticket) -> None:
+        """Let go of an object that has been taken."""
+        with self._lock:
+            self._forget(ticket)
+        self._top_up()
+
+    def abandon(self, ticket: Ticket) -> None:
+        """Let go of an object that nobody will take; may be called by the garbage collector, so it takes no lock."""
+        self._abandoned.append(ticket)
+
+    def _forget(self, ticket: Ticket) -> None:
+        if ticket.future is not None and not ticket.done:
+            self._objects -= 1
+            self._bytes -= ticket.size
+        ticket.done = True
+        ticket.future = None
+
+    def _top_up(self) -> None:
+        with self._lock:
+            while self._abandoned:
+                self._forget(self._abandoned.popleft())
+            while self._waiting:
+                ticket = self._waiting[0]
+                if ticket.future is None and not ticket.done:
+                    room = self._bytes + ticket.size <= self._options.ahead or not self._objects
+                    if not room or self._objects >= _MOST_AHEAD * self._options.threads:
+                        return
+                    self._start(ticket)
+                self._waiting.popleft()
+
+    def _start(self, ticket: Ticket) -> None:
+        self._objects += 1
+        self._bytes += ticket.size
+        # No reference to this object: its threads must not keep it alive.
+        ticket.future = self._pool.submit(fetch_whole, self.store, ticket.key, self.retry)
+
+
+def _end(pool: ThreadPoolExecutor, retry: Retry, close: Callable[[], None]) -> None:
+    retry.stop()
+    pool.shutdown(wait=False, cancel_futures=True)
+    close()

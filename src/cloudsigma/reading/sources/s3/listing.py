@@ -1,0 +1,249 @@
+"""Which objects are below a prefix: listed in parallel, handed out in the order of their keys, and no more than asked.
+
+CloudTrail's layout is walked part by part (accounts, regions, years, months, days), so that what was not asked for is
+never listed. Other prefixes are listed as they are; a key in them is left out only if CloudTrail's own name says why.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import PurePosixPath
+
+from cloudsigma.reading.delivery import delivery_of
+from cloudsigma.reading.ledger import Recorder
+from cloudsigma.reading.selection import OTHER_ACCOUNTS, Selection
+from cloudsigma.reading.sources.files import LOG_ENDINGS
+from cloudsigma.reading.sources.interface import NothingThere, Unreadable
+from cloudsigma.reading.sources.s3.key_layout import Location, TrailPrefix, trail_prefix
+from cloudsigma.reading.sources.s3.object_store import Fault, ListedObject, ObjectStore, Page, reason
+from cloudsigma.reading.sources.s3.options import S3Options
+from cloudsigma.reading.sources.s3.retry import Retry
+
+_DEPTH = 3
+"""Prefixes below the first that are looked into one by one for CloudTrail's layout; what is deeper is listed flat."""
+_WIDTH = 100
+"""Prefixes side by side, none of them CloudTrail's, from which they are listed flat."""
+_NO_CALLS = {"CloudTrail-Digest": "digest prefix", "CloudTrail-Insight": "Insights prefix"}
+_DAY = dt.timedelta(days=1)
+
+Found = ListedObject | Unreadable
+
+
+class _Node:
+    """A prefix whose keys are not known yet, or the rest of one."""
+
+    def __init__(self, prefix: str, *, to_slash: bool, depth: int, following: str | None = None) -> None:
+        self.prefix = prefix
+        self.to_slash = to_slash
+        self.depth = depth
+        self.following = following
+        self.page: Future[Page] | None = None
+
+
+_Frontier = list["_Node | list[Found]"]
+
+
+class Listing:
+    """The objects of one location: iterate it once, in one thread."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        location: Location,
+        selection: Selection,
+        recorder: Recorder,
+        options: S3Options,
+        retry: Retry,
+    ) -> None:
+        self._store = store
+        self._location = location
+        self._selection = selection
+        self._recorder = recorder
+        self._options = options
+        self._retry = retry
+        self._held = 0
+        self._accounts: set[str] = set()
+        self._anything = False
+
+    def __iter__(self) -> Iterator[Found]:
+        pool = ThreadPoolExecutor(self._options.threads, thread_name_prefix="cloudsigma-s3-list")
+        try:
+            yield from self._walk(self._begin(), pool)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        yield from self._missing()
+
+    def _walk(self, frontier: _Frontier, pool: ThreadPoolExecutor) -> Iterator[Found]:
+        while frontier:
+            awaited = self._advance(frontier, pool)
+            if not frontier:
+                return
+            if isinstance(frontier[0], _Node):
+                wait(awaited, return_when=FIRST_COMPLETED)
+                continue
+            run = frontier.pop(0)
+            assert isinstance(run, list)  # noqa: S101  # for the type checker
+            for found in run:
+                self._held -= 1
+                yield found
+
+    def _advance(self, frontier: _Frontier, pool: ThreadPoolExecutor) -> list[Future[Page]]:
+        """Put what has been listed in the place of its prefix, and list the next prefixes; gives what is on the way.
+
+        Only the first few prefixes are looked at. Others may have been listed, too, and been pushed back since.
+        """
+        awaited: list[Future[Page]] = []
+        at = nodes = 0
+        while at < len(frontier) and nodes < self._options.threads:
+            entry = frontier[at]
+            if isinstance(entry, list):
+                at += 1
+            elif entry.page is not None and entry.page.done():
+                frontier[at : at + 1] = self._expanded(entry, entry.page)
+            else:
+                if entry.page is None and (at == 0 or self._held < self._options.listed):
+                    entry.page = pool.submit(self._listed, entry)
+                if entry.page is not None:
+                    awaited.append(entry.page)
+                nodes += 1
+                at += 1
+        return awaited
+
+    def _listed(self, node: _Node) -> Page:
+        return self._page(node.prefix, to_slash=node.to_slash, following=node.following)
+
+    def _page(self, prefix: str, *, to_slash: bool, following: str | None = None) -> Page:
+        name = str(Location(self._location.bucket, prefix))
+        return self._retry(lambda: self._store.page(prefix, to_slash=to_slash, following=following), name)
+
+    def _expanded(self, node: _Node, done: Future[Page]) -> _Frontier:
+        """What stands in the place of a prefix once a page of it is there."""
+        try:
+            page = done.result()
+        except Fault as fault:
+            name = str(Location(self._location.bucket, node.prefix))
+            more = "; the keys before were read" if node.following else ""
+            return [self._run([Unreadable(name, f"it cannot be listed: {reason(fault, 'list')}{more}")])]
+        here = trail_prefix(node.prefix) if node.to_slash else None
+        logs_below = any(trail_prefix(prefix) for prefix in page.prefixes)
+        if node.to_slash and here is None and len(page.prefixes) > _WIDTH and not logs_below and not node.following:
+            return [_Node(node.prefix, to_slash=False, depth=node.depth)]
+        expanded: _Frontier = []
+        items: list[ListedObject | str] = sorted(
+            (*page.objects, *page.prefixes), key=lambda item: item if isinstance(item, str) else item.key
+        )
+        for item in items:
+            if isinstance(item, str):
+                if (below := self._below(item, node.depth + 1)) is not None:
+                    expanded.append(below)
+            elif self._asked_for(item.key):
+                if not (expanded and isinstance(expanded[-1], list)):
+                    expanded.append([])
+                expanded[-1] += self._run([item])  # type: ignore[operator]  # a list, as was just seen to
+        if page.following is not None:
+            expanded.append(_Node(node.prefix, to_slash=node.to_slash, depth=node.depth, following=page.following))
+        return expanded
+
+    def _run(self, found: list[Found]) -> list[Found]:
+        self._held += len(found)
+        self._anything = True
+        return found
+
+    # --- what is asked for
+
+    def _below(self, prefix: str, depth: int) -> _Node | None:
+        """A prefix that has to be listed, or `None` where it is left out, which is counted."""
+        self._anything = True
+        here = trail_prefix(prefix)
+        if here is None:
+            return _Node(prefix, to_slash=depth <= _DEPTH, depth=depth)
+        if here.stage == "account" and here.delivery.account is not None:
+            self._accounts.add(here.delivery.account)
+        if why := self._selection.leaves_out(here.delivery):
+            self._recorder.left_out[f"prefixes {why}"] += 1
+            return None
+        if here.stage == "service":
+            if kind := _NO_CALLS.get(here.service or ""):
+                self._recorder.recognized[kind] += 1
+            else:
+                self._recorder.not_looked_at[f"prefix {here.service}/"] += 1
+            return None
+        return _Node(prefix, to_slash=self._by_parts(here), depth=depth)
+
+    def _by_parts(self, here: TrailPrefix) -> bool:
+        """Whether a prefix is listed part by part: down to the months, and within one of which not all is asked for."""
+        if here.stage != "month":
+            return here.stage != "day"
+        delivery = here.delivery
+        if delivery.first is None or delivery.end is None:
+            return False
+        window = self._selection.window
+        edges = [(delivery.first, delivery.first + _DAY), (delivery.end - _DAY, delivery.end)]
+        return not all(self._selection.near(first, end) for first, end in edges) if window.bounded else False
+
+    def _asked_for(self, key: str) -> bool:
+        """Whether an object is handed out; if not, that is counted. By the name's end as in a folder."""
+        self._anything = True
+        if key.endswith("/"):  # what consoles make for an empty folder
+            self._recorder.not_looked_at["folder marker"] += 1
+            return False
+        delivery = delivery_of(key)
+        if delivery is not None and (why := self._selection.leaves_out(delivery)):
+            self._recorder.left_out[f"files {why}"] += 1
+            return False
+        ending = PurePosixPath(key).suffix.lower()
+        if ending not in LOG_ENDINGS and key != self._location.prefix:
+            self._recorder.not_looked_at[ending] += 1
+            return False
+        return True
+
+    # --- where it begins, and what it comes to
+
+    def _begin(self) -> _Frontier:
+        """The prefix that was given: a folder or one object where there is such, else the beginning of keys."""
+        prefix = self._location.prefix
+        if not prefix or prefix.endswith("/"):
+            return [self._start(prefix)]
+        folder = f"{prefix}/"
+        try:
+            first = self._page(prefix, to_slash=True)
+            inside = folder in first.prefixes
+            if not inside and first.following is not None:  # it may come on a later page
+                below = self._page(folder, to_slash=True)
+                inside = bool(below.objects or below.prefixes)
+        except Fault as fault:
+            if fault.kind != "denied":
+                name = str(self._location)
+                return [self._run([Unreadable(name, f"it cannot be listed: {reason(fault, 'list')}")])]
+            # Listing may be allowed below the prefix alone, or not at all where the object itself may be read.
+            if PurePosixPath(prefix).suffix.lower() in LOG_ENDINGS - {""}:
+                return [self._run([ListedObject(prefix, None)])]
+            return [self._start(folder)]
+        exact: list[Found] = [item for item in first.objects if item.key == prefix and self._asked_for(prefix)]
+        if exact or inside:
+            return [self._run(exact), *([self._start(folder)] if inside else [])]
+        return [_Node(prefix, to_slash=True, depth=0)]
+
+    def _start(self, prefix: str) -> _Node:
+        """The prefix that was named: it is listed, whatever it is."""
+        here = trail_prefix(prefix)
+        if here is None:
+            return _Node(prefix, to_slash=True, depth=0)
+        if here.delivery.account is not None:
+            self._accounts.add(here.delivery.account)
+        return _Node(prefix, to_slash=here.stage != "service" and self._by_parts(here), depth=0)
+
+    def _missing(self) -> Iterator[Unreadable]:
+        """What was asked for and is not there at all: mistyped, most likely."""
+        if not self._anything:
+            yield NothingThere(str(self._location), "there are no objects under this prefix")
+            return
+        wanted = self._selection.accounts
+        if wanted and self._accounts and not wanted & self._accounts:
+            yield Unreadable(
+                str(self._location),
+                f"all logs here are {OTHER_ACCOUNTS}: {', '.join(sorted(self._accounts)[:5])}"
+                + (f" and {len(self._accounts) - 5} more" if len(self._accounts) > 5 else ""),
+            )

@@ -1,0 +1,162 @@
+"""Objects of S3 as sources of records."""
+
+from __future__ import annotations
+
+import io
+import os
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any, BinaryIO, cast
+
+from cloudsigma.reading.ledger import Recorder
+from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.sources.interface import Source, Unreadable
+from cloudsigma.reading.sources.s3 import options as chosen
+from cloudsigma.reading.sources.s3.clients import open_store, require_client, shared_store
+from cloudsigma.reading.sources.s3.download import PartStream, ReadAhead, Ticket, fetch_whole
+from cloudsigma.reading.sources.s3.key_layout import Location, parse_location
+from cloudsigma.reading.sources.s3.listing import Listing
+from cloudsigma.reading.sources.s3.object_store import Fault, ListedObject, ObjectStore, reason
+from cloudsigma.reading.sources.s3.options import S3Options
+from cloudsigma.reading.sources.s3.retry import Retry
+
+
+class S3Source(Source):
+    """One object.
+
+    It pickles with its bytes where they are there or on their way. Else it pickles as its name, and is fetched ahead
+    where it arrives, by a client of that process, best one that was spawned and not forked.
+    """
+
+    def __init__(
+        self, bucket: str, listed: ListedObject, options: S3Options, outcome: bytes | Unreadable | None = None
+    ) -> None:
+        """`outcome` is what fetching it in another process has come to."""
+        self.bucket = bucket
+        self.listed = listed
+        self.options = options
+        self.name = str(Location(bucket, listed.key))
+        self.size = listed.size
+        self.version = listed.etag
+        self._outcome = outcome
+        self._ahead: ReadAhead | None = None
+        self._ticket: Ticket | None = None
+
+    def fetch_ahead(self, ahead: ReadAhead) -> None:
+        """Let it be fetched before its turn, if it is not large."""
+        self._ahead = ahead
+        if self.listed.size is not None and self.listed.size < self.options.streamed:
+            self._ticket = ahead.offer(self.listed.key, self.listed.size)
+            weakref.finalize(self, ahead.abandon, self._ticket).atexit = False  # should nobody read it
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Its bytes; raises `Unreadable`, and `OSError` where a large one breaks off."""
+        ahead = self._ahead if self._ahead is not None and self._ahead.process == os.getpid() else None
+        ticket = self._ticket
+        if isinstance(self._outcome, Unreadable):
+            raise self._outcome
+        try:
+            try:
+                if self._outcome is not None:
+                    stream: BinaryIO = io.BytesIO(self._outcome)
+                elif ahead is not None and ticket is not None and not ticket.done:
+                    stream = io.BytesIO(ahead.take(ticket))
+                elif ahead is not None:
+                    stream = self._opened(ahead.store, ahead.retry)
+                else:
+                    stream = self._opened(shared_store(self.bucket, self.options), Retry(self.options.patience))
+            except Fault as fault:
+                raise self._unreadable(fault) from None
+            yield stream
+        finally:
+            if ahead is not None and ticket is not None:
+                ahead.release(ticket)
+
+    def read_whole(self, stream: BinaryIO, most: int) -> bytes | None:
+        """All bytes of the object, unless it is too large."""
+        if isinstance(stream, io.BytesIO):
+            size: int | None = stream.getbuffer().nbytes
+        else:
+            parts = stream.raw if isinstance(stream, io.BufferedReader) else None
+            size = parts.size if isinstance(parts, PartStream) else None
+        return stream.read() if size is not None and size < most else None
+
+    def _opened(self, store: ObjectStore, retry: Retry) -> BinaryIO:
+        if self.listed.size is not None and self.listed.size < self.options.streamed:
+            return io.BytesIO(fetch_whole(store, self.listed.key, retry))
+        parts = PartStream(store, self.listed.key, retry, self.options.part)
+        return cast("BinaryIO", io.BufferedReader(parts, 1 << 20))
+
+    def _unreadable(self, fault: Fault) -> Unreadable:
+        return Unreadable(self.name, f"it cannot be read: {reason(fault, 'read')}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        outcome, ahead, ticket = self._outcome, self._ahead, self._ticket
+        if ahead is not None and ticket is not None and ahead.process == os.getpid():
+            if ticket.started:
+                try:
+                    outcome = ahead.take(ticket)
+                except Fault as fault:
+                    outcome = self._unreadable(fault)
+            ahead.release(ticket)
+        return _arrived, (self.bucket, self.listed, self.options, outcome)
+
+
+def _arrived(bucket: str, listed: ListedObject, options: S3Options, outcome: bytes | Unreadable | None) -> S3Source:
+    """A source that comes from another process."""
+    source = S3Source(bucket, listed, options, outcome)
+    if outcome is None:
+        with suppress(Fault):  # opening it will tell
+            source.fetch_ahead(_shared_ahead(bucket, options, os.getpid()))
+    return source
+
+
+@lru_cache(maxsize=16)
+def _shared_ahead(bucket: str, options: S3Options, process: int) -> ReadAhead:  # noqa: ARG001  # the key of the cache
+    return ReadAhead(shared_store(bucket, options), options, Retry(options.patience))
+
+
+def open_object(bucket: str, key: str, options: S3Options | None = None) -> Source:
+    """One object by its name, as notifications give it; nothing is asked of S3 before it is opened.
+
+    Raises:
+        UsageError: The client of S3 is not installed.
+    """
+    options = options or chosen.DEFAULT
+    require_client(options)
+    return S3Source(bucket, ListedObject(key, None), options)
+
+
+def find_objects(
+    url: str, recorder: Recorder, selection: Selection, options: S3Options | None = None
+) -> Iterator[Source | Unreadable]:
+    """The objects below `s3://bucket/prefix` that are asked for, in the order of their keys, fetched ahead."""
+    options = options or chosen.DEFAULT
+    location = parse_location(url)
+    try:
+        store = open_store(location.bucket, options)
+    except Fault as fault:
+        yield Unreadable(url, f"it cannot be listed: {reason(fault, 'list')}")
+        return
+    retry = Retry(options.patience)
+    ahead = ReadAhead(store, options, retry)
+    ready: deque[Source | Unreadable] = deque()
+    try:
+        for found in Listing(store, location, selection, recorder, options, retry):
+            if isinstance(found, ListedObject):
+                source = S3Source(location.bucket, found, options)
+                source.fetch_ahead(ahead)
+                ready.append(source)
+            else:
+                ready.append(found)
+            if ahead.full:
+                yield ready.popleft()
+        while ready:
+            yield ready.popleft()
+    except GeneratorExit:  # nobody wants the rest
+        retry.stop()
+        raise
