@@ -57,7 +57,7 @@ def test_predicate_and_matches_agree_and_leave_the_record_alone(case: testing.Ca
 def test_every_rule_has_cases_and_every_case_can_be_used() -> None:
     assert SUITE.untested == ()
     assert [str(test.error) for test in SUITE.tests if test.error] == []
-    assert len(SUITE.tests) == 42 + 41 + 38 + 46
+    assert len(SUITE.tests) == 45 + 44 + 41 + 53
 
 
 def test_context_tells_the_time() -> None:

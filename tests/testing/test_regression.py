@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+import cloudsigma
 from cloudsigma import testing
 
 MISCOUNTED = {
@@ -15,6 +17,9 @@ MISCOUNTED = {
     "45e112d0-7759-4c2a-aa36-9f8fb79d3393",
 }
 """Three events of these match, read by hand; `info.yml` says 1."""
+
+ROOT = Path(__file__).parent.parent.parent
+OURS = ROOT / "regression_data" / "rules" / "cloud" / "aws" / "cloudtrail"
 
 RULE = """
 title: Group created
@@ -142,3 +147,30 @@ def test_what_is_wrong_is_a_failing_test(tmp_path: Path, info: str, line: int, s
 def test_events_that_are_none(tmp_path: Path, events: str) -> None:
     [test] = testing.find_tests(write(tmp_path, events=events)).tests
     assert not test.run().passed
+
+
+# --- the project's own --------------------------------------------------------------------------------------
+
+
+def test_each_bundled_rule_has_an_event_in_sigmahqs_layout() -> None:
+    rules = cloudsigma.bundled_rules()
+    for rule in rules:
+        folder = OURS / str(rule.name)
+        assert sorted(path.name for path in folder.iterdir()) == sorted(["info.yml", f"{rule.id}.json"])
+        info = yaml.safe_load((folder / "info.yml").read_text(encoding="utf-8"))
+        assert list(info) == ["id", "description", "date", "author", "rule_metadata", "regression_tests_info"]
+        assert info["rule_metadata"] == [{"id": rule.id, "title": rule.title}]
+        assert [ROOT / test["path"] for test in info["regression_tests_info"]] == [folder / f"{rule.id}.json"]
+    assert len(list(OURS.iterdir())) == len(rules) == 4
+    assert len({yaml.safe_load(path.read_text())["id"] for path in OURS.rglob("info.yml")}) == 4
+
+
+def test_regression_data_of_the_bundled_rules_passes() -> None:
+    suite = testing.find_tests(ROOT / "regression_data", ROOT / "sigma_rules")
+    own = [test for test in suite.tests if test.path.endswith("info.yml")]
+    assert len(own) == 4
+    for test in own:
+        result = test.run()
+        assert result.passed, str(result)
+        assert test.case is not None
+        assert test.case.count == 1

@@ -20,6 +20,7 @@ _COMMANDS = {
     "explain": "Show the predicate of a rule, or why it matches a record or not.",
     "rules": "List rules with level, tags and log source.",
     "scan": "Find what matches in files of CloudTrail records.",
+    "test": "Run the cases beside rules.",
 }
 """Each command with its line in `--help`, so that help imports none of them."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +18,7 @@ _LEVELS = ("informational", "low", "medium", "high", "critical")
 _STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_OPTIONS = (
+_PATHS = (
     click.option(
         "--rules",
         "rule_paths",
@@ -29,6 +29,15 @@ _OPTIONS = (
     ),
     click.option("--no-bundled", is_flag=True, help="Leave the four bundled detections out."),
     click.option("--correlations", is_flag=True, help="Add the bundled correlations."),
+    click.option(
+        "--compiled",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="A rule set that `cloudsigma compile` wrote, in the place of all others.",
+    ),
+    click.option("--no-cache", is_flag=True, help="Compile the rules anew, and keep nothing of them on disk."),
+)
+_COMPILING = (
     click.option(
         "--placeholders",
         metavar="FILE",
@@ -42,13 +51,8 @@ _OPTIONS = (
         multiple=True,
         help="A processing pipeline: a YAML file, or the name of one that comes with the package. Repeatable.",
     ),
-    click.option(
-        "--compiled",
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="A rule set that `cloudsigma compile` wrote, in the place of all others.",
-    ),
-    click.option("--no-cache", is_flag=True, help="Compile the rules anew, and keep nothing of them on disk."),
+)
+_CHOOSING = (
     click.option("--level", type=click.Choice(_LEVELS, case_sensitive=False), help="The minimum level."),
     click.option(
         "--status",
@@ -64,7 +68,21 @@ _OPTIONS = (
 
 def rule_options(command: _Command) -> _Command:
     """Add the options to a command."""
-    for option in reversed(_OPTIONS):
+    return _with((*_PATHS, *_COMPILING, *_CHOOSING), command)
+
+
+def compile_options(command: _Command) -> _Command:
+    """Add only those that say how rules are compiled: `placeholders`, `pipelines`."""
+    return _with(_COMPILING, command)
+
+
+def choosing_options(command: _Command) -> _Command:
+    """Add only those that choose among rules: the arguments of `RuleSet.where`, each a tuple but `level`."""
+    return _with(_CHOOSING, command)
+
+
+def _with(options: Sequence[Callable[[_Command], _Command]], command: _Command) -> _Command:
+    for option in reversed(options):
         command = option(command)
     return command
 

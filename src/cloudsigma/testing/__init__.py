@@ -18,11 +18,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cloudsigma.errors import CaseError
     from cloudsigma.testing.case_file import read_case_file
-    from cloudsigma.testing.cases import Case, CaseFile, ExpectedMatch
+    from cloudsigma.testing.cases import Case, CaseFile, EquivalentMutant, ExpectedMatch
     from cloudsigma.testing.changes import ABSENT, Difference, differences
+    from cloudsigma.testing.coverage import ClauseCoverage, Coverage, RuleCoverage, measure_coverage
+    from cloudsigma.testing.generated import Generated, NearMiss, Obstacle, Sample
+    from cloudsigma.testing.generation import generate
+    from cloudsigma.testing.mutation import (
+        MutantResult,
+        MutationReport,
+        Proposal,
+        RuleMutation,
+        default_cache,
+        mutate,
+    )
     from cloudsigma.testing.records import calls, record
     from cloudsigma.testing.regression import read_regression
     from cloudsigma.testing.runner import Result, find_rule, passes, run_case
+    from cloudsigma.testing.suggestion import NothingToSuggestError, suggest
     from cloudsigma.testing.suite import RuleTest, Suite, find_tests
 
 __all__ = [
@@ -30,21 +42,39 @@ __all__ = [
     "Case",
     "CaseError",
     "CaseFile",
+    "ClauseCoverage",
+    "Coverage",
     "Difference",
+    "EquivalentMutant",
     "ExpectedMatch",
+    "Generated",
+    "MutantResult",
+    "MutationReport",
+    "NearMiss",
+    "NothingToSuggestError",
+    "Obstacle",
+    "Proposal",
     "Result",
+    "RuleCoverage",
+    "RuleMutation",
     "RuleTest",
+    "Sample",
     "Suite",
     "calls",
     "case_schema_path",
+    "default_cache",
     "differences",
     "find_rule",
     "find_tests",
+    "generate",
+    "measure_coverage",
+    "mutate",
     "passes",
     "read_case_file",
     "read_regression",
     "record",
     "run_case",
+    "suggest",
 ]
 
 _HOMES = {
@@ -52,20 +82,38 @@ _HOMES = {
     "Case": "testing.cases",
     "CaseError": "errors",
     "CaseFile": "testing.cases",
+    "ClauseCoverage": "testing.coverage",
+    "Coverage": "testing.coverage",
     "Difference": "testing.changes",
+    "EquivalentMutant": "testing.cases",
     "ExpectedMatch": "testing.cases",
+    "Generated": "testing.generated",
+    "MutantResult": "testing.mutation",
+    "MutationReport": "testing.mutation",
+    "NearMiss": "testing.generated",
+    "NothingToSuggestError": "testing.suggestion",
+    "Obstacle": "testing.generated",
+    "Proposal": "testing.mutation",
     "Result": "testing.runner",
+    "RuleCoverage": "testing.coverage",
+    "RuleMutation": "testing.mutation",
     "RuleTest": "testing.suite",
+    "Sample": "testing.generated",
     "Suite": "testing.suite",
     "calls": "testing.records",
+    "default_cache": "testing.mutation",
     "differences": "testing.changes",
     "find_rule": "testing.runner",
     "find_tests": "testing.suite",
+    "generate": "testing.generation",
+    "measure_coverage": "testing.coverage",
+    "mutate": "testing.mutation",
     "passes": "testing.runner",
     "read_case_file": "testing.case_file",
     "read_regression": "testing.regression",
     "record": "testing.records",
     "run_case": "testing.runner",
+    "suggest": "testing.suggestion",
 }
 
 

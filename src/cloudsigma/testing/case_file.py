@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudsigma.errors import CaseError, UsageError
-from cloudsigma.testing.cases import Case, CaseFile
+from cloudsigma.testing.cases import Case, CaseFile, EquivalentMutant
 from cloudsigma.testing.changes import ChangeError, changed
 from cloudsigma.testing.expectations import read_expected
 from cloudsigma.testing.nodes import Node, read_node
@@ -23,9 +23,10 @@ from cloudsigma.testing.records import DEFAULT_TIME, record
 _SOURCES = ("record", "record_file", "template")
 _CHANGES = ("remove", "null", "set", "append")
 _EXPECTED = ("context", "group", "members", "matches")
-_FILE_KEYS = ("rule", *_SOURCES, "bases", "start", "cases")
+_FILE_KEYS = ("rule", *_SOURCES, "bases", "start", "cases", "equivalent_mutants")
 _CASE_KEYS = ("name", "reason", "match", "rule", "base", *_SOURCES, *_CHANGES, "records", *_EXPECTED)
 _SEQUENCE_KEYS = ("after", "base", *_SOURCES, *_CHANGES)
+_EQUIVALENT_KEYS = ("mutant", "rule", "reason")
 _TEMPLATE_KEYS = ("call", "principal", "outcome", "caller", "region", "account", "time", "request")
 
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
@@ -74,12 +75,15 @@ class _Reader:
             raise self._errors[0] if self._errors else self._top.error("the file has no cases", "Add cases: [...].")
         read = [self._try(self._case, node) for node in top["cases"].elements()]
         cases = tuple(self._without_repetitions([case for case in read if case is not None]))
+        listed = self._try(top["equivalent_mutants"].elements) or () if "equivalent_mutants" in top else ()
+        equivalent = [self._try(_equivalent, node) for node in listed]
         return CaseFile(
             self._path,
             cases,
             tuple(sorted(self._errors, key=lambda error: (error.line or 0, error.column or 0))),
             self._rule.text() if self._rule is not None else None,
             {name: base.value for name, base in self._bases.items() if isinstance(base, _Origin)},
+            tuple(each for each in equivalent if each is not None),
         )
 
     def _try(self, function: Any, *arguments: Any) -> Any:
@@ -268,6 +272,15 @@ _REQUIRED = {
     "reason": "Add reason: why this is the right verdict.",
     "match": "Add match: true or match: false.",
 }
+
+
+def _equivalent(node: Node) -> EquivalentMutant:
+    members = node.members(_EQUIVALENT_KEYS)
+    for key in ("mutant", "reason"):
+        if key not in members:
+            raise node.error(f"the entry has no {key}", "Give mutant, its ID, and reason.")
+    rule = members["rule"].text() if "rule" in members else None
+    return EquivalentMutant(members["mutant"].text(), members["reason"].text(), rule)
 
 
 def _from_template(node: Node, base: _Origin | None) -> _Origin:

@@ -83,6 +83,18 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class EquivalentMutant:
+    """What the author says of a mutant that no case can kill: it means the same as the rule, and why."""
+
+    mutant: str
+    """Its ID, as `mutate` reports it."""
+    reason: str
+    """Why nothing tells the two apart."""
+    rule: str | None = None
+    """Name, ID or title of the rule; `None`: the one that the file's cases are for."""
+
+
+@dataclass(frozen=True, slots=True)
 class CaseFile:
     """A file of cases as it was read: the good cases, and an error for each of the others."""
 
@@ -96,6 +108,8 @@ class CaseFile:
     """Name, ID or title of the rule that cases are for if they do not say."""
     bases: Mapping[str | None, Mapping[str, Any]] = field(default_factory=dict)
     """The records that cases are made from, by name; the one without a name under `None`."""
+    equivalent_mutants: tuple[EquivalentMutant, ...] = ()
+    """Mutants of the rule that no case has to kill."""
 
     @property
     def rule_files(self) -> Sequence[str]:

@@ -18,8 +18,6 @@ from cloudsigma.errors import CaseError
 from cloudsigma.testing.cases import Case, CaseFile
 from cloudsigma.testing.nodes import Node, read_node
 
-INFO = ("info.yml", "info.yaml")
-"""Names of the files."""
 TYPES: Mapping[str, tuple[str, ...]] = {"evtx": ("evtx_json",), "json": ()}
 """For each type of test the pipelines that lead from the names in rules to those in its events."""
 

@@ -6,10 +6,11 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cloudsigma import ir
-from cloudsigma.engine.explain import Explanation
+from cloudsigma.engine.explain import Explanation, Step
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.match import Match, make_match
 from cloudsigma.engine.rule import Rule
@@ -22,6 +23,8 @@ from cloudsigma.testing.expectations import compare, members_of
 
 _SHOWN_CHANGES = 20
 """A result shows at most this many parts in which a record differs from its base."""
+_SHOWN_LINES = 6
+"""And at most this many lines of the rule."""
 _DERIVED = frozenset({"eventID", "requestID"})
 """Members that a template makes from its arguments, so that they differ whenever anything does."""
 
@@ -45,6 +48,13 @@ class Result:
     """Why the rule matched or not, of each record; of a correlation for each rule that it refers to and each record."""
     changes: tuple[tuple[Difference, ...], ...] = ()
     """For each record the parts that differ from what it was made from."""
+
+    @property
+    def summary(self) -> str:
+        """What is wrong, in one line; empty where nothing is."""
+        if self.error is not None:
+            return f"{self.error.reason}. {self.error.remedy or ''}".strip()
+        return "; ".join(_difference(difference) for difference in self.differences)
 
     def __str__(self) -> str:
         return "\n".join(_described(self))
@@ -135,10 +145,14 @@ def find_rule(rules: RuleSet, case: Case) -> Rule:
 
 
 def choose_rule(rules: Sequence[Rule], hidden: Collection[str], case: Case) -> Rule:
-    """The one of the rules that a case is for, as `find_rule` does; `hidden` ones only if it names them."""
+    """The one of the rules that a case is for, as `find_rule` does.
+
+    Where it names none, `hidden` ones are meant only if there are no others: that a correlation elsewhere refers to a
+    rule does not take its cases away.
+    """
     wanted = case.rule
     if wanted is None:
-        found = [rule for rule in rules if rule.id not in hidden]
+        found = [rule for rule in rules if rule.id not in hidden] or list(rules)
         reason = f"{len(found)} rules could be meant" if found else "there is no rule for it"
         listed = found
     else:
@@ -160,16 +174,20 @@ def choose_rule(rules: Sequence[Rule], hidden: Collection[str], case: Case) -> R
 def _described(result: Result) -> Iterator[str]:
     if result.error is not None:
         yield str(result.error)
+        yield from (f"    {line}" for line in (getattr(result.error, "excerpt", None) or "").splitlines())
         return
     case, rule = result.case, result.rule
     if case is None or rule is None:  # cannot be without an error
         return
     yield f"{case.location}: {case.name}: {'passed' if result.passed else 'FAILED'}"
-    if case.reason:
-        yield f"  because {case.reason}"
-    yield f"  rule {rule.title!r} ({rule.path or '<text>'}:{rule.line})"
     for difference in result.differences:
         yield f"  {_difference(difference)}"
+    if case.reason:
+        yield f"  because {case.reason}"
+    single = rule.correlation is None and len(case.records) == 1
+    lines = list(_deciding_lines(rule, result.explanations[0])) if single else []
+    yield f"  rule {rule.title!r} ({rule.path or '<text>'}:{rule.line}){', decided by' if lines else ''}"
+    yield from (f"    {line}" for line in lines)
     for position, changes in enumerate(result.changes):
         shown = [change for change in changes if change.name not in _DERIVED] or list(changes)
         if shown:
@@ -180,7 +198,10 @@ def _described(result: Result) -> Iterator[str]:
                 yield f"    … and {len(shown) - _SHOWN_CHANGES} more"
     if rule.correlation is not None:
         yield from _sequence(result, case)
-    elif len(case.records) == 1:
+    elif not single:
+        found = [str(position) for position, each in enumerate(result.explanations) if each.matched]
+        yield f"  of the {len(case.records)} events, from 0, these match: {', '.join(found) or 'none'}"
+    else:
         yield from (f"  {line}" for explanation in result.explanations for line in str(explanation).splitlines())
 
 
@@ -217,6 +238,33 @@ def _sequence(result: Result, case: Case) -> Iterator[str]:
         if case.match and not any(explanation.matched for explanation in own):
             for explanation in own:
                 yield from (f"  {position}  {line}" for line in str(explanation).splitlines())
+
+
+def _deciding_lines(rule: Rule, explanation: Explanation) -> Iterator[str]:
+    """The lines of the rule's file whose tests made the verdict, as they are written there."""
+    if rule.path is None or not explanation.applies:
+        return
+    try:
+        written = Path(rule.path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return
+    numbers = [number for number in dict.fromkeys(_deciding(explanation.tree)) if number <= len(written)]
+    for number in numbers[:_SHOWN_LINES]:
+        yield printable(f"{rule.path}:{number}: {written[number - 1].strip()}")
+    if len(numbers) > _SHOWN_LINES:
+        yield f"… and {len(numbers) - _SHOWN_LINES} more lines"
+
+
+def _deciding(step: Step) -> Iterator[int]:
+    """The lines of the tests without which a step would have come out otherwise."""
+    if step.kind == "test":
+        if step.line is not None:
+            yield step.line
+        return
+    single = step.kind in ("not", "selection")
+    for child in step.steps:
+        if single or child.matched is step.matched:
+            yield from _deciding(child)
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:

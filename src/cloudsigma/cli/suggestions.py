@@ -1,0 +1,66 @@
+"""`cloudsigma test --suggest`: cases written beside rules that have none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from cloudsigma.cli import exit_codes
+from cloudsigma.cli.rule_options import printable_error
+from cloudsigma.engine.rule import Rule
+from cloudsigma.errors import UsageError
+from cloudsigma.printable import printable
+from cloudsigma.ruleset import RuleSet
+from cloudsigma.testing.suggestion import NothingToSuggestError, case_path, write_suggestion
+
+suggest_option = click.option(
+    "--suggest",
+    is_flag=True,
+    help="Write cases beside the rules: a record that matches, and near misses. Runs no test.",
+)
+
+
+def suggest_cases(rules: RuleSet, chosen: Iterable[Rule]) -> int:
+    """Write cases for rules, and say what was written and what was not."""
+    wanted = [rule for rule in chosen if rule.id not in rules.hidden]
+    for error in rules.errors:
+        click.echo(printable_error(error), err=True)
+    if not wanted:
+        raise click.ClickException("there is no rule to suggest cases for.")
+    in_file = Counter(rule.path for rule in wanted)
+    refused = False
+    for rule in wanted:
+        try:
+            path = _written(rule, rules, in_file[rule.path])
+        except NothingToSuggestError as error:
+            refused = True
+            click.echo(printable(str(error)), err=True)
+        except UsageError as error:
+            refused = True
+            click.echo(printable(f"cloudsigma: {error}."), err=True)
+        except OSError as error:
+            refused = True
+            click.echo(printable(f"cloudsigma: {case_path(rule)} cannot be written ({error.strerror})."), err=True)
+        else:
+            click.echo(printable(f"{path} written{_how_to_run(rule, rules)}"))
+    return exit_codes.combined(found=refused, rules_left_out=bool(rules.errors), input_lost=False)
+
+
+def _written(rule: Rule, rules: RuleSet, in_file: int) -> Path:
+    if in_file > 1:
+        raise UsageError(
+            f"{rule.path}: {in_file} rules would share {case_path(rule).name}; "
+            f"choose one with --rule-id, such as --rule-id {rule.id}"
+        )
+    return write_suggestion(rule, rules)
+
+
+def _how_to_run(rule: Rule, rules: RuleSet) -> str:
+    """The options that cases of a rule for another log source need."""
+    if rule.logsource is None or rule.logsource.covers(rules.declared):
+        return ""
+    named = str(rule.logsource).split()
+    return "; run with " + " ".join(f"--logsource {pair}" for pair in named)

@@ -1,0 +1,205 @@
+"""`cloudsigma test`: the cases beside rules, without pytest."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cloudsigma.cli import exit_codes
+from cloudsigma.cli.measures import Wanted, measure, measuring_options
+from cloudsigma.cli.rule_options import choosing_options, compile_options, printable_error
+from cloudsigma.cli.suggestions import suggest_cases, suggest_option
+from cloudsigma.engine.rule import Rule
+from cloudsigma.errors import CaseError
+from cloudsigma.printable import printable
+from cloudsigma.testing.report import Ran, to_dict, to_junit
+from cloudsigma.testing.runner import Result
+from cloudsigma.testing.styles import Style, style_of
+from cloudsigma.testing.suite import RuleTest, Suite, find_tests
+
+_STYLES: Mapping[Style, Mapping[str, Any]] = {
+    "plain": {},
+    "good": {"fg": "green"},
+    "bad": {"fg": "red"},
+    "headline": {"fg": "red", "bold": True},
+}
+_LISTED = 20
+"""At most this many rules without cases are listed."""
+
+
+@click.command("test")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "-k",
+    "--keyword",
+    "texts",
+    metavar="TEXT",
+    multiple=True,
+    help="Only tests with TEXT in file, name, or the rule's title, ID or tags. Repeatable.",
+)
+@choosing_options
+@compile_options
+@click.option(
+    "--logsource",
+    "logsource",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="What the records are: product=, service=, category=. Default: product=aws service=cloudtrail. Repeatable.",
+)
+@measuring_options
+@suggest_option
+@click.option("--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write JUnit XML to FILE.")
+@click.option("--json", "json_path", metavar="FILE", help="Write JSON to FILE (- is standard output).")
+def command(
+    paths: tuple[str, ...],
+    texts: tuple[str, ...],
+    logsource: tuple[str, ...],
+    pipelines: tuple[str, ...],
+    placeholders: Path | None,
+    junit: Path | None,
+    json_path: str | None,
+    wanted: Wanted,
+    *,
+    suggest: bool,
+    **choice: Any,
+) -> int:
+    """Run the cases beside rules.
+
+    PATH is a rule file, a file of cases, or a folder, which is searched to any depth. Only what fails is shown in full.
+    """
+    there = [path for path in paths if os.path.lexists(path)]
+    for path in (path for path in paths if path not in there):
+        click.echo(f"cloudsigma: there is no file or folder {printable(path)!r}.", err=True)
+    if not there:
+        return exit_codes.INPUT_LOST
+    suite = _suite(there, logsource, pipelines, placeholders)
+    if suggest:
+        return suggest_cases(suite.rules, _chosen_rules(suite, choice))
+    tests = _chosen(suite, texts, choice)
+    chosen = len(tests) < len(suite.tests)
+    untested = () if chosen else suite.untested
+    aside = json_path == "-"  # standard output is the JSON's then
+
+    ran = []
+    for test in tests:
+        ran.append(_run(test))
+        if not ran[-1].result.passed:
+            _show(ran[-1].result, err=aside)
+    _summarize(ran, untested, suite, err=aside)
+    measured = measure(suite, tests, wanted)
+    for line in measured.lines():
+        _echo(printable(line), err=aside)
+    if junit is not None:
+        _write(junit, to_junit(ran))
+    if json_path is not None:
+        text = json.dumps({**to_dict(ran, untested), **measured.to_dict()}, ensure_ascii=True, indent=1)
+        click.echo(text) if aside else _write(Path(json_path), f"{text}\n")
+    unread = any(test.case is None and isinstance(test.error, CaseError) for test in tests)
+    return exit_codes.combined(
+        found=any(not each.result.passed for each in ran) or bool(measured.too_low),
+        rules_left_out=bool(suite.rules.errors),
+        input_lost=unread or len(there) < len(paths),
+    )
+
+
+# --- which tests --------------------------------------------------------------------------------------------
+
+
+def _suite(
+    paths: Sequence[str], logsource: Sequence[str], pipelines: Sequence[str], placeholders: Path | None
+) -> Suite:
+    source = dict(pair.partition("=")[::2] for pair in logsource)
+    if any("=" not in pair for pair in logsource):
+        raise click.UsageError("--logsource takes KEY=VALUE, such as product=windows.")
+    values = None
+    if placeholders is not None:
+        from cloudsigma.compiler import read_placeholders
+
+        values = read_placeholders(placeholders)
+    suite = find_tests(*paths, pipelines=pipelines, logsource=source or None, placeholders=values)
+    for warning in suite.rules.warnings:
+        click.echo(f"warning: {printable_error(warning)}", err=True)
+    if not suite.tests and not len(suite.rules):
+        raise click.ClickException("there are neither rules nor cases.")
+    return suite
+
+
+def _chosen(suite: Suite, texts: Sequence[str], choice: Mapping[str, Any]) -> list[RuleTest]:
+    """The tests that the options ask for; rules that do not compile are always told of."""
+    kept = {rule.id for rule in _chosen_rules(suite, choice)}
+    tests = [
+        test
+        for test in suite.tests
+        if (test.case is None or test.rule is None or test.rule.id in kept)
+        and (not texts or test.error in suite.rules.errors or any(text.lower() in _names(test) for text in texts))
+    ]
+    if suite.tests and not tests:
+        raise click.ClickException("no test fits the options.")
+    return tests
+
+
+def _chosen_rules(suite: Suite, choice: Mapping[str, Any]) -> list[Rule]:
+    """The rules that the options ask for."""
+    wanted = {key: value or None for key, value in choice.items()}
+    rules = suite.rules.where(**{"id" if key == "rule_id" else key: value for key, value in wanted.items()})
+    return [rule for rule in rules if rule.id not in rules.supporting - suite.rules.supporting]
+
+
+def _names(test: RuleTest) -> str:
+    rule = test.rule
+    about = [rule.title, rule.id, rule.name or "", *rule.tags] if rule is not None else []
+    return "\n".join([f"{test.path}::{test.name}", *about]).lower()
+
+
+def _run(test: RuleTest) -> Ran:
+    started = time.perf_counter()
+    result = test.run()
+    return Ran(test, result, time.perf_counter() - started)
+
+
+# --- what is told -------------------------------------------------------------------------------------------
+
+
+def _show(result: Result, *, err: bool) -> None:
+    for line in str(result).splitlines():
+        _echo(click.style(printable(line), **_STYLES[style_of(line)]), err=err)
+    _echo("", err=err)
+
+
+def _summarize(ran: Sequence[Ran], untested: Sequence[Rule], suite: Suite, *, err: bool) -> None:
+    failed = sum(not each.result.passed for each in ran)
+    passed = f"{len(ran) - failed} passed"
+    verdict = click.style(
+        f"{failed} failed, {passed}" if failed else passed, fg="red" if failed else "green", bold=True
+    )
+    left = len(suite.tests) - len(ran)
+    _echo(verdict + (f", {left} left out by the options" if left else ""), err=err)
+    if untested:
+        _echo(f"{_counted(len(untested), 'rule has', 'rules have')} no cases:", err=err)
+        for rule in untested[:_LISTED]:
+            _echo(f"  {printable(rule.path or '<text>')}: {printable(rule.title)}", err=err)
+        if len(untested) > _LISTED:
+            _echo(f"  … and {len(untested) - _LISTED} more", err=err)
+    if suite.ignored:
+        _echo(f"{_counted(len(suite.ignored), 'YAML file is', 'YAML files are')} neither rule nor cases", err=True)
+
+
+def _counted(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
+
+
+def _echo(text: str, *, err: bool) -> None:
+    click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise click.ClickException(f"{printable(str(path))} cannot be written ({error.strerror or error}).") from error

@@ -1,0 +1,133 @@
+"""Mistakes in a condition: `and` for `or`, a lost `not`, another quantifier, an operand that is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_TOKEN = re.compile(r"[()]|[^\s()]+")
+_QUANTIFIERS = ("1", "any", "all")
+
+Change = tuple[str, tuple[int, int, str]]
+"""What was done, and a stretch of the condition with the text in its place."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """A stretch of the condition: an operand, or a chain of them."""
+
+    start: int
+    end: int
+    parts: list[_Part] = field(default_factory=list)
+    """Of a chain its operands."""
+
+
+class _Unreadable(Exception):  # noqa: N818  # says that there is nothing to do
+    pass
+
+
+def condition_changes(text: str) -> list[Change]:
+    """The mistakes that can be made in a condition; none where it cannot be read."""
+    reader = _Reader(text)
+    try:
+        reader.whole()
+    except _Unreadable:
+        return []
+    words: list[tuple[str, tuple[int, int, str]]] = []
+    counts: dict[str, int] = {}
+
+    def numbered(what: str) -> str:
+        counts[what] = counts.get(what, 0) + 1
+        return f"{what} #{counts[what]}"
+
+    for start, end in sorted(reader.operators):
+        word = text[start:end]
+        words.append(
+            (numbered(f"{word}->{'or' if word == 'and' else 'and'}"), (start, end, "or" if word == "and" else "and"))
+        )
+    for start, end in sorted(reader.negations):
+        words.append((numbered("not dropped"), (start, end, "")))
+    for start, end, pattern in reader.quantifiers:
+        word = text[start:end]
+        other = "1" if word == "all" else "all"
+        words.append((f"{word} of {pattern}->{other} of", (start, end, other)))
+    for start, end, name in _removals(text, reader.chains):
+        words.append((f"{name} dropped", (start, end, "")))
+    return words
+
+
+def _removals(text: str, chains: list[_Part]) -> Iterator[tuple[int, int, str]]:
+    for chain in chains:
+        for position, operand in enumerate(chain.parts):
+            name = " ".join(text[operand.start : operand.end].split())
+            if position:
+                yield chain.parts[position - 1].end, operand.end, name
+            else:
+                yield operand.start, chain.parts[1].start, name
+
+
+class _Reader:
+    """Reads the grammar of conditions (not before and before or), and keeps where everything stands."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = [(found[0], found.start(), found.end()) for found in _TOKEN.finditer(text)]
+        self._at = 0
+        self.operators: list[tuple[int, int]] = []
+        self.negations: list[tuple[int, int]] = []
+        """Each with the blanks behind it."""
+        self.quantifiers: list[tuple[int, int, str]] = []
+        self.chains: list[_Part] = []
+
+    def whole(self) -> None:
+        self._chain("or")
+        if self._at < len(self._tokens):
+            raise _Unreadable
+
+    def _next(self) -> str:
+        return self._tokens[self._at][0] if self._at < len(self._tokens) else ""
+
+    def _take(self) -> tuple[str, int, int]:
+        if self._at >= len(self._tokens):
+            raise _Unreadable
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def _chain(self, word: str) -> _Part:
+        parts = [self._operand(word)]
+        while self._next() == word:
+            _, start, end = self._take()
+            self.operators.append((start, end))
+            parts.append(self._operand(word))
+        if len(parts) == 1:
+            return parts[0]
+        chain = _Part(parts[0].start, parts[-1].end, parts)
+        self.chains.append(chain)
+        return chain
+
+    def _operand(self, word: str) -> _Part:
+        return self._chain("and") if word == "or" else self._negated()
+
+    def _negated(self) -> _Part:
+        if self._next() != "not":
+            return self._atom()
+        _, start, _ = self._take()
+        behind = self._tokens[self._at][1] if self._at < len(self._tokens) else start
+        self.negations.append((start, behind))
+        return _Part(start, self._negated().end)
+
+    def _atom(self) -> _Part:
+        word, start, end = self._take()
+        if word == "(":
+            self._chain("or")
+            closing, _, end = self._take()
+            if closing != ")":
+                raise _Unreadable
+        elif word in _QUANTIFIERS and self._next() == "of":
+            self._take()
+            pattern, _, stop = self._take()
+            self.quantifiers.append((start, end, pattern))
+            end = stop
+        elif word in ("and", "or", ")"):
+            raise _Unreadable
+        return _Part(start, end)

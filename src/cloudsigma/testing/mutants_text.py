@@ -1,0 +1,153 @@
+"""Edits of a rule's text at the places of its YAML nodes, so that layout and comments stay as they are."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cloudsigma.compiler.spans import TextNode
+
+_PLAIN = re.compile(r"[A-Za-z_][\w./-]*(?: [\w./-]+)*", re.ASCII)
+_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """Text that stands in the place of a stretch of the old."""
+
+    start: int
+    end: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A rule's text with one mistake made in it."""
+
+    id: str
+    """What was changed, in a form that stays the same when other parts of the file change; unique in its document."""
+    line: int
+    """Where, from 1."""
+    edits: tuple[Edit, ...]
+
+
+def edited(text: str, edits: Sequence[Edit]) -> str:
+    """The text with all edits made; they must not overlap."""
+    for edit in sorted(edits, reverse=True):
+        text = text[: edit.start] + edit.text + text[edit.end :]
+    return text
+
+
+def diff(before: str, after: str, path: str) -> str:
+    """The unified diff of a rule file, with one line around each change."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), path, path, n=1, lineterm="")
+    return "\n".join(lines)
+
+
+# --- scalars ------------------------------------------------------------------------------------------------
+
+
+def rewritten(text: str, node: TextNode, value: str) -> Edit:
+    """Give a text scalar another value, in the same quotation marks where these can hold it."""
+    if node.style in ("", "'") and _is_plain(value) and (not node.style or text[node.start] != "'"):
+        return Edit(node.start, node.end, value)
+    if "\n" in value or not value.isprintable() or node.style == '"':
+        quoted = json.dumps(value, ensure_ascii=False)
+    else:
+        quoted = "'" + value.replace("'", "''") + "'"
+    if node.style in ("|", ">"):
+        body = text[node.start : node.end]
+        return Edit(node.start, node.start + len(body.rstrip("\n")), quoted)
+    return Edit(node.start, node.end, quoted)
+
+
+def _is_plain(value: str) -> bool:
+    return _PLAIN.fullmatch(value) is not None and value.lower() not in _WORDS
+
+
+def rekeyed(node: TextNode, old: str, new: str) -> Edit | None:
+    """Change a key that stands in one piece; only its modifiers differ, so its quotation marks hold it still."""
+    if node.style not in ("", "'", '"') or node.text != old or not new:
+        return None
+    if node.end - node.start != len(old) + 2 * len(node.style):  # it has escapes
+        return None
+    return Edit(node.start + len(node.style), node.end - len(node.style), new)
+
+
+def part_rewritten(text: str, node: TextNode, start: int, end: int, changed: str) -> Edit:
+    """Change a stretch of a scalar: in place where the text stands as it is, else the whole of it."""
+    begins = node.start + len(node.style if node.style in ("'", '"') else "")
+    if text[begins : begins + len(node.text)] == node.text:
+        return Edit(begins + start, begins + end, changed)
+    whole = " ".join((node.text[:start] + changed + node.text[end:]).split())
+    if not node.style:
+        return Edit(node.start, node.end, whole)
+    return rewritten(text, node, whole)
+
+
+# --- taking parts away --------------------------------------------------------------------------------------
+
+
+def without_entry(text: str, parent: TextNode, position: int) -> Edit | None:
+    """Take a key and its value out of a map; `None` where that leaves nothing or cannot be done by cutting."""
+    entries = parent.entries
+    if len(entries) < 2:
+        return None
+    key, value = entries[position]
+    if value.shared:
+        return None
+    parts = [(each.start, max(each.end, inner.end if not inner.shared else 0)) for each, inner in entries]
+    return _without(text, parent, parts, position, begins=key.start)
+
+
+def without_item(text: str, parent: TextNode, position: int) -> Edit | None:
+    """Take an element out of a list; `None` where that leaves nothing or cannot be done by cutting."""
+    items = parent.items
+    if len(items) < 2 or any(item.shared for item in items):
+        return None
+    parts = [(item.start, item.end) for item in items]
+    begins = items[position].start
+    if not parent.style:  # a block list: the element begins with its dash
+        dash = len(text[:begins].rstrip()) - 1
+        if dash < 0 or text[dash] != "-":
+            return None
+        begins = dash
+    return _without(text, parent, parts, position, begins=begins)
+
+
+def _without(
+    text: str, parent: TextNode, parts: Sequence[tuple[int, int]], position: int, *, begins: int
+) -> Edit | None:
+    start, end = parts[position]
+    if parent.style:  # in brackets: with the comma behind it, or before the last
+        if position + 1 < len(parts):
+            return Edit(start, parts[position + 1][0])
+        return Edit(parts[position - 1][1], end)
+    line = text.rfind("\n", 0, begins) + 1
+    if not text[line:begins].strip(" "):
+        return Edit(line, _end_of_line(text, end))
+    if position + 1 < len(parts):  # behind a dash: the next key takes its place
+        return Edit(start, parts[position + 1][0])
+    return None
+
+
+def _end_of_line(text: str, end: int) -> int:
+    """Behind the end of the line in which a part ends; a block scalar ends behind its own."""
+    if text[end - 1] == "\n":
+        return end - (len(text[:end]) - len(text[:end].rstrip("\n"))) + 1
+    found = text.find("\n", end)
+    return len(text) if found < 0 else found + 1
+
+
+# --- names --------------------------------------------------------------------------------------------------
+
+
+def told_apart(mutants: Sequence[Mutant]) -> Iterator[Mutant]:
+    """The mutants with IDs that no two share."""
+    taken: dict[str, int] = {}
+    for mutant in mutants:
+        number = taken[mutant.id] = taken.get(mutant.id, 0) + 1
+        yield mutant if number == 1 else Mutant(f"{mutant.id} #{number}", mutant.line, mutant.edits)

@@ -1,0 +1,19 @@
+"""How the lines of a failed test are told apart on a terminal."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Style = Literal["plain", "good", "bad", "headline"]
+
+
+def style_of(line: str) -> Style:
+    """The style of a line of `str(result)`: what was met, what was not, and what is wrong in short."""
+    text = line.strip()
+    if text.startswith("✓"):
+        return "good"
+    if text.startswith("✗"):
+        return "bad"
+    if text.endswith(": FAILED") or text.startswith("expected ") or ": expected " in text or " error: " in text:
+        return "headline"
+    return "plain"
