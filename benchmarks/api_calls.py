@@ -1,0 +1,95 @@
+"""API calls that occur in the benchmark's corpora: service, and what is called there."""
+
+from __future__ import annotations
+
+_CALLS = """
+ec2: DescribeInstances DescribeSecurityGroups DescribeVpcs DescribeSubnets DescribeVolumes DescribeSnapshots
+ec2: DescribeImages DescribeRegions DescribeAvailabilityZones DescribeRouteTables DescribeNetworkInterfaces
+ec2: DescribeKeyPairs DescribeTags DescribeAddresses DescribeInstanceStatus DescribeInstanceTypes
+ec2: DescribeLaunchTemplates DescribeNatGateways DescribeVpcEndpoints DescribeFlowLogs DescribeNetworkAcls
+ec2: DescribeInternetGateways DescribeInstanceAttribute RunInstances StartInstances StopInstances
+ec2: TerminateInstances CreateTags DeleteTags CreateVolume AttachVolume CreateSecurityGroup
+ec2: AuthorizeSecurityGroupIngress RevokeSecurityGroupIngress CreateSnapshot DeleteSnapshot
+ec2: ModifyInstanceAttribute CreateNetworkInterface DeleteNetworkInterface AllocateAddress GetConsoleOutput
+iam: ListUsers ListRoles ListGroups ListPolicies ListAccessKeys ListAttachedRolePolicies ListRolePolicies
+iam: ListUserTags GetUser GetRole GetPolicy GetPolicyVersion GetRolePolicy GetInstanceProfile GetAccountSummary
+iam: GetGroup GetLoginProfile GetAccountPasswordPolicy GenerateCredentialReport GetCredentialReport
+iam: ListInstanceProfiles ListMFADevices CreateRole DeleteRole PutRolePolicy AttachRolePolicy DetachRolePolicy
+iam: PassRole CreateUser TagRole UpdateRole CreateAccessKey DeleteAccessKey AddUserToGroup RemoveUserFromGroup
+iam: UpdateAssumeRolePolicy CreatePolicyVersion
+sts: AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity GetCallerIdentity GetSessionToken GetAccessKeyInfo
+s3: ListBuckets GetBucketAcl GetBucketPolicy GetBucketLogging GetBucketLocation GetBucketVersioning
+s3: GetBucketEncryption GetBucketTagging GetBucketPolicyStatus GetBucketPublicAccessBlock
+s3: GetAccountPublicAccessBlock GetBucketLifecycle CreateBucket DeleteBucket PutBucketPolicy PutBucketEncryption
+s3: PutBucketTagging PutBucketLifecycle PutBucketLogging
+kms: Decrypt GenerateDataKey Encrypt DescribeKey ListKeys ListAliases GetKeyPolicy GetKeyRotationStatus
+kms: CreateGrant GenerateDataKeyWithoutPlaintext RetireGrant ListResourceTags ReEncrypt ListGrants CreateKey
+kms: ScheduleKeyDeletion
+logs: CreateLogStream CreateLogGroup DescribeLogGroups DescribeLogStreams PutRetentionPolicy StartQuery
+logs: FilterLogEvents
+lambda: ListFunctions20150331 GetFunction20150331v2 GetPolicy20150331v2 UpdateFunctionCode20150331v2
+lambda: CreateFunction20150331 ListTags20170331 GetFunctionConfiguration20150331v2
+lambda: ListEventSourceMappings20150331 PublishVersion20150331
+dynamodb: DescribeTable ListTables DescribeTimeToLive DescribeContinuousBackups CreateTable UpdateTable
+dynamodb: ListTagsOfResource
+ssm: GetParameter GetParameters GetParametersByPath PutParameter DescribeInstanceInformation
+ssm: UpdateInstanceInformation ListAssociations ListInstanceAssociations PutInventory SendCommand StartSession
+ssm: DescribeDocument OpenDataChannel
+secretsmanager: GetSecretValue DescribeSecret ListSecrets PutSecretValue RotateSecret GetResourcePolicy
+sqs: GetQueueUrl GetQueueAttributes ListQueues CreateQueue SetQueueAttributes ListQueueTags
+sns: ListTopics GetTopicAttributes ListSubscriptionsByTopic CreateTopic Subscribe SetTopicAttributes
+cloudwatch: DescribeAlarms PutMetricAlarm ListMetrics GetMetricData DescribeAlarmHistory PutDashboard
+monitoring: DescribeAlarmsForMetric ListTagsForResource GetMetricStatistics
+cloudformation: DescribeStacks DescribeStackEvents ListStacks CreateStack UpdateStack CreateChangeSet
+cloudformation: GetTemplate DescribeStackResources ListStackResources DescribeChangeSet ExecuteChangeSet
+cloudtrail: LookupEvents DescribeTrails GetTrailStatus GetEventSelectors ListTrails GetInsightSelectors
+config: DescribeConfigurationRecorders PutEvaluations PutConfigRule DescribeConfigRules SelectResourceConfig
+rds: DescribeDBInstances DescribeDBClusters DescribeDBSnapshots CreateDBSnapshot ListTagsForResource
+rds: ModifyDBInstance DescribeDBSubnetGroups DescribeDBParameters DescribeEvents
+rds: DescribePendingMaintenanceActions
+ecs: DescribeClusters DescribeServices DescribeTasks ListTasks RegisterTaskDefinition UpdateService RunTask
+ecs: ListServices
+ecr: GetAuthorizationToken DescribeRepositories BatchGetImage BatchCheckLayerAvailability PutImage
+ecr: DescribeImages GetDownloadUrlForLayer InitiateLayerUpload CompleteLayerUpload ListImages
+eks: DescribeCluster ListClusters ListNodegroups DescribeNodegroup ListAddons AccessKubernetesApi
+elasticloadbalancing: DescribeLoadBalancers DescribeTargetGroups DescribeTargetHealth RegisterTargets
+elasticloadbalancing: DescribeListeners DeregisterTargets DescribeRules DescribeTags
+elasticloadbalancing: DescribeLoadBalancerAttributes
+autoscaling: DescribeAutoScalingGroups DescribeScalingActivities UpdateAutoScalingGroup SetDesiredCapacity
+apigateway: GetRestApis GetRestApi GetStages CreateDeployment UpdateStage GetAccount
+acm: ListCertificates DescribeCertificate RequestCertificate ListTagsForCertificate
+route53: ListHostedZones ListResourceRecordSets ChangeResourceRecordSets GetHostedZone GetChange
+cloudfront: ListDistributions GetDistribution CreateInvalidation GetDistributionConfig
+organizations: ListAccounts DescribeOrganization DescribeAccount ListRoots ListPolicies
+organizations: ListDelegatedAdministrators
+guardduty: ListDetectors GetDetector ListFindings GetFindings ListMembers
+securityhub: GetFindings DescribeHub BatchImportFindings GetEnabledStandards
+access-analyzer: ListAnalyzers ListFindings ValidatePolicy
+events: PutRule ListRules PutTargets DescribeRule ListTargetsByRule
+kinesis: DescribeStream ListShards ListStreams DescribeStreamSummary
+firehose: DescribeDeliveryStream ListDeliveryStreams
+athena: StartQueryExecution GetQueryExecution GetQueryResults ListWorkGroups
+glue: GetTable GetTables GetDatabases GetPartitions StartJobRun GetJobRun
+states: StartExecution DescribeExecution ListExecutions DescribeStateMachine
+codebuild: StartBuild BatchGetBuilds BatchGetProjects ListBuildsForProject
+codepipeline: GetPipelineState PollForJobs ListPipelines GetPipeline
+backup: ListBackupPlans StartBackupJob DescribeBackupJob ListRecoveryPointsByBackupVault
+elasticache: DescribeCacheClusters DescribeReplicationGroups
+redshift: DescribeClusters DescribeLoggingStatus
+servicequotas: ListServiceQuotas GetServiceQuota
+tagging: GetResources GetTagKeys
+ce: GetCostAndUsage GetCostForecast
+health: DescribeEvents DescribeAffectedEntities
+sso: ListInstances ListPermissionSets DescribePermissionSet Authenticate Federate
+wafv2: ListWebACLs GetWebACL
+rolesanywhere: ListTrustAnchors ListProfiles GetTrustAnchor GetProfile ListSubjects
+signin: ConsoleLogin CheckMfa
+"""
+
+API_CALLS: tuple[tuple[str, str], ...] = tuple(
+    (service, event)
+    for line in _CALLS.strip().splitlines()
+    for service, events in [line.split(": ")]
+    for event in events.split()
+)
+"""Service and event name, each pair once."""
