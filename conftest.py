@@ -73,6 +73,7 @@ def run_console(example: Example) -> str | None:
                 "COLUMNS": "100",
                 "NO_COLOR": "1",
                 "LC_ALL": "C.UTF-8",
+                "XDG_CACHE_HOME": str(Path.cwd() / ".cache"),
             },
         )
         status = done.returncode
