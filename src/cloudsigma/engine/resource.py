@@ -81,17 +81,16 @@ def _acted_on(record: Mapping[str, Any], listed: Sequence[Resource]) -> list[Res
     if source.startswith("s3."):
         found = _bucket_or_object(request)
         return [_with_arn(found, listed)] if found is not None else []
-    nodes = [node for node in (request, response) if node]
     for target in targets(source, event):
-        if any(not target.single.isdisjoint(node) for node in nodes):
+        single, plural = target.single, target.plural
+        if not (single.isdisjoint(request) and single.isdisjoint(response)):
             resource = _single(target, request, response)
             if resource is not None:
                 # A response may be a list although the request names one (`CreateLoadBalancer`).
                 answered = _several(target, response) if resource.arn is None else []
                 return [_with_arn(answered[0] if len(answered) == 1 else resource, listed)]
-        for node in nodes:
-            several = _several(target, node)
-            if several:
+        for node in (request, response):
+            if not plural.isdisjoint(node) and (several := _several(target, node)):
                 return [_with_arn(resource, listed) for resource in several]
     return [] if listed else _denied(record, event)
 
