@@ -8,9 +8,9 @@ The same rule gives the same text, and each test carries the number of its line 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 from cloudsigma import ir
+from cloudsigma.engine.traversal import names_in
 from cloudsigma.engine.vocabulary import calls
 
 _WIDTH = 100
@@ -46,7 +46,7 @@ class _Writer:
 
     def write(self) -> str:
         rule = self._rule
-        used = {name for condition in rule.conditions for name in _names(condition.expression)}
+        used = {name for condition in rule.conditions for name in names_in(condition.expression)}
         selections = [selection for selection in rule.selections if selection.name in used]
         self._functions = {selection.name: f"selection_{at}" for at, selection in enumerate(selections)}
         functions: list[str] = []
@@ -136,19 +136,6 @@ class _Writer:
             self._constants[value] = f"{kind}_{self._counts.setdefault(kind, 0)}"
             self._counts[kind] += 1
         return self._constants[value]
-
-
-def _names(expression: ir.Expression) -> Iterator[str]:
-    match expression:
-        case ir.Identifier(name):
-            yield name
-        case ir.Quantified(_, _, names):
-            yield from names
-        case ir.And(operands) | ir.Or(operands):
-            for operand in operands:
-                yield from _names(operand)
-        case ir.Not(operand):
-            yield from _names(operand)
 
 
 # --- text of the source -------------------------------------------------------------------------------------

@@ -6,12 +6,13 @@ look-up a test; `explain` judges whatever is not of this kind, and tests hold on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine import operators, runtime
 from cloudsigma.engine.explain import SHOWN_VALUES, Evidence, evidence_of_test, judge_test
+from cloudsigma.engine.traversal import all_tests
 
 Verdict = tuple[bool, tuple[Evidence, ...]]
 """Whether a part of a rule came out true, and the evidence that it came out so."""
@@ -35,7 +36,7 @@ def plan_evidence(rule: ir.DetectionRule) -> Callable[[Mapping[str, Any]], tuple
         # A selection may stand twice in a condition.
         return found if len(found) < 2 else tuple(_without_repetitions(found))
 
-    tests = [test for selection in rule.selections for test in _tests(selection.body)]
+    tests = list(all_tests(rule))
     if any(test.field is None or _asks(test, ir.FieldRef) for test in tests):
         return collect
     names = {test.field or "": False for test in tests}
@@ -45,14 +46,6 @@ def plan_evidence(rule: ir.DetectionRule) -> Callable[[Mapping[str, Any]], tuple
 
 def _asks(test: ir.Test, kind: type[ir.Matcher]) -> bool:
     return any(isinstance(matcher, kind) for matcher in test.matchers)
-
-
-def _tests(body: ir.Group | ir.Test) -> Iterator[ir.Test]:
-    if isinstance(body, ir.Test):
-        yield body
-    else:
-        for member in body.members:
-            yield from _tests(member)
 
 
 class _Remembered:

@@ -16,8 +16,9 @@ from cloudsigma import ir
 from cloudsigma.engine.index import NAME, SOURCE, Index, build_index
 from cloudsigma.engine.operators import fold
 from cloudsigma.engine.plan import Find, Gate, Positions, find_directly, find_gated
-from cloudsigma.engine.residual import Residual, determined_by, holds, residual, tests_of
+from cloudsigma.engine.residual import Residual, determined_by, holds, residual
 from cloudsigma.engine.rule import Rule
+from cloudsigma.engine.traversal import all_tests
 
 _REMEMBERED = 20_000
 """Event names, and pairs of name and source, that are remembered; when there are more, all are forgotten."""
@@ -45,7 +46,7 @@ class Matcher:
             position: self._gates[name] for name, tests in self.index.gates.items() for position, _ in tests
         }
         self._decided_by_pair = [
-            [test for test in tests_of(rule) if determined_by(test, NAME, SOURCE)] for rule in self._definitions
+            [test for test in all_tests(rule) if determined_by(test, NAME, SOURCE)] for rule in self._definitions
         ]
         self._residuals: dict[tuple[int, tuple[bool, ...]], bool | Residual] = {}
         self._plans: dict[tuple[str, str], _Plan] = _Remembered(self._plan)

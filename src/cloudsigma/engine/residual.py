@@ -7,7 +7,7 @@ pair a rule is false, true, or comes down to its other tests: only these are run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -68,17 +68,6 @@ def holds(test: ir.Test, record: Mapping[str, Any]) -> bool:
     """Whether a record passes one test of a rule."""
     made = _test(test.field, test.matchers, test.all_of, test.negated)
     return made.test(record) if isinstance(made, Residual) else made
-
-
-def tests_of(rule: ir.DetectionRule) -> Iterator[ir.Test]:
-    """All tests of a rule's selections, in order."""
-    waiting: list[ir.Group | ir.Test] = [selection.body for selection in reversed(rule.selections)]
-    while waiting:
-        body = waiting.pop()
-        if isinstance(body, ir.Test):
-            yield body
-        else:
-            waiting += reversed(body.members)
 
 
 class _Walk:

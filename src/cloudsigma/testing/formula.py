@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cloudsigma import ir
+from cloudsigma.engine.traversal import names_in, tests_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Formula:
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The parts that the conditions use, in the order of the rule."""
-        used = {name for condition in self._conditions for name in _names(condition.expression)}
+        used = {name for condition in self._conditions for name in names_in(condition.expression)}
         return tuple(
             part
             for name, selection in self._selections.items()
@@ -222,15 +223,6 @@ def atoms_of(part: Part) -> Iterator[Atom]:
             waiting.extend(node.nodes)
 
 
-def tests_of(body: ir.Group | ir.Test) -> Iterator[ir.Test]:
-    """The tests of a selection, in its order."""
-    if isinstance(body, ir.Test):
-        yield body
-    else:
-        for member in body.members:
-            yield from tests_of(member)
-
-
 def _asked(field: str | None, matcher: ir.Matcher, holds: bool) -> Node:  # noqa: FBT001
     """One value of a rule as a formula; variants are alternatives, and what means the same is written the same."""
     match matcher:
@@ -253,16 +245,3 @@ def _joined(nodes: tuple[Node, ...], *, all_of: bool) -> Node:
         if node != neutral:
             kept.extend(node.nodes if isinstance(node, kind) else (node,))
     return kept[0] if len(kept) == 1 else kind(tuple(kept))
-
-
-def _names(expression: ir.Expression) -> Iterator[str]:
-    match expression:
-        case ir.Identifier(name):
-            yield name
-        case ir.Quantified(_, _, names):
-            yield from names
-        case ir.And(operands) | ir.Or(operands):
-            for operand in operands:
-                yield from _names(operand)
-        case ir.Not(operand):
-            yield from _names(operand)
