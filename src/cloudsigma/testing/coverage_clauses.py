@@ -84,8 +84,24 @@ class Predicate:
         return _verdict(self._root, outcomes)
 
     def matches(self, record: Mapping[str, Any], memo: Memo | None = None) -> bool:
-        """Whether the rule matches the record."""
-        return self.verdict(self.outcomes(record, memo))
+        """Whether the rule matches the record; clauses that make no difference are not asked."""
+        return self._matches(self._root, record, {} if memo is None else memo)
+
+    def _matches(self, node: _Node, record: Mapping[str, Any], memo: Memo) -> bool:
+        match node.kind:
+            case "clause":
+                clause = self.clauses[node.clause]
+                key = (clause.test.field, clause.matcher)
+                outcome = memo.get(key)
+                if outcome is None:
+                    outcome = memo[key] = clause.holds(record)
+                return outcome
+            case "not":
+                return not self._matches(node.parts[0], record, memo)
+            case "all":
+                return all(self._matches(part, record, memo) for part in node.parts)
+            case "any":
+                return any(self._matches(part, record, memo) for part in node.parts)
 
     def deciding(self, outcomes: Sequence[bool]) -> set[int]:
         """Positions of the clauses of which each, turned round alone, would turn the verdict round."""

@@ -19,6 +19,8 @@ _WORK = 60_000
 """Bound on the search for a text that one value takes and another does not; about 40 ms."""
 _MOST = 40
 """Values tried for a field, about."""
+_FEW_TOLD_APART = 8
+"""A text that one rule takes and the other does not is worked out where a field has at most this many values."""
 _FEW = 2
 """Values tried for each value of a test that rule and mutant share, where there are others that they do not."""
 
@@ -45,11 +47,11 @@ class Candidates:
             for name in names
         }
         """Those that one of the two rules does not have."""
-        self._telling = {name: list(_telling(ours.get(name, ()), theirs.get(name, ()))) for name in differing}
+        self._sides = {name: (ours.get(name, []), theirs.get(name, [])) for name in differing}
+        self._telling: dict[str | None, list[str]] = {}
 
     def values(self, field: str | None, record: Mapping[str, Any]) -> list[Any]:
         """What to put into a field of the record, the likeliest to make a difference first."""
-        found: list[Any] = []
         matchers = self._matchers.get(field, ())
         changed = self._changed.get(field, ())
         own = [value for matcher in changed for value in _near(matcher, record)]
@@ -59,9 +61,12 @@ class Candidates:
         ]
         if len(matchers) > 1:
             own += _together(matchers)
-        for value in (*own, *self._telling.get(field, ()), ABSENT, None, "", "other"):
-            if not any(type(value) is type(other) and value == other for other in found):
-                found.append(value)
+        if field in self._sides and field not in self._telling:
+            sides = self._sides[field]
+            few = all(len(side) <= _FEW_TOLD_APART for side in sides)
+            self._telling[field] = list(_telling(*sides)) if few else []
+        every = (*own, *self._telling.get(field, ()), ABSENT, None, "", "other")
+        found = list({(type(value), repr(value)): value for value in every}.values())
         return found[: _MOST + 4 * min(len(matchers), _MOST)]
 
 

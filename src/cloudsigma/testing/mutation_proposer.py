@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.testing.cases import CaseFile
+from cloudsigma.testing.coverage_clauses import Memo
 from cloudsigma.testing.mutation_proposal import Proposal, Start, propose
 from cloudsigma.testing.mutation_sequences import content, propose_sequence, told_apart
 from cloudsigma.testing.mutation_trials import Changed, SequenceTrial, Trial
@@ -28,7 +29,7 @@ class Proposer:
 
     def __init__(self, case_file: Callable[[str], CaseFile]) -> None:
         self._case_file = case_file
-        self._records: list[Proposal] = []
+        self._records: list[tuple[Proposal, Memo]] = []
         self._failed = 0
         self._searched = 0
         self._sequences: list[tuple[SequenceTrial, Proposal]] = []
@@ -42,8 +43,8 @@ class Proposer:
         if not own or own[0].predicate is None:
             return None
         original, mutant = own[0].predicate, changed.predicates[own[0].rule_id]
-        for known in self._records:
-            if original.matches(known.records[0]) is not mutant.matches(known.records[0]):
+        for known, memo in self._records:
+            if original.matches(known.records[0], memo) is not mutant.matches(known.records[0], memo):
                 return known
         mine = [trial for trial in own if trial.rule_id == own[0].rule_id]
         if self._searched >= _MOST_SEARCHED:
@@ -52,13 +53,13 @@ class Proposer:
         starts = list(self._starts(mine))
         earlier = [
             Start(known.records[0], known.near, start.base, start.base_name)
-            for known in reversed(self._records[-_EARLIER:])
+            for known, _ in reversed(self._records[-_EARLIER:])
             for start in starts[:1]
         ]
         changes = 3 if self._failed < _MOST_FAILED else 1
         found = propose(original, mutant, starts, earlier, name=name, most_changes=changes)
         if found is not None:
-            self._records.append(found)
+            self._records.append((found, {}))
         else:
             self._failed += 1
         return found

@@ -103,7 +103,7 @@ def _report(report: MutationReport) -> Iterator[str]:
             yield f"  survived: {printable(mutant.id)}"
             yield from _indented(mutant.diff)
             if mutant.proposal is None:
-                yield "  no record was found that tells the two apart"
+                yield "  no case is proposed: none was found, or too many others survive"
                 continue
             if mutant.proposal.yaml in shown:
                 yield f"  the case for {printable(shown[mutant.proposal.yaml])} kills it too"
