@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
 
 from cloudsigma.engine.match import make_matches
+from cloudsigma.memory import keep_freed_memory
 from cloudsigma.origin import Origin
 from cloudsigma.reading.inflate import Limits
 from cloudsigma.reading.ledger import Recorder
@@ -185,6 +186,7 @@ _search: _Search | None = None
 
 def _start(job: Job) -> None:
     global _search  # noqa: PLW0603  # a worker is started once, and a batch should not bring all rules along
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     _search = _Search(job)
 

@@ -15,6 +15,7 @@ from cloudsigma.cli import exit_codes
 from cloudsigma.cli.progress import progress_bar
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.errors import UsageError
+from cloudsigma.memory import keep_freed_memory
 from cloudsigma.printable import printable
 from cloudsigma.reading.selection import select
 from cloudsigma.scanner import Scan
@@ -69,6 +70,7 @@ def command(
         paths = ("-",)
     with _usage():
         selection = select(since, until, accounts, regions)
+    keep_freed_memory()
     rules = Choice(**choice).load()
     with progress_bar() as progress:
         with _usage():
