@@ -93,8 +93,9 @@ def commands() -> dict[str, click.Command]:
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_every_option_is_explained(name: str) -> None:
     described = section(page("reference/cli.md"), name)
-    if "[the options that choose rules](#choosing-rules)" in described:
-        described += section(page("reference/cli.md"), "Choosing rules")
+    for shared in ("Choosing rules", "Limits"):
+        if f"](#{shared.lower().replace(' ', '-')})" in described:
+            described += section(page("reference/cli.md"), shared)
     documented = re.findall(r"^\| `(--[\w-]+)", described, re.MULTILINE)
     options = [option for option in commands()[name].params if isinstance(option, click.Option)]
     longest = [max(option.opts, key=len) for option in options]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cloudsigma.engine.explain import Evidence, Explanation
     from cloudsigma.engine.match import Match
     from cloudsigma.engine.rule import Rule
-    from cloudsigma.errors import CloudSigmaError, RuleError, RuleErrors, UnknownRuleError, UsageError
+    from cloudsigma.errors import CloudSigmaError, InputLostError, RuleError, RuleErrors, UnknownRuleError, UsageError
     from cloudsigma.origin import Origin
     from cloudsigma.reading import read_records
     from cloudsigma.ruleset import RuleSet, load_rules
@@ -35,6 +35,7 @@ __all__ = [
     "Correlator",
     "Evidence",
     "Explanation",
+    "InputLostError",
     "Match",
     "Origin",
     "Principal",
@@ -61,6 +62,7 @@ _HOMES = {
     "Correlator": "correlation",
     "Evidence": "engine.explain",
     "Explanation": "engine.explain",
+    "InputLostError": "errors",
     "Match": "engine.match",
     "Origin": "origin",
     "Principal": "engine.context",

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from cloudsigma.engine.match import Match
 from cloudsigma.packaged import packaged_correlations, packaged_rules
+from cloudsigma.reading.limits import Limits
 from cloudsigma.reading.selection import select
 from cloudsigma.reading.time_window import Moment
 from cloudsigma.ruleset import RuleSet, from_artifact, load_rules, to_artifact
@@ -83,6 +84,9 @@ def scan(
     until: Moment | None = None,
     accounts: str | Iterable[str] = (),
     regions: str | Iterable[str] = (),
+    limits: Limits | None = None,
+    coverage: bool = False,
+    strict: bool = False,
 ) -> Scan:
     """The matches of files and folders of CloudTrail logs: iterate the result; `result.ledger` says what was read.
 
@@ -99,9 +103,14 @@ def scan(
         until: Only events before this time.
         accounts: Only events of these accounts.
         regions: Only events of these regions.
+        limits: Bounds on sizes, depth and numbers.
+        coverage: Count all records by account, region and hour for `ledger.coverage`, which also names the gaps and the
+            rules that could not match, since their event never occurred. It costs time.
+        strict: Raise `InputLostError` at the first loss; nothing after it is read.
 
     Raises:
         UsageError: A time, account, region or S3 place has no form that there is, or what reads S3 is not installed.
+        InputLostError: With `strict`, as the result is iterated: something could not be read.
     """
     return Scan(
         paths,
@@ -111,6 +120,9 @@ def scan(
         progress=progress,
         stdin=stdin,
         selection=select(since, until, accounts, regions),
+        limits=limits,
+        coverage=coverage,
+        strict=strict,
     )
 
 

@@ -1,13 +1,17 @@
-"""Record text made safe for a terminal."""
+"""Text of records and rules made safe for a terminal."""
 
 from __future__ import annotations
 
+import re
+
+_IN_JSON = re.compile(r"[^\x20-\x7e]")
+
 
 def printable(text: str) -> str:
-    """The text with every character that is not printable written as its escape.
+    """The text on one line, with every character that is not printable written as its escape.
 
-    Record text is an attacker's to choose: control characters could move the cursor or recolor the screen, and
-    direction marks could reorder what is read.
+    Record text is an attacker's to choose: control characters could move the cursor or recolor the screen, direction
+    marks could reorder what is read, and a line break could forge a line of ours.
     """
     if text.isprintable():
         return text
@@ -15,3 +19,21 @@ def printable(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode()
         for character in text
     )
+
+
+def printable_lines(text: str) -> str:
+    """The same for text of our own that goes over several lines: only its line feeds stay."""
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
+def printable_json(text: str) -> str:
+    """JSON that means the same, with what is not printable in its strings written as an escape of JSON."""
+    return text if text.isprintable() else _IN_JSON.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    if character.isprintable() or character == "\n":  # between the values of JSON that is set out on lines
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

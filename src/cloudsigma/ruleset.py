@@ -19,6 +19,7 @@ from cloudsigma.correlation import MAX_ENTRIES, Correlator
 from cloudsigma.engine.explain import Explanation, explain
 from cloudsigma.engine.match import Match, make_matches
 from cloudsigma.engine.matcher import Matcher
+from cloudsigma.engine.occurrence import Event, could_have_matched
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import RuleError, RuleErrors, UnknownRuleError, UsageError
 from cloudsigma.origin import Origin
@@ -172,6 +173,16 @@ class RuleSet:
         costs the most.
         """
         return self._matcher.found_by
+
+    def silent(self, events: Iterable[Event]) -> tuple[Rule, ...]:
+        """Those of the rules that apply which no record with one of these events could have matched.
+
+        Args:
+            events: Pairs of event source and event name; `None` where it is null or absent.
+        """
+        found = could_have_matched(self.rules, events)
+        applying = {*self.found_by, *(rule.id for rule in self.rules if rule.correlation is not None)}
+        return tuple(rule for rule in self.rules if rule.id in applying and rule.id not in found)
 
     def match(self, record: Record, *, origin: Origin | None = None) -> tuple[Match, ...]:
         """The matches of one record, in the order of the rules: of every detection rule, also the `hidden` ones."""

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import logging
 import os
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+import sqlite3
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any, BinaryIO
 
+from msgspec import structs
+
+from cloudsigma.checkpoint import Checkpoint
+from cloudsigma.correlation import MAX_ENTRIES, Correlator
+from cloudsigma.correlation.event_time import event_time
 from cloudsigma.engine.match import Match, make_matches
-from cloudsigma.errors import UsageError
+from cloudsigma.engine.occurrence import asked_for
+from cloudsigma.errors import InputLostError, UsageError
 from cloudsigma.reading import Progress
-from cloudsigma.reading.ledger import Ledger, Recorder
+from cloudsigma.reading.coverage import SilentRule
+from cloudsigma.reading.ledger import Ledger, Loss, Recorder
+from cloudsigma.reading.limits import Limits
 from cloudsigma.reading.selection import Selection
 from cloudsigma.reading.sources.finder import SourceFinder
+from cloudsigma.reading.sources.interface import Source, Unreadable
+from cloudsigma.reading.sources.register import Register
+from cloudsigma.rounds import Follow, Rounds
 from cloudsigma.ruleset import RuleSet
+from cloudsigma.tally import Tally
 from cloudsigma.workers import Found, Job, Line, cores, run
 
-_REMEMBERED = 1_000_000
-"""Keys of matches that are remembered for deduplication; the oldest are forgotten first."""
+_log = logging.getLogger("cloudsigma")
+
+_Advance = Callable[[Recorder | None, Iterable[Source | Unreadable]], None]
+"""Is told of the notes on what is being read, and of sources that are done."""
 
 
 class Scan:
@@ -36,95 +55,263 @@ class Scan:
         progress: Callable[..., None] | None = None,
         stdin: BinaryIO | None = None,
         selection: Selection | None = None,
+        limits: Limits | None = None,
+        coverage: bool = False,
+        strict: bool = False,
+        checkpoint: Checkpoint | None = None,
+        follow: Follow | None = None,
+        settled: Callable[[], None] | None = None,
+        tell: Callable[[Loss], None] | None = None,
+        own: Iterable[str | os.PathLike[str]] = (),
     ) -> None:
-        """`jobs`: processes; `None` for as many as there are cores, where there is enough to read."""
+        """Arguments beside those of `scan`.
+
+        Args:
+            paths: Files, folders, places in S3, `-`.
+            rules: The rules.
+            dedup: See `scan`, as the others up to `coverage`; `jobs=None` stands for as many as there are cores.
+            jobs: Processes.
+            progress: Called as files are read.
+            stdin: What `-` stands for.
+            selection: What is asked for.
+            limits: Bounds on sizes.
+            coverage: Whether all records are counted by account, region and hour.
+            strict: Raise `InputLostError` at the first loss.
+            checkpoint: Where the scan is kept as it goes on, and goes on from.
+            follow: How to watch the paths; the iteration then ends when that says so.
+            settled: Called before it waits for what is new.
+            tell: Told of each loss as it comes.
+            own: Files that are written meanwhile, and so not read where a folder holds them.
+
+        Raises:
+            UsageError: An argument makes no sense.
+        """
         if jobs is not None and jobs < 1:
             raise UsageError(f"jobs is {jobs}; give 1 or more, or None for as many as there are cores")
         self.rules = rules
         """The rules that are evaluated."""
-        self.counts: Counter[str] = Counter()
-        """Matches given so far, by rule ID."""
-        self.repeated = 0
-        """Matches left out so far because the same event had matched the same rule before."""
         self._dedup = dedup
         self._jobs = jobs
         self._progress = progress
         self._selection = selection or Selection()
+        self._limits = limits or Limits()
+        self._coverage = coverage
+        self._strict = strict
         self._finder = SourceFinder(paths, self._selection, stdin)
-        self._recorder = Recorder()
+        if "-" in self._finder.paths and (checkpoint is not None or follow is not None):
+            raise UsageError("standard input can be read only once: it cannot be followed, nor be gone on with")
+        self._checkpoint = checkpoint
+        self._follow = follow
+        self._settled = settled
+        self._too_late = 0
+        self._tell = tell
+        self._correlates = any(rule.correlation is not None for rule in rules)
+        self._own = frozenset(os.path.abspath(path) for path in own)  # noqa: PTH100  # links are not followed
+        self._tally = Tally(dedup=dedup)
+        self._rounds = self._rounds_with(None)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Matches given so far, by rule ID."""
+        return self._tally.counts
+
+    @property
+    def repeated(self) -> int:
+        """Matches left out so far because the same event had matched the same rule before."""
+        return self._tally.repeated
+
+    @property
+    def read_again(self) -> int:
+        """Files that were read a second time, since they had changed."""
+        return self._tally.read_again
 
     @property
     def ledger(self) -> Ledger:
         """What was read so far, and what was not and why; whole once the iteration has ended."""
-        return self._recorder.ledger
+        notes = Recorder()
+        notes.add(self._rounds.listing)
+        notes.add(self._tally.recorder)
+        notes.deliveries = self._tally.recorder.deliveries
+        ledger, counts = notes.ledger, notes.coverage
+        if ledger.coverage is None or counts is None or not counts.events_known:
+            return ledger
+        silent = tuple(SilentRule(rule.id, rule.title, asked_for(rule)) for rule in self.rules.silent(counts.events))
+        return structs.replace(ledger, coverage=structs.replace(ledger.coverage, silent=silent))
 
     def __iter__(self) -> Iterator[Match]:
-        seen = self._begin()
-        per_record = (_matches(self.rules, found) for found in self._found(lines=False))
-        for match in self.rules.evaluate_matches(per_record):
-            if self._is_new(match.rule_id, match.key, seen):
+        self._begin()
+        for match in self._evaluated(self._found(lines=False)):
+            if self._tally.is_new(match.rule_id, match.key, match.context.event_id, match.origin):
                 yield match
+        self._end()
 
     def lines(self, *, record: bool = True) -> Iterator[bytes]:
         """`match.to_json_bytes()` of each match, without a line break.
 
         Where there are several jobs and no correlations, each writes its own, which is quicker than sending matches.
         """
-        if any(rule.correlation is not None for rule in self.rules):
+        if self._correlates:
             yield from (match.to_json_bytes(record=record) for match in self)
             return
-        seen = self._begin()
+        self._begin()
         for line in self._found(lines=True, record=record):
-            if isinstance(line, Line) and self._is_new(line.rule_id, line.key, seen):
+            if isinstance(line, Line) and self._tally.is_new(line.rule_id, line.key, line.event_id, line.origin):
                 yield line.text
+        self._end()
 
-    def _begin(self) -> OrderedDict[str, None]:
-        self.counts.clear()
-        self.repeated = 0
-        return OrderedDict()
+    def _begin(self) -> None:
+        checkpoint, follow = self._checkpoint, self._follow
+        self._tally = Tally(dedup=self._dedup, keeping=checkpoint is not None)
+        register = None
+        if checkpoint is not None:
+            checkpoint.restore(self._tally)
+            register = checkpoint.register
+        elif follow is not None:
+            database = sqlite3.connect("")  # a file of SQLite's own, which is gone with it
+            weakref.finalize(self, database.close)
+            register = Register(database, pause=follow.interval)
+        self._rounds = self._rounds_with(register)
 
-    def _found(self, *, lines: bool, record: bool = True) -> Iterator[Found | Line]:
-        """What matches in all sources, in their order; counted as it is taken."""
-        recorder = self._recorder = Recorder()
-        sources = self._finder.find(recorder)
-        total = 0
-        if self._progress is not None:
-            listed = list(sources)
-            sources, total = iter(listed), len(listed)
-        done = 0
+    def _rounds_with(self, register: Register | None) -> Rounds:
+        return Rounds(
+            self._finder,
+            self._tally,
+            register,
+            dedup=self._dedup,
+            following=self._follow is not None,
+            strict=self._strict,
+            tell=self._tell,
+            own=self._own,
+        )
 
-        def advance(part: Recorder | None = None) -> None:
-            if self._progress is not None:
-                self._progress(Progress(done, total, recorder.records + (part.records if part is not None else 0)))
+    def _end(self) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.save(self._tally, finished=self._follow is None)
 
-        job = Job(self.rules, self._selection, lines, record)
+    # --- records that match -----------------------------------------------------------------------------------
+
+    def _found(self, *, lines: bool, record: bool = True) -> Iterator[Found | Line | None]:
+        """What matches in all sources, in their order; counted as it is taken. `None` ends a round of following."""
+        job = Job(self.rules, self._selection, lines, record, self._limits, self._coverage, self._strict)
         jobs = cores() if self._jobs is None else self._jobs
-        for outcome in run(job, sources, jobs, always=self._jobs is not None, tick=advance):
-            try:
-                yield from outcome.found
-            finally:  # whoever stops here, for a reason of their own, is told what was read until then
-                recorder.add(outcome.recorder)
-            done += outcome.files
-            advance()
+        always = self._jobs is not None
+        yield from self._found_now(job, jobs, always=always)
+        follow = self._follow
+        while follow is not None:
+            yield None
+            if self._checkpoint is not None:
+                self._checkpoint.save(self._tally)
+            if self._settled is not None:
+                self._settled()
+            if follow.stopping.wait(follow.interval):
+                return
+            yield from self._found_now(job, jobs, always=False)
 
-    def _is_new(self, rule_id: str, key: str, seen: OrderedDict[str, None]) -> bool:
-        """Whether a match is to be given: it is counted then."""
-        if self._dedup:
-            if key in seen:
-                self.repeated += 1
-                return False
-            seen[key] = None
-            if len(seen) > _REMEMBERED:
-                seen.popitem(last=False)
-        self.counts[rule_id] += 1
+    def _found_now(self, job: Job, jobs: int, *, always: bool) -> Iterator[Found | Line]:
+        recorder = self._tally.recorder
+        advance: _Advance = _nobody_watches
+        sources = self._rounds.sources()
+        if self._progress is not None and self._follow is None:
+            listed = list(sources)
+            sources = iter(listed)
+            advance = self._progress_of(listed)
+        with closing(run(job, sources, jobs, always=always, tick=lambda part: advance(part, ()))) as outcomes:
+            for outcome in outcomes:
+                try:
+                    yield from outcome.found
+                finally:  # whoever stops here, for a reason of their own, is told what was read until then
+                    recorder.add(outcome.recorder)
+                self._check(outcome.recorder)
+                self._rounds.settle(outcome)
+                if self._checkpoint is not None and self._checkpoint.due:
+                    self._checkpoint.save(self._tally)
+                advance(None, outcome.sources)
+                if self._follow is not None and self._follow.stopping.is_set():
+                    return
+        self._check(recorder)
+
+    def _check(self, recorder: Recorder) -> None:
+        loss = recorder.first_loss if self._strict else None
+        if loss is not None:
+            raise InputLostError(loss.path, loss.reason, loss.position)
+
+    def _progress_of(self, listed: list[Source | Unreadable]) -> _Advance:
+        """What is told of the reading of these sources: of a part of one, and of those that are done."""
+        progress, recorder = self._progress, self._tally.recorder
+        sizes = [source.size for source in listed if isinstance(source, Source)]
+        total = sum(size for size in sizes if size is not None) if None not in sizes else None
+        files = done = 0
+        before = recorder.records
+
+        def advance(part: Recorder | None, sources: Iterable[Source | Unreadable]) -> None:
+            nonlocal files, done
+            for source in sources:
+                files += 1
+                done += getattr(source, "size", None) or 0
+            records = recorder.records - before + (part.records if part is not None else 0)
+            taken = part.stored() if part is not None and part.stored is not None else 0
+            if progress is not None:
+                progress(Progress(files, len(listed), records, done + taken, total))
+
+        return advance
+
+    # --- correlations -----------------------------------------------------------------------------------------
+
+    def _evaluated(self, found: Iterable[Found | Line | None]) -> Iterator[Match]:
+        """The matches of records that match, and those of correlations."""
+        correlator, rules, follow = self._correlator(), self.rules, self._follow
+        hidden = rules.hidden
+        for each in found:
+            if each is None:
+                if correlator is not None:
+                    yield from (match for match in self._pass_on(correlator) if match.rule_id not in hidden)
+                continue
+            if isinstance(each, Line):  # not asked for
+                continue
+            matches = make_matches([rules[rule_id] for rule_id in each.rule_ids], each.record, each.origin)
+            for match in matches:
+                if match.rule_id not in hidden:
+                    yield match
+            if correlator is not None and (follow is None or self._in_time(each)):
+                yield from (match for match in correlator.feed(matches) if match.rule_id not in hidden)
+        if correlator is not None and (follow is None or self._checkpoint is None):
+            yield from (match for match in correlator.close() if match.rule_id not in hidden)
+
+    def _correlator(self) -> Correlator | None:
+        if not self._correlates:
+            return None
+        state = self._checkpoint.database if self._checkpoint is not None else None
+        # Everything is held to the end, or to that of a round, so that the order of files does not count.
+        return Correlator(self.rules, state=state, max_entries=None if self._follow is None else MAX_ENTRIES)
+
+    def _in_time(self, found: Found) -> bool:
+        """Whether a record that was found while following still counts in correlations."""
+        when, tally = event_time(found.record), self._tally
+        if when is None:
+            return True
+        if tally.watermark is not None and when < tally.watermark:
+            self._too_late += 1
+            if self._too_late == 1:
+                _log.warning("a match came more than the lateness after its time and takes no part in correlations")
+            return False
+        tally.note_time(when)
         return True
+
+    def _pass_on(self, correlator: Correlator) -> tuple[Match, ...]:
+        """At the end of a round: the matches of frames that nothing can change any more."""
+        tally, follow = self._tally, self._follow
+        if follow is None or tally.latest is None:
+            return ()
+        bound = tally.latest - follow.lateness.total_seconds()
+        if tally.watermark is not None and bound <= tally.watermark:
+            return ()
+        tally.watermark = bound
+        return correlator.advance(dt.datetime.fromtimestamp(bound, dt.UTC))
 
     def to_dict(self) -> dict[str, Any]:
         """The account of the scan so far, for JSON."""
         return {"matches": dict(self.counts), "repeated": self.repeated, "ledger": self.ledger.to_dict()}
 
 
-def _matches(rules: RuleSet, found: Found | Line) -> tuple[Match, ...]:
-    if isinstance(found, Line):  # not asked for
-        return ()
-    return make_matches([rules[rule_id] for rule_id in found.rule_ids], found.record, found.origin)
+def _nobody_watches(part: Recorder | None, sources: Iterable[Source | Unreadable]) -> None:
+    """What is told of progress where nobody asked."""

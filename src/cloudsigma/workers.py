@@ -12,17 +12,19 @@ import logging
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from cloudsigma.engine.match import make_matches
 from cloudsigma.memory import keep_freed_memory
 from cloudsigma.origin import Origin
-from cloudsigma.reading.inflate import Limits
 from cloudsigma.reading.ledger import Recorder
+from cloudsigma.reading.limits import Limits
 from cloudsigma.reading.selection import Selection
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.interface import Source, Unreadable
@@ -55,6 +57,8 @@ class Line(NamedTuple):
 
     rule_id: str
     key: str
+    event_id: str | None
+    origin: Origin
     text: bytes
 
 
@@ -64,7 +68,8 @@ class Outcome(NamedTuple):
     found: Iterable[Found | Line]
     """To be used up before `recorder` is whole."""
     recorder: Recorder
-    files: int
+    sources: Sequence[Source | Unreadable]
+    """The files, one by one."""
 
 
 class Job(NamedTuple):
@@ -77,6 +82,10 @@ class Job(NamedTuple):
     record: bool
     """Whether the lines have the record."""
     limits: Limits = Limits()
+    coverage: bool = False
+    """Whether all records are counted by account, region and hour."""
+    strict: bool = False
+    """Whether the first file of which something is lost is the last that is read."""
 
 
 Tick = Callable[[Recorder], None]
@@ -90,7 +99,7 @@ def cores() -> int:
 
 def run(
     job: Job, sources: Iterator[Source | Unreadable], jobs: int, *, always: bool, tick: Tick | None = None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Read sources on `jobs` processes; the outcomes come in the order of the sources.
 
     Args:
@@ -145,17 +154,21 @@ class _Search:
 
     def __init__(self, job: Job, tick: Tick | None = None) -> None:
         self.job = job
-        self._reader = SourceReader(job.limits, job.selection, job.rules.probe)
+        self._reader = SourceReader(
+            job.limits, job.selection, job.rules.probe, coverage=job.coverage, strict=job.strict
+        )
         self._tick = tick
 
     def outcome(self, batch: list[Source | Unreadable]) -> Outcome:
         """What a batch comes to; it is read while `found` is used up."""
         recorder = Recorder()
-        return Outcome(self._found(batch, recorder), recorder, len(batch))
+        return Outcome(self._found(batch, recorder), recorder, batch)
 
     def _found(self, batch: Iterable[Source | Unreadable], recorder: Recorder) -> Iterator[Found | Line]:
         verdicts, hidden, lines = self.job.rules.verdicts, self.job.rules.hidden, self.job.lines
         for source in batch:
+            if self.job.strict and recorder.first_loss is not None:
+                return
             if isinstance(source, Unreadable):
                 recorder.lose(source.name, source.reason)
                 continue
@@ -175,7 +188,8 @@ class _Search:
     def _lines(self, rule_ids: Iterable[str], record: dict[str, Any], origin: Origin) -> Iterator[Line]:
         rules = [self.job.rules[rule_id] for rule_id in rule_ids]
         for match in make_matches(rules, record, origin):
-            yield Line(match.rule_id, match.key, match.to_json_bytes(record=self.job.record))
+            text = match.to_json_bytes(record=self.job.record)
+            yield Line(match.rule_id, match.key, match.context.event_id, origin, text)
 
 
 # --- workers ------------------------------------------------------------------------------------------------
@@ -189,12 +203,21 @@ def _start(job: Job) -> None:
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     _search = _Search(job)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent to be gone: were it killed, its workers would wait for batches for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _read_batch(batch: list[Source | Unreadable]) -> Outcome:
     assert _search is not None  # noqa: S101  # set by `_start` before any batch
     outcome = _search.outcome(batch)
-    return outcome._replace(found=list(outcome.found))
+    return outcome._replace(found=list(outcome.found), sources=())  # the parent has these
 
 
 def _on_workers(here: _Search, batches: Iterator[list[Source | Unreadable]], jobs: int) -> Iterator[Outcome]:
@@ -209,7 +232,8 @@ def _on_workers(here: _Search, batches: Iterator[list[Source | Unreadable]], job
         while waiting:
             yield _received(here, *waiting.popleft())
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        # Waiting is short, and what is not waited for here is at the interpreter's end, where it may go wrong.
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _submitted(pool: ProcessPoolExecutor, batch: list[Source | Unreadable]) -> Future[Outcome] | None:
@@ -217,15 +241,29 @@ def _submitted(pool: ProcessPoolExecutor, batch: list[Source | Unreadable]) -> F
     if any(map(_is_large, batch)):
         return None
     try:
-        return pool.submit(_read_batch, batch)
+        with _interrupts_held():
+            return pool.submit(_read_batch, batch)
     except BrokenProcessPool:
         return None
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait, here and in a process that is started meanwhile, there until it ignores it by itself."""
+    if not hasattr(signal, "pthread_sigmask"):  # not on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _received(here: _Search, batch: list[Source | Unreadable], future: Future[Outcome] | None) -> Outcome:
     if future is not None:
         try:
-            return future.result()
+            return future.result()._replace(sources=batch)
         except BrokenProcessPool:
             _log.warning("a worker process has died; what it was to read is read by the main process")
     return here.outcome(batch)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -255,7 +256,7 @@ def test_control_characters_never_reach_a_terminal(tmp_path: Path) -> None:
     assert run("scan", file, "--format", "ids").stdout.count("\n") == 1
 
 
-def test_interrupt_ends_cleanly(tmp_path: Path) -> None:
+def test_interrupt_ends_cleanly() -> None:
     """Ctrl-C gives what was found, says so and exits with 130."""
     pipe_in, pipe_out = os.pipe()
     process = subprocess.Popen(
@@ -263,13 +264,12 @@ def test_interrupt_ends_cleanly(tmp_path: Path) -> None:
     )
     line = json.dumps(record()).encode() + b"\n"
     os.write(pipe_out, line * 2 + b" " * (1 << 16))
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not (tmp_path / "ready").exists():
-        time.sleep(0.5)
-        (tmp_path / "ready").touch()
     time.sleep(1.5)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    for _ in range(20):  # on a busy machine it has not begun yet
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            _, errors = process.communicate(timeout=2)
+            break
     os.close(pipe_out)
     assert process.returncode == 130
     assert b"interrupted" in errors

@@ -168,7 +168,8 @@ def test_envelopes_within_envelopes_are_opened_to_a_limit() -> None:
     assert isinstance(part, Record)
     assert (part.value, part.form) == (RECORDS[0], "sqs")
     (part,) = unwrap(json.loads(text), "whole", Limits(envelopes=2))
-    assert part == NoForm("more than 2 envelopes stand within one another")
+    assert isinstance(part, NoForm)
+    assert "more than 2 (the limit 'envelopes'; --max-envelopes changes it)" in part.reason
 
 
 def test_what_envelopes_carry_is_bounded() -> None:
@@ -178,7 +179,8 @@ def test_what_envelopes_carry_is_bounded() -> None:
     good = {"recordId": "2", "data": base64.b64encode(json.dumps(RECORDS[0]).encode()).decode()}
     parts = list(unwrap({"invocationId": "i", "records": [good, bomb]}, "whole", Limits(payload=1_000_000)))
     assert parts[0] == Record(RECORDS[0], "firehose")
-    assert parts[1:] == [NoForm("what the envelopes carry inflates to more than 1,000,000 bytes", "record 1")]
+    met = "1,000,000 bytes (the limit 'payload'; --max-payload changes it)"
+    assert parts[1:] == [NoForm(f"what the envelopes carry inflates to more than {met}", "record 1")]
 
 
 UNKNOWN = {

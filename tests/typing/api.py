@@ -38,6 +38,13 @@ except cloudsigma.RuleErrors as errors:
 except cloudsigma.CloudSigmaError:
     raise
 
+try:
+    list(cloudsigma.scan("trail", strict=True))
+except cloudsigma.InputLostError as lost:
+    assert_type(lost.path, str)
+    assert_type(lost.reason, str)
+    assert_type(lost.position, str | None)
+
 # Rules
 for rule in bundled:
     assert_type(rule, Rule)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -12,8 +14,9 @@ import click
 
 import cloudsigma
 from cloudsigma.cli import exit_codes
+from cloudsigma.cli.stop_signals import exit_code_of
 from cloudsigma.errors import CloudSigmaError, UnknownRuleError
-from cloudsigma.printable import printable
+from cloudsigma.printable import printable, printable_lines
 
 _COMMANDS = {
     "compile": "Write rules to a file that needs neither pySigma nor YAML.",
@@ -23,6 +26,9 @@ _COMMANDS = {
     "test": "Run the cases beside rules.",
 }
 """Each command with its line in `--help`, so that help imports none of them."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO})
+"""What goes wrong when a disk is full, or a limit is met."""
 
 
 class _LazyGroup(click.Group):
@@ -57,23 +63,32 @@ def group() -> None:
     """Sigma rules over AWS CloudTrail: who did what to which resource, when and where."""
 
 
+def _give_up_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
         code = group.main(args, prog_name="cloudsigma", standalone_mode=False)
         sys.stdout.flush()
-    except click.UsageError as error:
-        error.show()
-        return exit_codes.USAGE
     except click.ClickException as error:
-        error.show()
-        return exit_codes.NOT_DONE
-    except (KeyboardInterrupt, click.Abort):
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(printable_lines(shown.getvalue().rstrip("\n")), err=True)  # it may repeat what was typed
+        return exit_codes.USAGE if isinstance(error, click.UsageError) else exit_codes.NOT_DONE
+    except (KeyboardInterrupt, click.Abort) as error:
         click.echo("interrupted", err=True)
-        return exit_codes.INTERRUPTED
-    except BrokenPipeError:
+        return exit_code_of(error)
+    except (BrokenPipeError, SystemExit):  # click exits by itself for a broken pipe, and for nothing else
         # Who reads has gone (`| head`): nothing more can be written, not even at the interpreter's end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
+        return exit_codes.NOT_DONE
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _give_up_output()
+        click.echo(f"cloudsigma: the output cannot be written ({error.strerror})", err=True)
         return exit_codes.NOT_DONE
     except UnknownRuleError as error:
         click.echo(f"cloudsigma: {printable(str(error))}", err=True)

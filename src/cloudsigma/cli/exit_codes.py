@@ -16,6 +16,8 @@ NOT_DONE = 5
 """Could not be done: no rule left, output not writable."""
 INTERRUPTED = 130
 """Stopped by Ctrl-C."""
+TERMINATED = 143
+"""Stopped by SIGTERM."""
 
 
 def combined(*, found: bool, rules_left_out: bool, input_lost: bool, exit_zero: bool = False) -> int:

@@ -11,11 +11,12 @@ from typing import Any
 import click
 
 from cloudsigma.cli import exit_codes
+from cloudsigma.cli.limit_options import limit_options
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.rule import Rule
-from cloudsigma.printable import printable
-from cloudsigma.reading import read_records
+from cloudsigma.printable import printable, printable_json, printable_lines
+from cloudsigma.reading import Limits, read_records
 from cloudsigma.ruleset import RuleSet
 
 
@@ -24,7 +25,8 @@ from cloudsigma.ruleset import RuleSet
 @rule_options
 @click.option("--record", "record_path", metavar="FILE", help="Explain for each record of FILE (- is standard input).")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(rule: str, record_path: str | None, form: str, **choice: Any) -> int:
+@limit_options
+def command(rule: str, record_path: str | None, form: str, limits: Limits, **choice: Any) -> int:
     """Show the predicate of a rule, or why it matches a record or not.
 
     RULE is an ID, a name, or the file of a rule.
@@ -42,23 +44,24 @@ def command(rule: str, record_path: str | None, form: str, **choice: Any) -> int
         for key in wanted:
             _show_source(rules[key], rules, form)
     else:
-        reader = read_records(record_path)
+        reader = read_records(record_path, limits=limits)
         for record in reader:
             for key in wanted:
                 explanation = rules.explain(record, key)
                 if form == "json":
-                    click.echo(json.dumps(json_ready(explanation.to_dict())))
+                    click.echo(printable_json(json.dumps(json_ready(explanation.to_dict()))))
                 else:
-                    click.echo("\n".join(map(printable, str(explanation).splitlines())))
+                    click.echo(printable_lines(str(explanation)))
         lost = not reader.ledger.complete
         if lost or not reader.ledger.records:
-            click.echo("\n".join(map(printable, str(reader.ledger).splitlines())), err=True)
+            click.echo(printable_lines(str(reader.ledger)), err=True)
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=lost)
 
 
 def _show_source(rule: Rule, rules: RuleSet, form: str) -> None:
     if form == "json":
-        click.echo(json.dumps({"rule_id": rule.id, "title": rule.title, "source": rule.source}))
+        shown = {"rule_id": rule.id, "title": rule.title, "source": rule.source}
+        click.echo(printable_json(json.dumps(shown)))
         return
     place = f"{rule.path}:{rule.line}" if rule.path else "rule text"
     click.echo(printable(f"# {rule.title} ({rule.id}), {place}"))
@@ -72,6 +75,6 @@ def _show_source(rule: Rule, rules: RuleSet, form: str) -> None:
         from rich.console import Console
         from rich.syntax import Syntax
 
-        Console(highlight=False).print(Syntax(source, "python", background_color="default"))
+        Console(highlight=False).print(Syntax(printable_lines(source), "python", background_color="default"))
     else:
-        click.echo(source)
+        click.echo(printable_lines(source))

@@ -1,63 +1,109 @@
-"""A progress bar on standard error, on a terminal only, and only for work that takes a while."""
+"""A progress bar on standard error, on a terminal only, and only for work that takes a while.
+
+It never mixes with what is written: where the output is the same terminal, it goes away before each piece of it.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 _PATIENCE = 1.0
-"""Seconds before a bar appears."""
+"""Seconds before a bar appears, also after it has gone away."""
+_RECENT = 10.0
+"""Seconds over which the rate is measured."""
+_UPDATES = 0.1
+"""Seconds between two updates."""
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[..., None] | None]:
-    """A callback for `read_records`, or `None` where nobody watches."""
-    if not sys.stderr.isatty():
+def progress_bar(*, wanted: bool = True) -> Iterator[Bar | None]:
+    """A bar, or `None` where nobody watches."""
+    if not wanted or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
-    bar = _Bar()
+    bar = Bar()
     try:
-        yield bar.advance
+        yield bar
     finally:
-        bar.stop()
+        bar.hide()
 
 
-class _Bar:
-    """Starts rich only once the work has taken longer than `_PATIENCE`."""
+class Rate:
+    """Records a second, over the last few seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: deque[tuple[float, int]] = deque([(clock(), 0)])
+
+    def note(self, records: int) -> float:
+        """Take the number of records so far; gives the rate."""
+        now = self._clock()
+        self._seen.append((now, records))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= _RECENT:
+            self._seen.popleft()
+        since, before = self._seen[0]
+        return (records - before) / (now - since) if now > since else 0.0
+
+
+class Bar:
+    """Shows how far a reading is; loads rich only once the work has taken longer than `_PATIENCE`."""
 
     def __init__(self) -> None:
-        self._started = time.monotonic()
+        self._quiet_since = time.monotonic()
+        self._updated = 0.0
+        self._rate = Rate()
         self._progress: Any = None
         self._task: Any = None
 
     def advance(self, state: Any) -> None:
+        """Take a `cloudsigma.reading.Progress`."""
+        now = time.monotonic()
+        if now - self._updated < _UPDATES:
+            return
+        self._updated = now
+        rate = self._rate.note(state.records)
         if self._progress is None:
-            if time.monotonic() - self._started < _PATIENCE:
+            if now - self._quiet_since < _PATIENCE:
                 return
-            self._start()
+            self._show()
         self._progress.update(
-            self._task, completed=state.files_done, total=state.files_total, records=f"{state.records:,} records"
+            self._task,
+            completed=state.bytes_done,
+            total=state.bytes_total,
+            files=f"{state.files_done:,}/{state.files_total:,} files",
+            records=f"{state.records:,} records",
+            rate=f"{rate:,.0f} records/s",
+            refresh=True,
         )
 
-    def _start(self) -> None:
+    def _show(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._progress = Progress(
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("files"),
+            BarColumn(bar_width=20),
+            DownloadColumn(),
+            TextColumn("{task.fields[files]}"),
             TextColumn("{task.fields[records]}"),
+            TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
+            auto_refresh=False,  # a thread of its own would draw into the midst of other output
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
-        self._task = self._progress.add_task("reading", total=None, records="")
+        self._task = self._progress.add_task("reading", total=None, files="", records="", rate="")
         self._progress.start()
 
-    def stop(self) -> None:
+    def hide(self) -> None:
+        """Clear the bar off the screen; it comes back if the work goes on for a while."""
         if self._progress is not None:
             self._progress.stop()
+            self._progress = None
+            self._quiet_since = time.monotonic()

@@ -164,6 +164,12 @@ class Choice:
 
 def printable_error(error: Exception) -> str:
     """An error's text for a terminal, with the caret under its place where there is one."""
+    lines = [printable(str(error))]
     excerpt = getattr(error, "excerpt", None)
-    lines = [str(error), *(f"    {line}" for line in excerpt.splitlines())] if excerpt else [str(error)]
-    return "\n".join(map(printable, lines))
+    if excerpt:
+        from rich.cells import cell_len
+
+        text, _, caret = excerpt.rpartition("\n")
+        before = cell_len(printable(text[: len(caret) - 1]))  # a character may take two cells, an escape four
+        lines += [f"    {printable(text)}", f"    {' ' * before}^"]
+    return "\n".join(lines)

@@ -11,7 +11,7 @@ from msgspec import structs
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.rule import Rule
-from cloudsigma.printable import printable
+from cloudsigma.printable import printable, printable_json
 
 
 @click.command("rules")
@@ -26,7 +26,7 @@ def command(form: str, **choice: Any) -> int:
     found_by = rules.found_by
     for rule in rules:
         if form == "jsonl":
-            click.echo(json.dumps({**_row(rule), "found_by": found_by.get(rule.id)}))
+            click.echo(printable_json(json.dumps({**_row(rule), "found_by": found_by.get(rule.id)})))
         else:
             other = rule.logsource is not None and not rule.logsource.covers(rules.declared)
             applies = "  [never applied: other log source]" if other else ""

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import io
+import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal
 
 import click
+from msgspec import structs
 
 from cloudsigma.cli import exit_codes
+from cloudsigma.cli.limit_options import limit_options
+from cloudsigma.cli.long_work import LongWork, long_work_options
+from cloudsigma.cli.matches import matches_to
 from cloudsigma.cli.progress import progress_bar
 from cloudsigma.cli.rule_options import Choice, rule_options
-from cloudsigma.errors import UsageError
+from cloudsigma.cli.stop_signals import stop_signals
+from cloudsigma.errors import InputLostError, UsageError
 from cloudsigma.memory import keep_freed_memory
-from cloudsigma.printable import printable
+from cloudsigma.printable import printable, printable_json, printable_lines
+from cloudsigma.reading.ledger import Loss
+from cloudsigma.reading.limits import Limits
 from cloudsigma.reading.selection import select
 from cloudsigma.scanner import Scan
-from cloudsigma.sinks import IdSink, JsonLinesSink, Sink, TableSink
+from cloudsigma.sinks import JsonLinesSink
 
 
 @click.command("scan")
@@ -44,6 +51,14 @@ from cloudsigma.sinks import IdSink, JsonLinesSink, Sink, TableSink
     "--jobs", "-j", metavar="N", type=click.IntRange(min=1),
     help="Processes that read files. Default: one for each core, where there is enough to read.",
 )  # fmt: skip
+@click.option(
+    "--coverage",
+    is_flag=True,
+    help="Count all records by account, region and hour; name the gaps and the rules that could not match.",
+)
+@click.option("--ledger", metavar="FILE", help="Write what was read to FILE as JSON (- is standard output).")
+@limit_options
+@long_work_options
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 where matches were found, instead of 1.")
 def command(
     paths: tuple[str, ...],
@@ -56,6 +71,10 @@ def command(
     accounts: tuple[str, ...],
     regions: tuple[str, ...],
     jobs: int | None,
+    coverage: bool,  # noqa: FBT001  # as above
+    ledger: str | None,
+    limits: Limits,
+    work: LongWork,
     exit_zero: bool,  # noqa: FBT001  # as above
     **choice: Any,
 ) -> int:
@@ -68,28 +87,54 @@ def command(
         if sys.stdin.isatty():
             raise click.UsageError("Name a file or folder, or - for standard input.")
         paths = ("-",)
+    work.check(paths, form, output)
     with _usage():
         selection = select(since, until, accounts, regions)
+    _check_ledger(ledger, output)
     keep_freed_memory()
-    rules = Choice(**choice).load()
-    with progress_bar() as progress:
+    with stop_signals() as signals, ExitStack() as stack, progress_bar(wanted=not work.follow) as bar:
+        rules = Choice(**choice).load()
         with _usage():
-            found = Scan(paths, rules, dedup=not no_dedup, jobs=jobs, progress=progress, selection=selection)
+            checkpoint = work.open_checkpoint(paths, rules, selection.window, output)
+            if checkpoint is not None:
+                stack.callback(checkpoint.close)
+                selection = structs.replace(selection, window=checkpoint.window)
+            found = Scan(
+                paths, rules, dedup=not no_dedup, jobs=jobs, progress=bar.advance if bar is not None else None,
+                selection=selection, limits=limits, coverage=coverage, strict=work.strict, checkpoint=checkpoint,
+                follow=work.following(paths, signals.stopping), settled=lambda: sink.flush(),  # noqa: PLW0108  # it is made below
+                tell=_tell if work.follow else None, own=[*work.own_files(output), *filter(None, [ledger])],
+            )  # fmt: skip
         try:
             with (
-                _output(output) as stream,
-                _sink(form, stream, record=not no_record, to_file=output is not None) as sink,
-            ):
+                _usage(),
+                matches_to(
+                    output, form, record=not no_record, checkpoint=checkpoint,
+                    before=bar.hide if bar is not None else None,
+                ) as sink,
+            ):  # fmt: skip
+                work.announce(checkpoint)
+                signals.patient = work.follow
                 if isinstance(sink, JsonLinesSink):
                     for line in found.lines(record=not no_record):
                         sink.write_line(line)
                 else:
                     for match in found:
                         sink.write(match)
+        except InputLostError as error:
+            _account(found, f"stopped at the first loss: {error} Until then:", ledger=ledger)
+            return exit_codes.INPUT_LOST
         except KeyboardInterrupt:
-            _account(found, "interrupted; until then:")
-            return exit_codes.INTERRUPTED
-    _account(found)
+            _account(found, "interrupted; until then:", ledger=ledger)
+            return signals.exit_code
+        except click.ClickException:
+            if found.ledger.files:
+                _account(found, "stopped; until then:", ledger=ledger)
+            raise
+        if work.follow:
+            _account(found, "stopped; until then:", ledger=ledger)
+            return signals.exit_code
+    _account(found, ledger=ledger)
     return exit_codes.combined(
         found=bool(found.counts),
         rules_left_out=bool(rules.errors),
@@ -107,44 +152,46 @@ def _usage() -> Iterator[None]:
         raise click.UsageError(printable(str(error))) from error
 
 
-@contextmanager
-def _output(path: Path | None) -> Iterator[TextIO]:
-    """The stream of the matches: UTF-8, whatever the terminal says, and no character is ever refused."""
-    if path is None:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-        yield sys.stdout
-        sys.stdout.flush()
-        return
-    try:
-        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            yield file
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise click.ClickException(f"{printable(str(path))} cannot be written ({reason}).") from error
+def _tell(loss: Loss) -> None:
+    """Tell of a loss as it comes."""
+    click.echo(printable(f"NOT READ: {loss}"), err=True)
 
 
-def _sink(form: str | None, stream: TextIO, *, record: bool, to_file: bool) -> Sink:
-    terminal = not to_file and stream.isatty()
-    match form or ("table" if terminal else "jsonl"):
-        case "table":
-            return TableSink(stream, terminal=terminal)
-        case "ids":
-            return IdSink(stream)
-        case _:
-            return JsonLinesSink(stream, record=record)
-
-
-def _account(found: Scan, opening: str | None = None) -> None:
-    """Tell on standard error what was found and what was read."""
+def _account(found: Scan, opening: str | None = None, *, ledger: str | None = None) -> None:
+    """Tell on standard error what was found and what was read, and write it to the file that was asked for."""
     lines = [opening] if opening else []
     total = sum(found.counts.values())
     lines.append(
         f"{total} {'match' if total == 1 else 'matches'}"
         + (f" ({found.repeated} repeated left out)" if found.repeated else "")
     )
-    lines += [f"  {found.counts[rule.id]:>6}  {rule.title}" for rule in found.rules if found.counts[rule.id]]
+    lines += [f"  {found.counts[rule.id]:>6}  {printable(rule.title)}" for rule in found.rules if found.counts[rule.id]]
     lines.append(str(found.ledger))
-    click.echo("\n".join(printable(line) for text in lines for line in text.splitlines()), err=True)
+    if found.read_again:
+        lines.append(f"read again, since they had changed: {found.read_again:,}")
+    click.echo(printable_lines("\n".join(lines)), err=True)
+    if ledger is not None:
+        _write_ledger(ledger, "w", printable_json(json.dumps(found.to_dict(), indent=1)) + "\n")
+
+
+def _check_ledger(path: str | None, output: Path | None) -> None:
+    """Refuse what could not be written, before anything is read."""
+    if path is None:
+        return
+    if path == "-":
+        if output is None:
+            raise click.UsageError("--ledger - needs --output FILE: the matches go to standard output.")
+        return
+    _write_ledger(path, "a", "")
+
+
+def _write_ledger(path: str, mode: Literal["a", "w"], text: str) -> None:
+    if path == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        with Path(path).open(mode, encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.ClickException(f"{printable(path)} cannot be written ({reason}).") from error

@@ -17,7 +17,7 @@ from cloudsigma.cli.rule_options import choosing_options, compile_options, print
 from cloudsigma.cli.suggestions import suggest_cases, suggest_option
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CaseError
-from cloudsigma.printable import printable
+from cloudsigma.printable import printable, printable_json
 from cloudsigma.testing.report import Ran, to_dict, to_junit
 from cloudsigma.testing.runner import Result
 from cloudsigma.testing.styles import Style, style_of
@@ -99,7 +99,7 @@ def command(
         _write(junit, to_junit(ran))
     if json_path is not None:
         text = json.dumps({**to_dict(ran, untested), **measured.to_dict()}, ensure_ascii=True, indent=1)
-        click.echo(text) if aside else _write(Path(json_path), f"{text}\n")
+        click.echo(printable_json(text)) if aside else _write(Path(json_path), f"{text}\n")
     unread = any(test.case is None and isinstance(test.error, CaseError) for test in tests)
     return exit_codes.combined(
         found=any(not each.result.passed for each in ran) or bool(measured.too_low),

@@ -15,6 +15,7 @@ import msgspec
 
 from cloudsigma import ir
 from cloudsigma.engine import fields, operators
+from cloudsigma.printable import printable
 
 Kind = Literal["all", "any", "not", "selection", "test"]
 
@@ -118,7 +119,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         verdict = "matches" if self.matched else "does not match"
-        lines = [f"{self.title} ({self.rule_id}) {verdict}"]
+        lines = [printable(f"{self.title} ({self.rule_id}) {verdict}")]
         if not self.applies:
             lines.append("  the rule is for another log source than the records are declared to be")
         lines += _drawn(self.tree, 1)
@@ -252,7 +253,7 @@ def _drawn(step: Step, depth: int) -> Iterator[str]:
     indent = "  " * depth
     where = f"  (line {step.line})" if step.line is not None else ""
     if step.kind != "test":
-        yield f"{indent}{mark} {step.label}{where}"
+        yield f"{indent}{mark} {printable(step.label)}{where}"
         for child in step.steps:
             yield from _drawn(child, depth + 1)
         return
@@ -261,7 +262,7 @@ def _drawn(step: Step, depth: int) -> Iterator[str]:
     saw = "" if step.field is None else f"; the record has {_listed(step.seen) if step.seen else 'no value'}"
     if met := [value for outcome in step.outcomes if outcome.matched for value in outcome.values]:
         saw = f"; met by {_listed(met)}"
-    yield f"{indent}{mark} {step.label}: {wanted}{saw}{where}"
+    yield f"{indent}{mark} " + printable(f"{step.label}: {wanted}{saw}") + where
 
 
 def _listed(values: Any) -> str:

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from cloudsigma.origin import Origin
-from cloudsigma.reading.inflate import Limits
 from cloudsigma.reading.ledger import Ledger, Loss, Recorder
+from cloudsigma.reading.limits import Limits
 from cloudsigma.reading.selection import select
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.finder import SourceFinder
@@ -31,6 +31,10 @@ class Progress(msgspec.Struct, frozen=True):
     files_done: int
     files_total: int
     records: int
+    bytes_done: int = 0
+    """Bytes as stored."""
+    bytes_total: int | None = None
+    """`None` where not all sizes are known."""
 
 
 class Reader:
@@ -94,7 +98,7 @@ def read_records(
     Args:
         paths: Files; folders, in which every file with a known ending or none is looked at; `s3://bucket/prefix`; `-`
             is standard input.
-        limits: Bounds on sizes.
+        limits: Bounds on sizes, depth and numbers.
         progress: Called after every file and now and then within one.
         stdin: What `-` stands for; default: the process's standard input.
         since: Only records of this time or later: an ISO date or time (UTC unless it has an offset), `90m`, `24h`,

@@ -12,9 +12,12 @@ import itertools
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 from cloudsigma.reading import parquet, tables
 from cloudsigma.reading.document import Document, loads, reason
-from cloudsigma.reading.inflate import Damage, Limits
+from cloudsigma.reading.inflate import Damage
+from cloudsigma.reading.limits import Limits, text_nests_deeper
 from cloudsigma.reading.lines import split_lines
 from cloudsigma.reading.rescue import rescued
 
@@ -44,7 +47,7 @@ def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Da
         if first_line.ends_in(chunk):
             break  # it says whether the file is read by lines
         if size > limits.document:
-            yield Damage(f"the document is larger than {limits.document:,} bytes")
+            yield Damage(f"the document is larger than {limits.said('document')}")
             return
     head = b"".join(pieces)
     if not head.strip():
@@ -63,7 +66,7 @@ def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Da
         pieces.append(chunk)
         size += len(chunk)
         if size > limits.document:
-            yield Damage(f"the document is larger than {limits.document:,} bytes")
+            yield Damage(f"the document is larger than {limits.said('document')}")
             return
     content = b"".join(pieces)
     if content.startswith(parquet.MAGIC):
@@ -71,7 +74,7 @@ def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Da
     elif wide:
         yield from _wide(content, limits)
     else:
-        yield from _whole(content.removeprefix(_UTF8))
+        yield from _whole(content.removeprefix(_UTF8), limits)
 
 
 class _FirstLine:
@@ -128,44 +131,49 @@ def _lines(head: bytes, chunks: Iterator[bytes], limits: Limits) -> Iterator[Doc
         split_lines(itertools.chain((head.removeprefix(_UTF8),), chunks), limits.document), 1
     ):
         if line is None:
-            yield Damage(f"the line is longer than {limits.document:,} bytes; the rest is not read", f"line {number}")
+            met = f"the line is longer than {limits.said('document')}; the rest is not read"
+            yield Damage(met, f"line {number}")
         elif line.strip():
-            yield from _line(line, number)
+            yield from _line(line, number, limits)
 
 
-def _line(line: bytes, number: int) -> Iterator[Document | Damage]:
+def _line(line: bytes, number: int, limits: Limits) -> Iterator[Document | Damage]:
     form = "lines"
     line = line.removeprefix(_UTF8)  # files were joined
     if before := _LOG_LINE.match(line):
         line = line[before.end() :]
         form = "log_lines"
     try:
-        yield Document(loads(line.decode()), f"line {number}", form)
+        deep = text_nests_deeper(line, limits.depth)
+        yield Document(loads(line.decode()), f"line {number}", form, len(line), deep)
     except UnicodeDecodeError as error:
         yield Damage(f"the text is not UTF-8 ({error.reason})", f"line {number}")
     except (ValueError, RecursionError) as error:
-        found = list(rescued(line.decode()))
+        found = list(rescued(line.decode(), limits))
         if not any(isinstance(part, Document) for part in found):
-            yield Damage(reason(error), f"line {number}")
+            yield Damage(reason(error, limits), f"line {number}")
             return
         for part in found:
             place = ", ".join([f"line {number}", *re.findall(r"^record \d+", part.position or "")])
-            yield (Damage(part.reason, place) if isinstance(part, Damage) else Document(part.value, place, part.form))
+            if isinstance(part, Damage):
+                yield Damage(part.reason, place)
+            else:
+                yield msgspec.structs.replace(part, position=place)
 
 
 # --- one document, or several end to end --------------------------------------------------------------------
 
 
-def _whole(data: bytes) -> Iterator[Document | Damage]:
+def _whole(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
     try:
         text = data.decode()
     except UnicodeDecodeError:
         text = data.decode("utf-8", "surrogateescape")
     else:
         try:
-            yield Document(loads(text), None, "whole")
+            yield Document(loads(text), None, "whole", len(data), text_nests_deeper(data, limits.depth))
         except (ValueError, RecursionError):
             pass
         else:
             return
-    yield from rescued(text)
+    yield from rescued(text, limits)

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from cloudsigma.reading.limits import Limits
+
 _LONG = 4000
 
 
@@ -28,6 +30,10 @@ class Document(msgspec.Struct, frozen=True):
     """Where it stands, if the file has several."""
     form: str
     """How: `whole`, `lines`, `objects`, `log_lines`, `csv`, `parquet`; `rescued` if the document around is damaged."""
+    size: int | None = None
+    """Bytes of its text, or more; `None`: unknown."""
+    deep: bool = True
+    """Whether a record in it may nest too deep, as far as its text says."""
 
 
 def loads(text: str | bytes) -> Any:
@@ -42,10 +48,10 @@ def loads(text: str | bytes) -> Any:
         return TOLERANT.decode(text if isinstance(text, str) else text.decode())
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception, limits: Limits) -> str:
     """What a decoder's exception means, in words for people."""
     if isinstance(error, RecursionError):
-        return "the JSON nests too deep"
+        return limits.too_deep  # decoders take more levels than any limit allows
     if isinstance(error, json.JSONDecodeError):
         return f"the JSON is damaged ({error.msg[:1].lower()}{error.msg[1:]})"
     return f"the JSON cannot be read ({str(error).split(';')[0]})"

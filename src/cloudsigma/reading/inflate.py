@@ -1,16 +1,20 @@
 """Stored bytes → content: the only door to a decompressor.
 
 Gzip is told by content, and all its members are read. `Inflater` streams, and says what is damaged; `inflate` takes a
-whole healthy file at once with a faster library, and leaves everything else to `Inflater`.
+whole healthy file at once with a faster library, and leaves everything else to `Inflater`. Both look at how much comes
+of how little whenever another 64 MiB have come, so that a bomb goes off early.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import msgspec
+
+from cloudsigma.reading.limits import RATIO_FROM, Limits
 
 _fast: Any
 try:
@@ -20,21 +24,12 @@ try:
 except ImportError:  # a slim installation: same results, half as fast
     _fast = zlib
 
+_USUAL = Limits()
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """Bounds that no honest trail meets."""
-
-    inflated: int = 64 << 30
-    """Bytes of one file after decompression."""
-    document: int = 2 << 30
-    """Bytes of one document (a log file, one line), which is held in memory whole."""
-    payload: int = 256 << 20
-    """Bytes that the envelopes of one document carry, after decompression."""
-    envelopes: int = 10
-    """Envelopes within one another."""
+_PADDING = re.compile(rb"\0*")
+_NEXT_MEMBER = 1 << 14
+"""Bytes that a member which is not the first is fed at first: what it leaves of them is copied, for each member."""
 
 
 class Damage(msgspec.Struct, frozen=True):
@@ -55,18 +50,29 @@ class Inflater:
         self.damage: Damage | None = None
         self.stored = 0
         self.inflated = 0
+        self._waiting = 0  # bytes read and not yet inflated
 
     def chunks(self) -> Iterator[bytes]:
         """The content piece by piece; ends early at damage or at the limit."""
         first = self._read()
         while first and len(first) < len(_GZIP) and (more := self._read()):
             first += more
-        for chunk in self._members(first) if first.startswith(_GZIP) else self._plain(first):
+        compressed = first.startswith(_GZIP)
+        looked_at = RATIO_FROM
+        for chunk in self._members(first) if compressed else self._plain(first):
             self.inflated += len(chunk)
             if self.inflated > self._limits.inflated:
-                self.damage = Damage(f"it inflates to more than {self._limits.inflated:,} bytes; the rest is not read")
+                self._stop_at("inflated")
                 return
+            if compressed and self.inflated > looked_at:
+                looked_at += RATIO_FROM
+                if self._limits.inflates_too_much(self.inflated, self.stored - self._waiting):
+                    self._stop_at("ratio")
+                    return
             yield chunk
+
+    def _stop_at(self, limit: str) -> None:
+        self.damage = Damage(f"it inflates to more than {self._limits.said(limit)}; the rest is not read")
 
     def _read(self) -> bytes:
         data = self._head[self.stored : self.stored + _CHUNK] or self._stream.read(_CHUNK)
@@ -80,34 +86,49 @@ class Inflater:
 
     def _members(self, data: bytes) -> Iterator[bytes]:
         member = zlib.decompressobj(31)
-        while data or (data := self._read()):
+        at = 0
+        step = _CHUNK
+        while at < len(data) or (data := self._read()):
+            at = at if at < len(data) else 0
+            fed = memoryview(data)[at : at + step]
             before = member.copy()
             try:
-                piece = member.decompress(data, _CHUNK)
+                piece = member.decompress(fed, _CHUNK)
             except zlib.error as error:
                 self.damage = Damage(f"the gzip data is damaged ({error})")
-                yield from _up_to_damage(before, data)
+                yield from _up_to_damage(before, fed)
                 return
+            at += len(fed) - len(member.unconsumed_tail) - len(member.unused_data)
+            self._waiting = len(data) - at
+            step = _CHUNK
             if piece:
                 yield piece
-            data = member.unconsumed_tail
             if member.eof:
-                data = member.unused_data.lstrip(b"\0") or self._read().lstrip(b"\0")
-                if not data:
-                    return
-                if len(data) < len(_GZIP):
-                    data += self._read()
-                if not data.startswith(_GZIP):
+                at = _after_padding(data, at)
+                while at == len(data):
+                    if not (data := self._read()):
+                        return
+                    at = _after_padding(data, 0)
+                if len(data) - at < len(_GZIP):
+                    data, at = data[at:] + self._read(), 0
+                if not data.startswith(_GZIP, at):
                     self.damage = Damage("there are other bytes after the end of the gzip data")
                     return
                 member = zlib.decompressobj(31)
+                step = _NEXT_MEMBER
         if piece := member.flush():
             yield piece
         if not member.eof:
             self.damage = Damage("the gzip data is cut off")
 
 
-def _up_to_damage(member: Any, data: bytes) -> Iterator[bytes]:
+def _after_padding(data: bytes, at: int) -> int:
+    """Where zeros end, to which some writers pad a block."""
+    found = _PADDING.match(data, at)
+    return found.end() if found else at
+
+
+def _up_to_damage(member: Any, data: memoryview) -> Iterator[bytes]:
     """What still inflates of data in which the decompressor has met damage: it is fed byte by byte."""
     for at in range(len(data)):
         try:
@@ -118,27 +139,37 @@ def _up_to_damage(member: Any, data: bytes) -> Iterator[bytes]:
             yield piece
 
 
-def inflate(stored: bytes, most: int) -> bytes | None:
+def inflate(stored: bytes, most: int, limits: Limits = _USUAL) -> bytes | None:
     """The content of a file that is held whole, decompressed if it is gzip; `None` where `Inflater` must see to it.
 
-    That is so where the data is damaged or cut, where something follows its end, and where it inflates to more than
-    `most` bytes.
+    That is so where the data is damaged or cut, where something follows its end, where it inflates to more than
+    `most` bytes, and where it might be to more times its size than `limits` allow.
     """
     if not stored.startswith(_GZIP):
         return stored if len(stored) <= most else None
     pieces: list[bytes] = []
-    room = most
-    while stored:
+    size = at = 0
+    given = len(stored)  # up to where the decompressor was fed
+    while at < len(stored):
         member = _fast.decompressobj(31)
-        try:
-            piece = member.decompress(stored, room + 1)
-        except (zlib.error, _fast.error):
+        fed: bytes | memoryview = stored if at == 0 else memoryview(stored)[at:given]
+        while not member.eof:
+            try:
+                piece = member.decompress(fed, min(RATIO_FROM, most + 1 - size))
+            except (zlib.error, _fast.error):
+                return None
+            pieces.append(piece)
+            size += len(piece)
+            fed = member.unconsumed_tail
+            # At half the ratio already: `Inflater` looks at other moments, and decides.
+            if size > most or limits.inflates_too_much(2 * size, given - len(fed)):
+                return None
+            if not fed and not member.eof:
+                if given == len(stored) and not piece:
+                    return None
+                fed, given = memoryview(stored)[given:], len(stored)
+        at = _after_padding(stored, given - len(member.unused_data))
+        if at < len(stored) and not stored.startswith(_GZIP, at):
             return None
-        room -= len(piece)
-        if room < 0 or not member.eof:
-            return None
-        pieces.append(piece)
-        stored = member.unused_data.lstrip(b"\0")  # some writers pad to a block
-        if stored and not stored.startswith(_GZIP):
-            return None
+        given = min(at + _NEXT_MEMBER, len(stored))
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)

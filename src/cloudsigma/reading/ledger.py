@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+
+from cloudsigma.printable import printable
+from cloudsigma.reading.coverage import Coverage, counted
+from cloudsigma.reading.coverage_counts import CoverageCounts
+from cloudsigma.reading.repeats import Deliveries, Repeats
 
 _LOSSES_A_FILE = 20
 """Places that are named one by one for a file; more are counted in one entry."""
@@ -27,7 +32,7 @@ class Loss(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         where = f" at {self.position}" if self.position else ""
         rescued = f" ({self.rescued:,} records of it were read)" if self.rescued else ""
-        return f"{self.path}: {self.reason}{where}{rescued}"
+        return printable(f"{self.path}: {self.reason}{where}{rescued}")
 
 
 class Ledger(msgspec.Struct, frozen=True):
@@ -43,6 +48,10 @@ class Ledger(msgspec.Struct, frozen=True):
     """Records read, also those that were left out as asked."""
     forms: dict[str, int] = {}
     """Records by the form they stood in."""
+    files_by_form: dict[str, int] = {}
+    """Files by the form of their records; one that has several counts for each."""
+    bytes_by_form: dict[str, int] = {}
+    """Bytes as stored of these files."""
     recognized: dict[str, int] = {}
     """What was recognized and holds no API calls, by kind: digests, Insights events, notifications …"""
     named_files: int = 0
@@ -55,6 +64,10 @@ class Ledger(msgspec.Struct, frozen=True):
     """Records that do not say whether they were asked for, and were not left out."""
     losses: tuple[Loss, ...] = ()
     """Everything that could not be read."""
+    repeats: Repeats = Repeats()
+    """Of a scan: the events that were delivered more than once, with their places."""
+    coverage: Coverage | None = None
+    """Of a scan that was asked for it: accounts, regions and hours, their gaps, and the rules that could not match."""
 
     @property
     def complete(self) -> bool:
@@ -63,11 +76,15 @@ class Ledger(msgspec.Struct, frozen=True):
 
     def to_dict(self) -> dict[str, Any]:
         """The account as plain values, for JSON."""
-        return {**msgspec.structs.asdict(self), "losses": [msgspec.structs.asdict(loss) for loss in self.losses]}
+        return {
+            **msgspec.structs.asdict(self),
+            "losses": [msgspec.structs.asdict(loss) for loss in self.losses],
+            "repeats": self.repeats.to_dict(),
+            "coverage": self.coverage.to_dict() if self.coverage is not None else None,
+        }
 
     def __str__(self) -> str:
-        files = f"{self.files:,} {'file' if self.files == 1 else 'files'}"
-        records = f"{self.records:,} {'record' if self.records == 1 else 'records'}"
+        files, records = counted(self.files, "file"), counted(self.records, "record")
         lines = [f"read {files} ({_size(self.bytes)}), {records}{_counts(self.forms, ': ')}"]
         if self.recognized:
             lines.append(f"recognized, no API calls in them{_counts(self.recognized, ': ')}")
@@ -79,14 +96,20 @@ class Ledger(msgspec.Struct, frozen=True):
             lines.append(f"left out, as asked{_counts(self.left_out, ': ')}")
         if self.kept:
             lines.append(f"not left out, since they do not say{_counts(self.kept, ': ')}")
+        if self.repeats.matches or self.repeats.forgotten:
+            lines.append(str(self.repeats))
+        if self.coverage is not None:
+            lines.append(str(self.coverage))
         if self.losses:
-            lines.append(f"NOT READ, {len(self.losses):,} {'place' if len(self.losses) == 1 else 'places'}:")
+            lines.append(f"NOT READ, {counted(len(self.losses), 'place')}:")
             lines += [f"  {loss}" for loss in self.losses]
         return "\n".join(lines)
 
 
 def _counts(counts: dict[str, int], opening: str) -> str:
-    return opening + ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) if counts else ""
+    return (
+        opening + ", ".join(f"{printable(name)} {count:,}" for name, count in sorted(counts.items())) if counts else ""
+    )
 
 
 def _size(count: int) -> str:
@@ -134,6 +157,8 @@ class Recorder:
         self.inflated = 0
         self.records = 0
         self.forms: Counter[str] = Counter()
+        self.files_by_form: Counter[str] = Counter()
+        self.bytes_by_form: Counter[str] = Counter()
         self.recognized: Counter[str] = Counter()
         self.not_looked_at: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
@@ -141,7 +166,28 @@ class Recorder:
         self.named_files = 0
         self.on_reference: Callable[[str, str], None] | None = None
         """Told of every file in S3 that a message names: bucket and key."""
+        self.coverage: CoverageCounts | None = None
+        """What the records cover, where that is asked for."""
+        self.deliveries: Deliveries | None = None
+        """Which matches there were, where repeated ones are left out."""
+        self.stored: Callable[[], int] | None = None
+        """How many bytes have been taken of the file that is being read, where it is streamed."""
         self._losses: list[Loss] = []
+
+    def note_file(self, stored: int, inflated: int, forms: Mapping[str, int]) -> None:
+        """Note what was read of one file: its bytes, and its records by form, which are not counted again."""
+        self.bytes += stored
+        self.inflated += inflated
+        for form in forms:
+            self.files_by_form[form] += 1
+            self.bytes_by_form[form] += stored
+
+    def uncount(self, form: str) -> None:
+        """Take back the count of one record, which turned out to be none that is given."""
+        self.records -= 1
+        self.forms[form] -= 1
+        if not self.forms[form]:
+            del self.forms[form]
 
     def lose(self, path: str, reason: str) -> None:
         """Note a file or folder of which nothing was read."""
@@ -172,6 +218,8 @@ class Recorder:
         self.named_files += other.named_files
         for ours, theirs in (
             (self.forms, other.forms),
+            (self.files_by_form, other.files_by_form),
+            (self.bytes_by_form, other.bytes_by_form),
             (self.recognized, other.recognized),
             (self.not_looked_at, other.not_looked_at),
             (self.left_out, other.left_out),
@@ -179,16 +227,55 @@ class Recorder:
         ):
             ours.update(theirs)
         self._losses += other._losses  # of its own class
+        if other.coverage is not None:
+            self.coverage = self.coverage or CoverageCounts()
+            self.coverage.add(other.coverage)
+
+    @property
+    def first_loss(self) -> Loss | None:
+        """The first of what could not be read."""
+        return self._losses[0] if self._losses else None
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """What could not be read."""
+        return tuple(self._losses)
+
+    def forget_losses(self, path: str) -> bool:
+        """Forget what was noted of a file that is tried again; gives whether there was anything."""
+        before = len(self._losses)
+        self._losses = [loss for loss in self._losses if loss.path != path]
+        return len(self._losses) < before
+
+    def resume(self, ledger: Ledger) -> None:
+        """Go on from what `read` of another recorder was."""
+        for name, value in list(vars(self).items()):
+            if isinstance(value, Counter):
+                setattr(self, name, Counter(getattr(ledger, name)))
+            elif isinstance(value, int):
+                setattr(self, name, getattr(ledger, name))
+        self._losses = list(ledger.losses)
 
     @property
     def ledger(self) -> Ledger:
         """The notes as a value."""
+        return msgspec.structs.replace(
+            self.read,
+            repeats=self.deliveries.repeats if self.deliveries is not None else Repeats(),
+            coverage=self.coverage.coverage if self.coverage is not None else None,
+        )
+
+    @property
+    def read(self) -> Ledger:
+        """The notes as a value, less what `deliveries` and `coverage` have to tell."""
         return Ledger(
             files=self.files,
             bytes=self.bytes,
             inflated=self.inflated,
             records=self.records,
             forms=dict(self.forms),
+            files_by_form=dict(self.files_by_form),
+            bytes_by_form=dict(self.bytes_by_form),
             recognized=dict(self.recognized),
             named_files=self.named_files,
             not_looked_at=dict(self.not_looked_at),

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cloudsigma.reading.document import Document
-from cloudsigma.reading.inflate import Damage, Limits
+from cloudsigma.reading.inflate import Damage
+from cloudsigma.reading.limits import Limits
 
 MAGIC = b"PAR1"
 """What the content begins and ends with."""
@@ -27,8 +28,11 @@ def rows(content: bytes, limits: Limits) -> Iterator[Document | Damage]:
     try:
         table = parquet.ParquetFile(pa.BufferReader(content), coerce_int96_timestamp_unit="us")
         groups = [table.metadata.row_group(index).total_byte_size for index in range(table.metadata.num_row_groups)]
-        if max(groups, default=0) > limits.document or sum(groups) > limits.inflated:
-            yield Damage(f"a part of the table is larger than {limits.document:,} bytes")
+        if max(groups, default=0) > limits.document:
+            yield Damage(f"a part of the table is larger than {limits.said('document')}")
+            return
+        if sum(groups) > limits.inflated:
+            yield Damage(f"the table inflates to more than {limits.said('inflated')}")
             return
         schema = pa.schema([field.with_type(_in_microseconds(field.type)) for field in table.schema_arrow])
         for batch in table.iter_batches(batch_size=_ROWS):

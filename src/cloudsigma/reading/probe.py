@@ -9,7 +9,7 @@ also the judge: both must come to the same records.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Literal, Protocol
 
@@ -101,6 +101,18 @@ class View:
         if probed is None and b"\n" in data[:_LONGEST_LINE]:
             probed = self._probe_lines(data)
         return probed
+
+    def could_match(self, record: Mapping[str, Any]) -> bool:
+        """Whether the probe lets a record through that was read whole; true too where a field is no text."""
+        columns: list[Iterator[Any]] = []
+        for name in self._probe.fields:
+            value: Any = record
+            for part in name.split("."):
+                value = value.get(part, UNSET) if isinstance(value, Mapping) else value
+            if not (isinstance(value, str) or value is None or value is UNSET):
+                return True
+            columns.append(iter((value,)))
+        return bool(self._probe.candidates(columns))
 
     def _probe_log_file(self, data: bytes) -> Probed | None:
         try:

@@ -15,6 +15,7 @@ import msgspec
 
 from cloudsigma.reading.document import TOLERANT, Document, reason
 from cloudsigma.reading.inflate import Damage
+from cloudsigma.reading.limits import Limits
 
 _SPACE = re.compile("[ \t\r\n\ufeff]*")  # a byte order mark too, which stands inside where files were joined
 _ARRAYS = frozenset({"records", "events", "logevents", "results", "hits", "rows", "queryresultrows", "messages"})
@@ -41,9 +42,9 @@ _WINDOW = 1 << 16
 _DECODER = json.JSONDecoder()
 
 
-def rescued(text: str) -> Iterator[Document | Damage]:
+def rescued(text: str, limits: Limits) -> Iterator[Document | Damage]:
     """The documents that stand end to end in a text; after damage, what is healthy; and the damage."""
-    return _Rescue(text).documents()
+    return _Rescue(text, limits).documents()
 
 
 class _DamageAt(Exception):  # noqa: N818  # never leaves this module
@@ -76,8 +77,9 @@ class _Array(msgspec.Struct, frozen=True):
 
 
 class _Rescue:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, limits: Limits) -> None:
         self._text = text
+        self._limits = limits
         self._ascii = text.isascii()
         self._effort = _EFFORT * len(text) + (1 << 20)
         self._counted = (0, 1, -1)  # up to where lines were counted, the line there, the line end before it
@@ -102,7 +104,7 @@ class _Rescue:
                     yield Damage("too much is damaged to look further", self._position(at))
                     return
             else:
-                yield Document(value, self._position(at), "objects")
+                yield Document(value, self._position(at), "objects", self._most_bytes(at, end))
                 at = end
             at = self._skip(at)
 
@@ -169,7 +171,8 @@ class _Rescue:
                 return self._next_document(end) if damaged else end
             value, after, damage = self._element(at)
             if value is not None:
-                yield Document(array.holding(*header, value), f"record {index}", "rescued")
+                size = self._most_bytes(at, after)
+                yield Document(array.holding(*header, value), f"record {index}", "rescued", size)
                 if array.name == _HEADED and not header:
                     header = (value,)
             if damage is None:
@@ -260,10 +263,10 @@ class _Rescue:
                 far = error.pos > len(window) - 16 or error.msg.startswith("Unterminated")
                 self._effort -= 200 + (len(window) if far else error.pos)
                 if whole or not far:
-                    raise _DamageAt(reason(error), at + error.pos) from None
+                    raise _DamageAt(reason(error, self._limits), at + error.pos) from None
             except (ValueError, RecursionError) as error:
                 self._effort -= 20_000
-                raise _DamageAt(reason(error), at) from None
+                raise _DamageAt(reason(error, self._limits), at) from None
             else:
                 if whole or end < len(window):
                     return value, at + end
@@ -273,6 +276,10 @@ class _Rescue:
         """The next line that starts with a bracket in its first column."""
         found = _DOCUMENT_START.search(self._text, at)
         return found.end() if found else len(self._text)
+
+    def _most_bytes(self, start: int, end: int) -> int:
+        """Bytes that a part of the text has at most."""
+        return (end - start) * (1 if self._ascii else 4)
 
     def _skip(self, at: int) -> int:
         found = _SPACE.match(self._text, at)

@@ -83,7 +83,7 @@ class RecordFilter:
             elif not selection.window.holds(when):
                 return self._leave(OUTSIDE_TIME)
         if selection.accounts:
-            account = _account(record)
+            account = account_of(record)
             if account is None:
                 unknown.append("account")
             elif account not in selection.accounts:
@@ -129,7 +129,7 @@ def _checked(kind: str, values: str | Iterable[str], form: re.Pattern[str], said
     return chosen
 
 
-def _account(record: Mapping[str, Any]) -> str | None:
+def account_of(record: Mapping[str, Any]) -> str | None:
     """The account that was affected, as `context.account` has it: the recipient, else the caller's."""
     account = record.get("recipientAccountId")
     if not isinstance(account, str):

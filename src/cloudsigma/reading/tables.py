@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import msgspec
 
 from cloudsigma.reading.document import Document
-from cloudsigma.reading.inflate import Damage, Limits
+from cloudsigma.reading.inflate import Damage
+from cloudsigma.reading.limits import Limits
 from cloudsigma.reading.lines import split_lines
 
 _UTF8 = b"\xef\xbb\xbf"
@@ -107,7 +108,7 @@ def rows(table: Layout, chunks: Iterator[bytes], limits: Limits) -> Iterator[Doc
             if lines.broken_off and lines.ends_with(table.delimiter):
                 yield Damage("the table ends without an end of line, perhaps in the middle of this row", lines.position)
     if lines.cut:
-        yield Damage(f"the line is longer than {limits.document:,} bytes; the rest is not read", lines.position)
+        yield Damage(f"the line is longer than {limits.said('document')}; the rest is not read", lines.position)
 
 
 class _Lines:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TextIO
-
 from cloudsigma.engine.match import Match
 from cloudsigma.printable import printable
 from cloudsigma.sinks.interface import Sink
+from cloudsigma.sinks.output import LineOutput
 
 
 class IdSink(Sink):
     """Writes what scripts compare; the event ID is empty where the record has none."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: LineOutput) -> None:
         self._stream = stream
 
     def write(self, match: Match) -> None:
         """Write one line."""
         self._stream.write(f"{match.rule_id}\t{printable(match.context.event_id or '')}\n")
+
+    def flush(self) -> None:
+        """Write the lines that the stream holds."""
+        self._stream.flush()

@@ -16,6 +16,10 @@ class Sink(ABC):
     def write(self, match: Match) -> None:
         """Take one match; raises `OSError` where the output cannot be written."""
 
+    @abstractmethod
+    def flush(self) -> None:
+        """Let whoever reads the output have what was written so far; raises `OSError` as `write` does."""
+
     def close(self) -> None:  # noqa: B027  # most sinks hold nothing back
         """Write what was held back; the sink does not close streams that it was given."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from typing import IO, TYPE_CHECKING, cast
 
 from cloudsigma.engine.match import Match
 from cloudsigma.printable import printable
 from cloudsigma.sinks.interface import Sink
+from cloudsigma.sinks.output import LineOutput
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 _BATCH = 1000
 """Rows that are laid out together: memory stays bounded however many matches there are."""
 _COLUMNS = ("Time (UTC)", "Level", "Rule", "Principal", "Resource", "Region")
+_NARROW = frozenset({"Time (UTC)", "Level", "Region"})
+_SHORT = 20
+"""Cells of a terminal that what is short takes."""
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _WIDE = 130
 """Columns from which a terminal has room for a table."""
@@ -24,7 +28,7 @@ _UNBOUNDED = 100_000
 class TableSink(Sink):
     """Draws a table; in color and as wide as the screen on a terminal (stacked on a narrow one), plain elsewhere."""
 
-    def __init__(self, stream: TextIO, *, terminal: bool) -> None:
+    def __init__(self, stream: LineOutput, *, terminal: bool) -> None:
         self._stream = stream
         self._terminal = terminal
         self._rows: list[tuple[str, ...]] = []
@@ -38,6 +42,11 @@ class TableSink(Sink):
         if len(self._rows) >= _BATCH:
             self.close()
 
+    def flush(self) -> None:
+        """Draw the rows that are held, and let them be seen."""
+        self.close()
+        self._stream.flush()
+
     def close(self) -> None:
         """Draw the rows that are held."""
         if not self._rows:
@@ -45,7 +54,7 @@ class TableSink(Sink):
         from rich.console import Console
 
         console = Console(
-            file=self._stream,
+            file=cast("IO[str]", self._stream),
             force_terminal=self._terminal,
             width=None if self._terminal else _UNBOUNDED,
             highlight=False,
@@ -58,12 +67,14 @@ class TableSink(Sink):
 
     def _draw_table(self, console: Console) -> None:
         from rich.box import SIMPLE_HEAD
+        from rich.cells import cell_len
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for name in _COLUMNS:
-            narrow = name in ("Time (UTC)", "Level", "Region")
+        for at, name in enumerate(_COLUMNS):
+            # What is short stays on one line, unless a record makes it long to push the others out.
+            narrow = name in _NARROW and all(cell_len(row[at]) <= _SHORT for row in self._rows)
             table.add_column(name, overflow="fold", no_wrap=narrow or not self._terminal)
         for row in self._rows:
             style = _STYLES.get(row[1], "")

@@ -22,8 +22,9 @@ from cloudsigma.reading.envelope import (
     siem,
     streams,
 )
-from cloudsigma.reading.envelope.interface import Carried, Family, NoCalls, NoForm, Part, inside
-from cloudsigma.reading.inflate import Damage, Inflater, Limits
+from cloudsigma.reading.envelope.interface import Carried, Family, NoCalls, NoForm, Part, Record, Refused, inside
+from cloudsigma.reading.inflate import Damage, Inflater
+from cloudsigma.reading.limits import Limits
 
 _FAMILIES: tuple[Family, ...] = (
     log_files.unwrap,
@@ -42,9 +43,12 @@ _FAMILIES: tuple[Family, ...] = (
 _NO_LIMITS = Limits()
 
 
-def unwrap(value: Any, form: str, limits: Limits = _NO_LIMITS) -> Iterator[Part]:
-    """The records of one document, with what holds none; `form` says how the document stood in its file."""
-    return _Unwrapping(limits).parts(value, form, None, 0)
+def unwrap(value: Any, form: str, limits: Limits = _NO_LIMITS, text: Document | None = None) -> Iterator[Part]:
+    """The records of one document, with what holds none; `form` says how the document stood in its file.
+
+    `text` is the document itself, as it was read: what it says of its text spares work.
+    """
+    return _Unwrapping(limits).parts(value, form, None, 0, text or Document(value, None, form))
 
 
 class _Unwrapping:
@@ -54,29 +58,38 @@ class _Unwrapping:
         self._limits = limits
         self._left = limits.payload
 
-    def parts(self, value: Any, form: str, place: str | None, depth: int) -> Iterator[Part]:
+    def parts(self, value: Any, form: str, place: str | None, depth: int, text: Document) -> Iterator[Part]:
+        """The parts of a value that stands in `text`, with so many envelopes around it."""
         try:
             for family in _FAMILIES:
                 found = family(value, form)
                 if found is None:
                     continue
+                # One that is put together of texts may be larger than any of them, and nest deeper.
+                as_it_stood = family in (log_files.unwrap, log_files.unwrap_bare)
+                size, deep = (text.size, text.deep) if as_it_stood else (None, True)
                 for part in found:
-                    if isinstance(part, Carried):
-                        yield from self._carried(part, inside(form, part.name), _within(place, part.place), depth + 1)
+                    if isinstance(part, Record):
+                        refusal = self._limits.refusal(part.value, size, deep=deep)
+                        yield part if refusal is None else Refused(refusal, part.value, part.form)
+                    elif isinstance(part, Carried):
+                        within = _within(place, part.place)
+                        yield from self._carried(part, inside(form, part.name), within, depth + 1, text)
                     elif isinstance(part, NoForm):
                         yield NoForm(part.reason, _within(place, part.place))
                     else:
                         yield part
                 return
         except RecursionError:
-            yield NoForm("the JSON nests too deep", place)
+            yield NoForm(self._limits.too_deep, place)
             return
         yield NoForm(_among_records(value) if form in ("array", "log_file") else describe(value), place)
 
-    def _carried(self, part: Carried, form: str, place: str | None, depth: int) -> Iterator[Part]:
+    def _carried(self, part: Carried, form: str, place: str | None, depth: int, text: Document) -> Iterator[Part]:
         content = part.content
         if depth > self._limits.envelopes:
-            yield NoForm(f"more than {self._limits.envelopes:,} envelopes stand within one another", place)
+            met = self._limits.said("envelopes")
+            yield NoForm(f"the envelopes that stand within one another are more than {met}", place)
         elif part.empty and content in (None, "", "{}", b"", {}):
             yield NoCalls(part.empty)
         elif isinstance(content, (str, bytes)):
@@ -86,9 +99,9 @@ class _Unwrapping:
                     yield NoForm(found.reason, inner)
                 else:
                     named = found.form if found.form in ("csv", "parquet", "log_lines") else ""
-                    yield from self.parts(found.value, inside(form, named), inner, depth)
+                    yield from self.parts(found.value, inside(form, named), inner, depth, found)
         else:
-            yield from self.parts(content, form, place, depth)
+            yield from self.parts(content, form, place, depth, text)
 
     def _documents(self, content: str | bytes) -> Iterator[Document | Damage]:
         if isinstance(content, str):
@@ -97,9 +110,9 @@ class _Unwrapping:
             except (ValueError, RecursionError):
                 content = content.encode("utf-8", "surrogatepass")
             else:
-                yield Document(value, None, "whole")
+                yield Document(value, None, "whole", 4 * len(content), deep=True)
                 return
-        inflater = Inflater(io.BytesIO(content), msgspec.structs.replace(self._limits, inflated=self._left))
+        inflater = Inflater(io.BytesIO(content), msgspec.structs.replace(self._limits, inflated=max(self._left, 1)))
         last: Document | Damage | None = None
         for found in documents(inflater.chunks(), self._limits):
             if last is not None:
@@ -110,7 +123,7 @@ class _Unwrapping:
         if last is not None:
             yield last
         if inflater.damage is not None:
-            met = f"what the envelopes carry inflates to more than {self._limits.payload:,} bytes"
+            met = f"what the envelopes carry inflates to more than {self._limits.said('payload')}"
             yield Damage(met if inflater.inflated > self._left else inflater.damage.reason)
         self._left = max(self._left - inflater.inflated, 0)
 

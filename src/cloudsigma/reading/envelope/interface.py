@@ -56,6 +56,14 @@ class NoForm(msgspec.Struct, frozen=True):
     """Where in the document, from outside: `event 3`, `message 0, record 17`."""
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """A record that meets a limit: a loss, unless nobody needs it."""
+
+    reason: str
+    value: dict[str, Any]
+    form: str
+
+
 class Carried(msgspec.Struct, frozen=True):
     """What an envelope carries, which may be an envelope itself."""
 
@@ -68,7 +76,7 @@ class Carried(msgspec.Struct, frozen=True):
     """The kind of thing that it is if it carries nothing."""
 
 
-Part = Record | NoCalls | Reference | NoForm
+Part = Record | Refused | NoCalls | Reference | NoForm
 Found = Part | Carried
 Family = Callable[[Any, str], Iterator[Found] | None]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from cloudsigma.reading.delivery import delivery_of
@@ -30,17 +30,27 @@ class SourceFinder:
         self._selection = selection
         self._stdin = StandardInput(stdin)
 
-    def find(self, recorder: Recorder) -> Iterator[Source | Unreadable]:
-        """The sources, lazily; what is passed over is noted by the recorder."""
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths, as they were given."""
+        return self._paths
+
+    def find(self, recorder: Recorder, wanted: Callable[[Source], bool] | None = None) -> Iterator[Source | Unreadable]:
+        """The sources, lazily; what is passed over is noted by the recorder.
+
+        Sources of files and S3 that are not `wanted` are left out before anything is fetched of them.
+        """
         for path in self._paths:
             if path == "-":
                 yield self._stdin
             elif path.startswith(_S3):
                 from cloudsigma.reading.sources.s3.source import find_objects
 
-                yield from find_objects(path, recorder, self._selection)
+                yield from find_objects(path, recorder, self._selection, wanted=wanted)
             else:
-                yield from self._asked_for(find_sources(path, recorder.not_looked_at), recorder)
+                for source in self._asked_for(find_sources(path, recorder.not_looked_at), recorder):
+                    if wanted is None or isinstance(source, Unreadable) or wanted(source):
+                        yield source
 
     def _asked_for(self, sources: Iterator[Source | Unreadable], recorder: Recorder) -> Iterator[Source | Unreadable]:
         for source in sources:

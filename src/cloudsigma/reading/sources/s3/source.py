@@ -6,7 +6,7 @@ import io
 import os
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, BinaryIO, cast
@@ -132,9 +132,14 @@ def open_object(bucket: str, key: str, options: S3Options | None = None) -> Sour
 
 
 def find_objects(
-    url: str, recorder: Recorder, selection: Selection, options: S3Options | None = None
+    url: str,
+    recorder: Recorder,
+    selection: Selection,
+    options: S3Options | None = None,
+    *,
+    wanted: Callable[[Source], bool] | None = None,
 ) -> Iterator[Source | Unreadable]:
-    """The objects below `s3://bucket/prefix` that are asked for, in the order of their keys, fetched ahead."""
+    """The objects below `s3://bucket/prefix` that are asked for (and `wanted`), in the order of keys, fetched ahead."""
     options = options or chosen.DEFAULT
     location = parse_location(url)
     try:
@@ -149,6 +154,8 @@ def find_objects(
         for found in Listing(store, location, selection, recorder, options, retry):
             if isinstance(found, ListedObject):
                 source = S3Source(location.bucket, found, options)
+                if wanted is not None and not wanted(source):
+                    continue
                 source.fetch_ahead(ahead)
                 ready.append(source)
             else:

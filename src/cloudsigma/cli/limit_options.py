@@ -1,0 +1,56 @@
+"""The options that change limits, the same for every command that reads records."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from cloudsigma.errors import UsageError
+from cloudsigma.printable import printable
+from cloudsigma.reading.limits import DEEPEST, SIZES, Limits, parse_size, size_text
+
+_HELP = {
+    "inflated": "The most bytes that a file may inflate to",
+    "ratio": "The most times its size that gzip data may inflate to",
+    "document": "The largest log file or line",
+    "record": "The largest record",
+    "depth": "The most levels that a record may nest",
+    "records": "The most records of one file",
+    "losses": "The most places of one file that cannot be read",
+    "payload": "The most bytes that the envelopes of a document may carry",
+    "envelopes": "The most envelopes within one another",
+}
+
+
+class _Size(click.ParamType[int]):
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else parse_size(value)
+        except UsageError as error:
+            self.fail(printable(str(error)), param, ctx)
+
+
+def limit_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options to a command, which is given `limits`."""
+
+    @functools.wraps(command)
+    def with_limits(**given: Any) -> int:
+        changed = {name: value for name in _HELP if (value := given.pop(f"max_{name}")) is not None}
+        return command(**given, limits=Limits(**changed))
+
+    usual = Limits()
+    for name, text in reversed(_HELP.items()):
+        value: int = getattr(usual, name)
+        shown = size_text(value) if name in SIZES else f"{value:,}"
+        with_limits = click.option(
+            f"--max-{name}",
+            metavar="SIZE" if name in SIZES else "N",
+            type=_Size() if name in SIZES else click.IntRange(1, DEEPEST if name == "depth" else None),
+            help=f"{text}. Default: {shown}.",
+        )(with_limits)
+    return with_limits
