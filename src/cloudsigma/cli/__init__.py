@@ -80,7 +80,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort) as error:
         click.echo("interrupted", err=True)
         return exit_code_of(error)
-    except (BrokenPipeError, SystemExit):  # click exits by itself for a broken pipe, and for nothing else
+    except (BrokenPipeError, SystemExit) as error:  # click exits by itself for a broken pipe, and after completion
+        if isinstance(error, SystemExit) and not error.code:
+            return exit_codes.DONE
         # Who reads has gone (`| head`): nothing more can be written, not even at the interpreter's end.
         _give_up_output()
         return exit_codes.NOT_DONE
