@@ -8,11 +8,15 @@ run say how many were.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 os.environ["CLOUDSIGMA_NO_CACHE"] = "1"  # what a run finds must not depend on an earlier one
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job: commands under test would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 MISSING = "shared corpus not found beside the checkout"

@@ -86,6 +86,15 @@ def test_s06_an_output_that_cannot_be_opened_stops_before_anything_is_read(trail
         assert done.stderr == f"Error: {output} cannot be written ({reason}).\n"
 
 
+def test_an_output_that_is_the_input_is_refused(trail: Path) -> None:
+    file = trail / "00.json"
+    before = file.read_bytes()
+    done = run(file, "--output", trail / ".." / "trail" / "00.json")
+    assert done.returncode == exit_codes.USAGE
+    assert f"--output names what is to be read: {file}" in done.stderr
+    assert file.read_bytes() == before
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are those of POSIX")
 @pytest.mark.parametrize(
     ("jobs", "size"), [("1", 0), ("1", 1), ("1", 100_000), ("1", 1_000_001), ("2", 100_000), ("2", 1_000_001)]
@@ -239,7 +248,7 @@ def test_r31_a_signal_ends_a_scan_with_what_was_done(
     tmp_path: Path, trail: Path, number: int, code: int, jobs: str
 ) -> None:
     """The account is told, the output holds whole lines, and a checkpoint goes on from there to the same end."""
-    for at in range(20, 400):
+    for at in range(20, 120):
         shutil.copy(trail / "00.json", trail / f"{at}.json")
     arguments = ["--no-dedup", "--jobs", jobs, "--output", tmp_path / "out", "--checkpoint", tmp_path / "db"]
     process = subprocess.Popen([*COMMAND, trail, *map(os.fspath, arguments)], stderr=subprocess.PIPE, text=True)
@@ -254,10 +263,10 @@ def test_r31_a_signal_ends_a_scan_with_what_was_done(
     assert "Traceback" not in told
     assert "Exception ignored" not in told
     done = len(whole_lines(tmp_path / "out"))
-    assert 0 < done < 400 * RECORDS
+    assert 0 < done < 120 * RECORDS
     last = run(trail, *arguments)
     assert last.returncode == exit_codes.FOUND
-    assert len(whole_lines(tmp_path / "out")) == 400 * RECORDS
+    assert len(whole_lines(tmp_path / "out")) == 120 * RECORDS
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
@@ -321,7 +330,7 @@ def damage(trail: Path) -> dict[str, str]:
     return {name: said for name, (_, said) in damaged.items()}
 
 
-@pytest.mark.parametrize("jobs", ["1", "2", "3"])
+@pytest.mark.parametrize("jobs", ["1", "2"])
 @pytest.mark.parametrize("name", ["05a.json", "05b.json", "05c.json.gz", "05d.jsonl", "05e.json"])
 def test_s04_strict_stops_at_the_first_loss(trail: Path, tmp_path: Path, name: str, jobs: str) -> None:
     """The file and the reason are named, what was found before is given, and nothing after it is read."""
