@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 NAME = "cloudsigma"
@@ -18,15 +16,8 @@ def scan(
     """A scan; its matches go to standard output."""
     options = [part for path in rules for part in ("--rules", str(path))]
     options += [] if bundled else ["--no-bundled"]
-    options += ["--jobs", str(jobs)] if has_jobs() else []
+    options += ["--jobs", str(jobs)]
     return [*COMMAND, "scan", "--exit-zero", "--format", form, *options, *map(str, paths)]
-
-
-@lru_cache
-def has_jobs() -> bool:
-    """Whether a scan can use several processes."""
-    shown = subprocess.run([*COMMAND, "scan", "--help"], check=True, capture_output=True, text=True)  # noqa: S603
-    return "--jobs" in shown.stdout
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import itertools
 import logging
-import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudsigma.engine.match import make_matches
 from cloudsigma.memory import keep_freed_memory
@@ -29,6 +26,9 @@ from cloudsigma.reading.selection import Selection
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.ruleset import RuleSet
+
+if TYPE_CHECKING:  # imported where workers are started: most scans have none
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 _log = logging.getLogger("cloudsigma")
 
@@ -208,6 +208,8 @@ def _start(job: Job) -> None:
 
 def _end_with_parent() -> None:
     """Wait for the parent to be gone: were it killed, its workers would wait for batches for ever."""
+    import multiprocessing
+
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -221,6 +223,9 @@ def _read_batch(batch: list[Source | Unreadable]) -> Outcome:
 
 
 def _on_workers(here: _Search, batches: Iterator[list[Source | Unreadable]], jobs: int) -> Iterator[Outcome]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(here.job,))
     waiting: deque[tuple[list[Source | Unreadable], Future[Outcome] | None]] = deque()
@@ -238,6 +243,8 @@ def _on_workers(here: _Search, batches: Iterator[list[Source | Unreadable]], job
 
 def _submitted(pool: ProcessPoolExecutor, batch: list[Source | Unreadable]) -> Future[Outcome] | None:
     """The batch on its way to a worker; `None`: this process reads it."""
+    from concurrent.futures.process import BrokenProcessPool
+
     if any(map(_is_large, batch)):
         return None
     try:
@@ -261,6 +268,8 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _received(here: _Search, batch: list[Source | Unreadable], future: Future[Outcome] | None) -> Outcome:
+    from concurrent.futures.process import BrokenProcessPool
+
     if future is not None:
         try:
             return future.result()._replace(sources=batch)

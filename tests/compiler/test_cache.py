@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import cloudsigma
+from cloudsigma import disk_cache
 from cloudsigma.compiler import cache, stages
 
 RULE = """\
@@ -183,7 +184,7 @@ def test_the_variable_turns_it_off(
 
 
 def test_the_default_folder_can_be_named(rules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(cache.DIRECTORY_VARIABLE, str(tmp_path / "named"))
+    monkeypatch.setenv(disk_cache.DIRECTORY_VARIABLE, str(tmp_path / "named"))
     cloudsigma.compile_rules(rules, cache=True)
     assert len(entries(tmp_path / "named")) == 1
 

@@ -10,30 +10,25 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from platformdirs import user_cache_path
 
 from cloudsigma import artifact
 from cloudsigma.compiler.files import RuleFile
+from cloudsigma.disk_cache import DiskCache, user_folder
 from cloudsigma.ruleset import RuleSet, from_artifact, to_artifact
 from cloudsigma.version import __version__
 
-DIRECTORY_VARIABLE = "CLOUDSIGMA_CACHE_DIR"
-"""Names the folder; default: that of the user's caches on the system."""
 OFF_VARIABLE = "CLOUDSIGMA_NO_CACHE"
 """Set to anything, no command uses a cache."""
 MOST_ENTRIES = 50
 """Entries that are kept; those not used for longest go first."""
 
-_SUFFIX = ".rules.json"
 _DIGEST_SIZE = 32
 _COMPILERS = {
     "sigma": "pysigma",
@@ -46,55 +41,32 @@ _COMPILERS = {
 
 
 class Cache:
-    """The entries in one folder. Only a folder and files that nobody else can write are believed."""
+    """Rule sets by the key of what they were compiled from."""
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        """`folder`: default is `CLOUDSIGMA_CACHE_DIR`, else the user's folder of caches."""
-        given = folder if folder is not None else os.environ.get(DIRECTORY_VARIABLE)
-        self._folder = Path(given) if given else user_cache_path("cloudsigma", appauthor=False)
+        """`folder`: default is the user's folder of caches."""
+        self._entries = DiskCache(folder if folder is not None else user_folder(), ".rules.json", most=MOST_ENTRIES)
 
     def load(self, key: str) -> RuleSet | None:
         """The rules of this key; `None` where there is no entry that can be believed."""
-        path = self._path(key)
-        try:
-            if not (_is_ours(self._folder) and _is_ours(path)):
-                return None
-            data = path.read_bytes()
-            if hashlib.blake2b(data[_DIGEST_SIZE:], digest_size=_DIGEST_SIZE).digest() != data[:_DIGEST_SIZE]:
-                return None
-            rules = from_artifact(artifact.decode(data[_DIGEST_SIZE:]))
-        except (OSError, artifact.ArtifactProblem):
+        data = self._entries.get(key)
+        if data is None or _digest(data[_DIGEST_SIZE:]) != data[:_DIGEST_SIZE]:
             return None
-        with suppress(OSError):
-            os.utime(path)
-        return rules
+        try:
+            return from_artifact(artifact.decode(data[_DIGEST_SIZE:]))
+        except artifact.ArtifactProblem:
+            return None
 
     def store(self, key: str, rules: RuleSet) -> None:
         """Keep the rules under this key, where that is possible."""
-        with suppress(OSError, artifact.ArtifactProblem):
+        with suppress(artifact.ArtifactProblem):
             data = artifact.encode(to_artifact(rules), written_by=__version__)
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not _is_ours(self._folder):
-                return
-            handle, name = tempfile.mkstemp(dir=self._folder, suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(hashlib.blake2b(data, digest_size=_DIGEST_SIZE).digest())
-                    file.write(data)
-                Path(name).replace(self._path(key))
-            except OSError:
-                Path(name).unlink()
-                raise
-            self._forget()
+            self._entries.put(key, _digest(data) + data)
+            self._entries.trim()
 
-    def _path(self, key: str) -> Path:
-        return self._folder / f"{key}{_SUFFIX}"
 
-    def _forget(self) -> None:
-        """Leave only the entries that were used last."""
-        entries = sorted(self._folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        for path in entries[MOST_ENTRIES:]:
-            path.unlink(missing_ok=True)
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_DIGEST_SIZE).digest()
 
 
 def cache_of(choice: bool | str | os.PathLike[str] | None) -> Cache | None:  # noqa: FBT001  # an argument handed on
@@ -142,11 +114,3 @@ def _own_code() -> list[tuple[str, int, int]]:
     modules = [package / "ir.py", *sorted(package.glob("compiler/*.py")), *sorted(package.glob("pipelines/*"))]
     states = [(module.name, module.stat()) for module in modules]
     return [(name, state.st_size, state.st_mtime_ns) for name, state in states]
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether nobody but this user (and root) can have written it."""
-    if not hasattr(os, "geteuid"):
-        return True  # Windows: a user's folder of caches is the user's own
-    status = path.stat()
-    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -16,6 +16,7 @@ from cloudsigma import ir
 from cloudsigma.engine.index import NAME, SOURCE, Index, build_index
 from cloudsigma.engine.operators import fold
 from cloudsigma.engine.plan import Find, Gate, Positions, find_directly, find_gated
+from cloudsigma.engine.remembered import Remembered
 from cloudsigma.engine.residual import Residual, determined_by, holds, residual
 from cloudsigma.engine.rule import Rule
 from cloudsigma.engine.traversal import all_tests
@@ -49,12 +50,12 @@ class Matcher:
             [test for test in all_tests(rule) if determined_by(test, NAME, SOURCE)] for rule in self._definitions
         ]
         self._residuals: dict[tuple[int, tuple[bool, ...]], bool | Residual] = {}
-        self._plans: dict[tuple[str, str], _Plan] = _Remembered(self._plan)
-        self._by_name: dict[Any, Find | None] = _Remembered(self._find_by_name)
+        self._plans: dict[tuple[str, str], _Plan] = _remembered(self._plan)
+        self._by_name: dict[Any, Find | None] = _remembered(self._find_by_name)
         self.fields: tuple[str, ...] = (NAME, SOURCE, *self._gates) if self.index.unnamed else (NAME,)
         """What `candidates` looks at, as dotted names."""
-        self._named = _Remembered(self._is_named)
-        self._direct = _Remembered(self._is_direct)
+        self._named = _remembered(self._is_named)
+        self._direct = _remembered(self._is_direct)
 
     @property
     def found_by(self) -> dict[str, str | None]:
@@ -120,7 +121,7 @@ class Matcher:
             return self.run_all
         if not self.index.unnamed and fold(name) not in self.index.named:
             return None
-        by_source: dict[Any, Find | None] = _Remembered(lambda source: self._find_by_pair(name, source))
+        by_source: dict[Any, Find | None] = _remembered(lambda source: self._find_by_pair(name, source))
 
         def find(record: Mapping[str, Any]) -> Positions:
             try:
@@ -175,17 +176,10 @@ class Matcher:
         return self._residuals[key]
 
 
-class _Remembered(dict[Any, Any]):
-    """Answers of a pure function by its argument: one text, or several; forgotten when there are too many."""
+def _remembered(function: Callable[[Any], Any]) -> Remembered:
+    return Remembered(function, most=_REMEMBERED, worth=_is_text)
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        super().__init__()
-        self._function = function
 
-    def __missing__(self, key: Any) -> Any:
-        answer = self._function(key)
-        if type(key) is str or (type(key) is tuple and all(type(part) is str for part in key)):
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[key] = answer
-        return answer
+def _is_text(key: object) -> bool:
+    """Whether it is one text, or several."""
+    return type(key) is str or (type(key) is tuple and all(type(part) is str for part in key))

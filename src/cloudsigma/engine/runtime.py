@@ -13,6 +13,7 @@ from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine import fields, operators
+from cloudsigma.engine.remembered import Remembered
 
 Predicate = Callable[[Mapping[str, Any]], bool]
 FieldReader = Callable[[Mapping[str, Any]], fields.Values]
@@ -183,24 +184,9 @@ def _any_of_many(wanted: Sequence[str], one_by_one: Callable[[str], bool]) -> Ca
     return found
 
 
-class _Verdicts(dict[str, bool]):
-    """What a costly test has said of texts; they come again and again."""
-
-    def __init__(self, passes: Callable[[str], bool]) -> None:
-        super().__init__()
-        self._passes = passes
-
-    def __missing__(self, subject: str) -> bool:
-        verdict = self._passes(subject)
-        if len(subject) <= _LONGEST:
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[subject] = verdict
-        return verdict
-
-
 def _remembered(passes: Callable[[str], bool]) -> Callable[[str], bool]:
-    return _Verdicts(passes).__getitem__
+    """What a costly test has said of texts, which come again and again."""
+    return Remembered(passes, most=_REMEMBERED, worth=lambda subject: len(subject) <= _LONGEST).__getitem__
 
 
 def has_value(values: fields.Values) -> bool:
