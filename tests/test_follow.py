@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trail_records import create_group as record
 
 import cloudsigma
 from cloudsigma.cli import exit_codes
@@ -33,20 +34,6 @@ from cloudsigma.rounds import Follow
 from cloudsigma.scanner import Scan
 
 COMMAND = [sys.executable, "-m", "cloudsigma", "scan", "--follow", "--interval", "0.1"]
-
-
-def record(name: str, **changes: Any) -> dict[str, Any]:
-    return {
-        "eventVersion": "1.11",
-        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/alice"},
-        "eventTime": "2025-03-04T10:15:30Z",
-        "eventSource": "iam.amazonaws.com",
-        "eventName": "CreateGroup",
-        "awsRegion": "us-east-1",
-        "requestParameters": {"groupName": "admins"},
-        "eventID": name,
-        **changes,
-    }
 
 
 def packed(*records: dict[str, Any]) -> bytes:

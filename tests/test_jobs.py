@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from process_groups import lives
 
 import cloudsigma
 from cloudsigma import workers
@@ -184,14 +185,6 @@ def test_ctrl_c_ends_the_command_and_its_workers(tmp_path: Path, trail: Path) ->
     assert process.returncode == 130
     assert "interrupted; until then:" in told
     assert "Traceback" not in told
-    while _lives(process.pid):  # each worker ends the files that it is at
+    while lives(process.pid):  # each worker ends the files that it is at
         assert time.monotonic() < deadline + 30
         time.sleep(0.05)
-
-
-def _lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True

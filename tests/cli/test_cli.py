@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trail_records import create_group
 
 COMMAND = [sys.executable, "-m", "cloudsigma"]
 
@@ -44,17 +45,7 @@ def run(*arguments: str | Path, stdin: bytes = b"", env: dict[str, str] | None =
 
 
 def record(name: str = "CreateGroup", number: int = 0, **changes: Any) -> dict[str, Any]:
-    return {
-        "eventVersion": "1.11",
-        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/alice"},
-        "eventTime": "2025-03-04T10:15:30Z",
-        "eventSource": "iam.amazonaws.com",
-        "eventName": name,
-        "awsRegion": "us-east-1",
-        "requestParameters": {"groupName": "admins"},
-        "eventID": f"e{number}",
-        **changes,
-    }
+    return create_group(f"e{number}", **{"eventName": name, **changes})
 
 
 @pytest.fixture

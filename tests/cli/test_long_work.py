@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from process_groups import lives
+from trail_records import create_group as record
 
 import cloudsigma
 from cloudsigma import workers
@@ -29,20 +31,6 @@ from cloudsigma.sinks.output import LineOutput
 
 COMMAND = [sys.executable, "-m", "cloudsigma", "scan"]
 RECORDS = 200
-
-
-def record(name: str, **changes: Any) -> dict[str, Any]:
-    return {
-        "eventVersion": "1.11",
-        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/alice"},
-        "eventTime": "2025-03-04T10:15:30Z",
-        "eventSource": "iam.amazonaws.com",
-        "eventName": "CreateGroup",
-        "awsRegion": "us-east-1",
-        "requestParameters": {"groupName": "admins"},
-        "eventID": name,
-        **changes,
-    }
 
 
 @pytest.fixture
@@ -298,17 +286,9 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path, trail: Path) ->
         time.sleep(0.01)
     process.kill()
     process.wait()
-    while _lives(process.pid):
+    while lives(process.pid):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def _lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 # --- strict -------------------------------------------------------------------------------------------------

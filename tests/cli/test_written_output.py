@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 import pytest
+from trail_records import create_group
 
 import cloudsigma
 from cloudsigma.cli import exit_codes, group
@@ -27,18 +28,7 @@ FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", '"=1', "'=1"]
 
 
 def record(number: int = 0, **changes: Any) -> dict[str, Any]:
-    return {
-        "eventVersion": "1.11",
-        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/alice"},
-        "eventTime": "2025-03-04T10:15:30Z",
-        "eventSource": "iam.amazonaws.com",
-        "eventName": "CreateGroup",
-        "awsRegion": "us-east-1",
-        "requestParameters": {"groupName": "admins"},
-        "eventID": f"e{number}",
-        "recipientAccountId": "111122223333",
-        **changes,
-    }
+    return create_group(f"e{number}", **{"recipientAccountId": "111122223333", **changes})
 
 
 def run(*arguments: str | Path, stdin: bytes = b"", env: dict[str, str] | None = None) -> Any:
