@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trail_records import create_group as record
+from group_calls import create_group as record
 
 import cloudsigma
 from cloudsigma.cli import exit_codes

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trail_records import create_group
+from group_calls import create_group
 
 COMMAND = [sys.executable, "-m", "cloudsigma"]
 

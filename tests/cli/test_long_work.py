@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from group_calls import create_group as record
 from process_groups import lives
-from trail_records import create_group as record
 
 import cloudsigma
 from cloudsigma import workers

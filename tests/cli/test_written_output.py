@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 import pytest
-from trail_records import create_group
+from group_calls import create_group
 
 import cloudsigma
 from cloudsigma.cli import exit_codes, group
