@@ -18,7 +18,7 @@ import pytest
 from process_groups import lives
 
 import cloudsigma
-from cloudsigma import workers
+from cloudsigma import scan_progress, workers
 from cloudsigma.scanner import Scan
 
 FILES = 40
@@ -163,6 +163,20 @@ def test_progress_ends_with_everything(trail: Path) -> None:
         assert seen[-1].files_done == seen[-1].files_total == FILES + 3
         assert seen[-1].records == scan.ledger.records
         assert [state.records for state in seen] == sorted(state.records for state in seen)
+
+
+def test_reading_begins_before_everything_is_found(trail: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many files the first are read while the others are looked for; sizes are told once all are found."""
+    monkeypatch.setattr(scan_progress, "_FOUND_FIRST", 5)
+    seen: list[Any] = []
+    scan = cloudsigma.scan(trail, progress=seen.append)
+    plain = cloudsigma.scan(trail)
+    assert [match.key for match in scan] == [match.key for match in plain]
+    assert scan.ledger == plain.ledger
+    assert [state.files_total for state in seen[:3]] == [5, 6, 7]
+    assert seen[0].bytes_total is None
+    assert seen[-1].files_done == seen[-1].files_total == FILES + 3
+    assert seen[-1].bytes_total == seen[-1].bytes_done == scan.ledger.bytes
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")

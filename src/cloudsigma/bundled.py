@@ -87,6 +87,7 @@ def scan(
     limits: Limits | None = None,
     coverage: bool = False,
     strict: bool = False,
+    named_files: bool = False,
 ) -> Scan:
     """The matches of files and folders of CloudTrail logs: iterate the result; `result.ledger` says what was read.
 
@@ -107,6 +108,7 @@ def scan(
         coverage: Count all records by account, region and hour for `ledger.coverage`, which also names the gaps and the
             rules that could not match, since their event never occurred. It costs time.
         strict: Raise `InputLostError` at the first loss; nothing after it is read.
+        named_files: Read the files in S3 that notifications name, too; see `read_records`.
 
     Raises:
         UsageError: A time, account, region or S3 place has no form that there is, or what reads S3 is not installed.
@@ -123,6 +125,7 @@ def scan(
         limits=limits,
         coverage=coverage,
         strict=strict,
+        named_files=named_files,
     )
 
 

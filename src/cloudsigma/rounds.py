@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import threading
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,6 +18,9 @@ from cloudsigma.reading.sources.register import Register
 from cloudsigma.reading.sources.watch import Watch
 from cloudsigma.tally import Tally
 from cloudsigma.workers import Outcome
+
+if TYPE_CHECKING:  # what reads S3 is imported where it is asked for
+    from cloudsigma.reading.sources.named_files import NamedFiles
 
 _CHANGED = "it has changed since it was read; without dedup its matches would be given twice, so it was not read again"
 
@@ -45,6 +49,7 @@ class Rounds:
         strict: Whether every loss has to come as an outcome, in its place.
         tell: Told of losses as they come.
         own: Absolute paths of files that are written meanwhile: these are no sources.
+        named: Takes the files that messages name, where they are to be read; there is a register then.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Rounds:
         strict: bool,
         tell: Callable[[Loss], None] | None = None,
         own: frozenset[str] = frozenset(),
+        named: NamedFiles | None = None,
     ) -> None:
         self._finder = finder
         self._tally = tally
@@ -68,6 +74,7 @@ class Rounds:
         self._watch = Watch()
         self._tell = tell
         self._own = own
+        self._named = named
         self._changed: set[bytes] = set()
         self._lost_before: set[str] = set()
         self.listing = Recorder()
@@ -90,6 +97,11 @@ class Rounds:
                 if self._tell is not None and loss not in known:
                     self._tell(loss)
         self.listing = listing
+
+    def named_sources(self) -> Iterator[Source | Unreadable]:
+        """Those of the files that messages name, once what names them has been settled."""
+        if self._named is not None:
+            yield from self._named.sources(self._wanted)
 
     def _wanted(self, source: Source) -> bool:
         register, recorder = self._register, self._tally.recorder
@@ -119,9 +131,16 @@ class Rounds:
         """Whether a source is none of the files that are written meanwhile."""
         return os.path.abspath(os.fsdecode(source.key)) not in self._own  # noqa: PTH100  # links are not followed
 
-    def settle(self, outcome: Outcome) -> None:
-        """Note what became of sources, once all that was found in them was given."""
+    def settle(self, outcome: Outcome, *, named: bool = False) -> None:
+        """Note what became of sources, `named` by messages or listed, once all that was found in them was given."""
         tally, losses = self._tally, outcome.recorder.losses
+        if named:
+            tally.recorder.named_files_read += outcome.recorder.files
+        elif self._named is not None:
+            noted = Recorder()
+            self._named.note(outcome.recorder, noted)
+            tally.recorder.add(noted)
+            losses += noted.losses
         if self._tell is not None:
             for loss in losses:
                 if loss.path not in self._lost_before:

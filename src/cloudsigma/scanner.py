@@ -20,7 +20,6 @@ from cloudsigma.correlation.event_time import event_time
 from cloudsigma.engine.match import Match, make_matches
 from cloudsigma.engine.occurrence import asked_for
 from cloudsigma.errors import InputLostError, UsageError
-from cloudsigma.reading import Progress
 from cloudsigma.reading.coverage import SilentRule
 from cloudsigma.reading.ledger import Ledger, Loss, Recorder
 from cloudsigma.reading.limits import Limits
@@ -30,6 +29,7 @@ from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.register import Register
 from cloudsigma.rounds import Follow, Rounds
 from cloudsigma.ruleset import RuleSet
+from cloudsigma.scan_progress import ScanProgress
 from cloudsigma.tally import Tally
 from cloudsigma.workers import Found, Job, Line, cores, run
 
@@ -63,6 +63,7 @@ class Scan:
         settled: Callable[[], None] | None = None,
         tell: Callable[[Loss], None] | None = None,
         own: Iterable[str | os.PathLike[str]] = (),
+        named_files: bool = False,
     ) -> None:
         """Arguments beside those of `scan`.
 
@@ -82,6 +83,7 @@ class Scan:
             settled: Called before it waits for what is new.
             tell: Told of each loss as it comes.
             own: Files that are written meanwhile, and so not read where a folder holds them.
+            named_files: See `scan`.
 
         Raises:
             UsageError: An argument makes no sense.
@@ -106,6 +108,12 @@ class Scan:
         self._too_late = 0
         self._tell = tell
         self._correlates = any(rule.correlation is not None for rule in rules)
+        self.named_files = named_files
+        """Whether files in S3 that messages name are read, too."""
+        if named_files:  # what reads S3 is imported where it is asked for
+            from cloudsigma.reading.sources.named_files import check_named_files
+
+            check_named_files()
         self._own = frozenset(os.path.abspath(path) for path in own)  # noqa: PTH100  # links are not followed
         self._tally = Tally(dedup=dedup)
         self._rounds = self._rounds_with(None)
@@ -166,13 +174,18 @@ class Scan:
         if checkpoint is not None:
             checkpoint.restore(self._tally)
             register = checkpoint.register
-        elif follow is not None:
+        elif follow is not None or self.named_files:
             database = sqlite3.connect("")  # a file of SQLite's own, which is gone with it
             weakref.finalize(self, database.close)
-            register = Register(database, pause=follow.interval)
+            register = Register(database, pause=follow.interval if follow is not None else 0.0)
         self._rounds = self._rounds_with(register)
 
     def _rounds_with(self, register: Register | None) -> Rounds:
+        named = None
+        if self.named_files and register is not None:
+            from cloudsigma.reading.sources.named_files import NamedFiles
+
+            named = NamedFiles(register, self._selection)
         return Rounds(
             self._finder,
             self._tally,
@@ -182,6 +195,7 @@ class Scan:
             strict=self._strict,
             tell=self._tell,
             own=self._own,
+            named=named,
         )
 
     def _end(self) -> None:
@@ -192,7 +206,9 @@ class Scan:
 
     def _found(self, *, lines: bool, record: bool = True) -> Iterator[Found | Line | None]:
         """What matches in all sources, in their order; counted as it is taken. `None` ends a round of following."""
-        job = Job(self.rules, self._selection, lines, record, self._limits, self._coverage, self._strict)
+        job = Job(
+            self.rules, self._selection, lines, record, self._limits, self._coverage, self._strict, self.named_files
+        )
         jobs = cores() if self._jobs is None else self._jobs
         always = self._jobs is not None
         yield from self._found_now(job, jobs, always=always)
@@ -208,13 +224,33 @@ class Scan:
             yield from self._found_now(job, jobs, always=False)
 
     def _found_now(self, job: Job, jobs: int, *, always: bool) -> Iterator[Found | Line]:
+        """What matches in the sources that there are now, and then in those that messages in them name."""
+        progress = None
+        if self._progress is not None and self._follow is None:
+            progress = ScanProgress(self._progress, self._tally.recorder)
+        yield from self._found_in(self._rounds.sources(), job, jobs, always=always, progress=progress)
+        if self.named_files and not self._is_stopping:
+            self._check(self._tally.recorder)
+            yield from self._found_in(
+                self._rounds.named_sources(), job._replace(references=False), jobs,
+                always=always, progress=progress, named=True,
+            )  # fmt: skip
+        self._check(self._tally.recorder)
+
+    def _found_in(
+        self,
+        sources: Iterator[Source | Unreadable],
+        job: Job,
+        jobs: int,
+        *,
+        always: bool,
+        progress: ScanProgress | None,
+        named: bool = False,
+    ) -> Iterator[Found | Line]:
         recorder = self._tally.recorder
         advance: _Advance = _nobody_watches
-        sources = self._rounds.sources()
-        if self._progress is not None and self._follow is None:
-            listed = list(sources)
-            sources = iter(listed)
-            advance = self._progress_of(listed)
+        if progress is not None:
+            sources, advance = progress.watched(sources), progress.advance
         with closing(run(job, sources, jobs, always=always, tick=lambda part: advance(part, ()))) as outcomes:
             for outcome in outcomes:
                 try:
@@ -222,38 +258,21 @@ class Scan:
                 finally:  # whoever stops here, for a reason of their own, is told what was read until then
                     recorder.add(outcome.recorder)
                 self._check(outcome.recorder)
-                self._rounds.settle(outcome)
+                self._rounds.settle(outcome, named=named)
                 if self._checkpoint is not None and self._checkpoint.due:
                     self._checkpoint.save(self._tally)
                 advance(None, outcome.sources)
-                if self._follow is not None and self._follow.stopping.is_set():
+                if self._is_stopping:
                     return
-        self._check(recorder)
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self._follow is not None and self._follow.stopping.is_set()
 
     def _check(self, recorder: Recorder) -> None:
         loss = recorder.first_loss if self._strict else None
         if loss is not None:
             raise InputLostError(loss.path, loss.reason, loss.position)
-
-    def _progress_of(self, listed: list[Source | Unreadable]) -> _Advance:
-        """What is told of the reading of these sources: of a part of one, and of those that are done."""
-        progress, recorder = self._progress, self._tally.recorder
-        sizes = [source.size for source in listed if isinstance(source, Source)]
-        total = sum(size for size in sizes if size is not None) if None not in sizes else None
-        files = done = 0
-        before = recorder.records
-
-        def advance(part: Recorder | None, sources: Iterable[Source | Unreadable]) -> None:
-            nonlocal files, done
-            for source in sources:
-                files += 1
-                done += getattr(source, "size", None) or 0
-            records = recorder.records - before + (part.records if part is not None else 0)
-            taken = part.stored() if part is not None and part.stored is not None else 0
-            if progress is not None:
-                progress(Progress(files, len(listed), records, done + taken, total))
-
-        return advance
 
     # --- correlations -----------------------------------------------------------------------------------------
 

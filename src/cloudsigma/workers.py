@@ -86,6 +86,8 @@ class Job(NamedTuple):
     """Whether all records are counted by account, region and hour."""
     strict: bool = False
     """Whether the first file of which something is lost is the last that is read."""
+    references: bool = False
+    """Whether the files are told that messages name."""
 
 
 Tick = Callable[[Recorder], None]
@@ -162,6 +164,7 @@ class _Search:
     def outcome(self, batch: list[Source | Unreadable]) -> Outcome:
         """What a batch comes to; it is read while `found` is used up."""
         recorder = Recorder()
+        recorder.references = [] if self.job.references else None
         return Outcome(self._found(batch, recorder), recorder, batch)
 
     def _found(self, batch: Iterable[Source | Unreadable], recorder: Recorder) -> Iterator[Found | Line]:

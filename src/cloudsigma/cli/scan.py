@@ -48,6 +48,11 @@ from cloudsigma.sinks import JsonLinesSink
 @click.option("--account", "accounts", metavar="ID", multiple=True, help="Only events of this account. Repeatable.")
 @click.option("--region", "regions", metavar="NAME", multiple=True, help="Only events of this region. Repeatable.")
 @click.option(
+    "--named-files",
+    is_flag=True,
+    help="Read the files in S3 that notifications of SNS, SQS, S3 and CloudTrail name, too.",
+)
+@click.option(
     "--jobs", "-j", metavar="N", type=click.IntRange(min=1),
     help="Processes that read files. Default: one for each core, where there is enough to read.",
 )  # fmt: skip
@@ -70,6 +75,7 @@ def command(
     until: str | None,
     accounts: tuple[str, ...],
     regions: tuple[str, ...],
+    named_files: bool,  # noqa: FBT001  # as above
     jobs: int | None,
     coverage: bool,  # noqa: FBT001  # as above
     ledger: str | None,
@@ -104,6 +110,7 @@ def command(
                 selection=selection, limits=limits, coverage=coverage, strict=work.strict, checkpoint=checkpoint,
                 follow=work.following(paths, signals.stopping), settled=lambda: sink.flush(),  # noqa: PLW0108  # it is made below
                 tell=_tell if work.follow else None, own=[*work.own_files(output), *filter(None, [ledger])],
+                named_files=named_files,
             )  # fmt: skip
         try:
             with (
@@ -167,6 +174,8 @@ def _account(found: Scan, opening: str | None = None, *, ledger: str | None = No
     )
     lines += [f"  {found.counts[rule.id]:>6}  {printable(rule.title)}" for rule in found.rules if found.counts[rule.id]]
     lines.append(str(found.ledger))
+    if found.ledger.named_files and not found.named_files:
+        lines.append("files that messages name are read with --named-files")
     if found.read_again:
         lines.append(f"read again, since they had changed: {found.read_again:,}")
     click.echo(printable_lines("\n".join(lines)), err=True)

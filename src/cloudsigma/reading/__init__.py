@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any, BinaryIO
 
 import msgspec
@@ -14,10 +15,10 @@ import msgspec
 from cloudsigma.origin import Origin
 from cloudsigma.reading.ledger import Ledger, Loss, Recorder
 from cloudsigma.reading.limits import Limits
-from cloudsigma.reading.selection import select
+from cloudsigma.reading.selection import Selection, select
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.finder import SourceFinder
-from cloudsigma.reading.sources.interface import Unreadable
+from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.time_window import Moment
 
 __all__ = ["Ledger", "Limits", "Loss", "Progress", "Reader", "read_records"]
@@ -30,6 +31,7 @@ class Progress(msgspec.Struct, frozen=True):
 
     files_done: int
     files_total: int
+    """As far as they are known."""
     records: int
     bytes_done: int = 0
     """Bytes as stored."""
@@ -48,11 +50,15 @@ class Reader:
         finder: SourceFinder,
         reader: SourceReader,
         progress: Callable[[Progress], None] | None = None,
+        named: Selection | None = None,
     ) -> None:
+        """With `named`, files that messages name are read, too, those of them that are asked for."""
         self._finder = finder
+        self._named = named
         self._reader = reader
         self._progress = progress
         self._recorder = Recorder()
+        self._listed = 0
 
     @property
     def ledger(self) -> Ledger:
@@ -66,12 +72,9 @@ class Reader:
     def with_origin(self) -> Iterator[tuple[dict[str, Any], Origin]]:
         """The records with where each came from."""
         recorder = self._recorder = Recorder()
-        sources: Any = self._finder.find(recorder)
         total = 0
-        if self._progress is not None:
-            sources = list(sources)
-            total = len(sources)
-        for done, source in enumerate(sources):
+        for done, source in enumerate(self._sources(recorder)):
+            total = max(self._listed, done + 1)
             if isinstance(source, Unreadable):
                 recorder.lose(source.name, source.reason)
                 continue
@@ -81,6 +84,39 @@ class Reader:
                     self._progress(Progress(done, total, recorder.records))
             if self._progress is not None:
                 self._progress(Progress(done + 1, total, recorder.records))
+
+    def _sources(self, recorder: Recorder) -> Iterator[Source | Unreadable]:
+        """The sources one by one, each read before the next is asked for."""
+        if self._named is None:
+            yield from self._found(recorder)
+            return
+        import sqlite3
+
+        from cloudsigma.reading.sources.named_files import NamedFiles
+        from cloudsigma.reading.sources.register import Register
+
+        recorder.references = []
+        with closing(sqlite3.connect("")) as database:  # a file of SQLite's own, which is gone with it
+            register = Register(database)
+            named = NamedFiles(register, self._named)
+            for source in self._found(recorder, register.first_listed):
+                yield source
+                named.note(recorder, recorder)
+            recorder.references = None
+            for source in named.sources(register.first_listed):
+                before = recorder.files
+                yield source
+                recorder.named_files_read += recorder.files - before
+
+    def _found(
+        self, recorder: Recorder, wanted: Callable[[Source], bool] | None = None
+    ) -> Iterable[Source | Unreadable]:
+        found = self._finder.find(recorder, wanted)
+        if self._progress is None:
+            return found
+        listed = list(found)
+        self._listed = len(listed)
+        return listed
 
 
 def read_records(
@@ -92,6 +128,7 @@ def read_records(
     until: Moment | None = None,
     accounts: str | Iterable[str] = (),
     regions: str | Iterable[str] = (),
+    named_files: bool = False,
 ) -> Reader:
     """Read CloudTrail records from files, folders, S3 and standard input.
 
@@ -106,6 +143,7 @@ def read_records(
         until: Only records before this time; the same forms.
         accounts: Only records of these accounts: the recipient's, else the caller's.
         regions: Only records of these regions.
+        named_files: Read the files in S3 that notifications name, too, those that are asked for, each once, at the end.
 
     Returns:
         An iterable of records, read lazily; its `ledger` accounts for everything.
@@ -114,4 +152,13 @@ def read_records(
         UsageError: A time, account, region or S3 place has no form that there is, or what reads S3 is not installed.
     """
     selection = select(since, until, accounts, regions)
-    return Reader(SourceFinder(paths, selection, stdin), SourceReader(limits or Limits(), selection), progress)
+    if named_files:
+        from cloudsigma.reading.sources.named_files import check_named_files
+
+        check_named_files()
+    return Reader(
+        SourceFinder(paths, selection, stdin),
+        SourceReader(limits or Limits(), selection),
+        progress,
+        selection if named_files else None,
+    )

@@ -55,7 +55,9 @@ class Ledger(msgspec.Struct, frozen=True):
     recognized: dict[str, int] = {}
     """What was recognized and holds no API calls, by kind: digests, Insights events, notifications …"""
     named_files: int = 0
-    """Files in S3 that notifications name; they are not read unless that is asked for."""
+    """How often notifications name a file in S3; such files are not read unless that is asked for."""
+    named_files_read: int = 0
+    """Of the files that were read, those that notifications name and no path leads to."""
     not_looked_at: dict[str, int] = {}
     """Files of folders that were passed over, by ending."""
     left_out: dict[str, int] = {}
@@ -89,7 +91,8 @@ class Ledger(msgspec.Struct, frozen=True):
         if self.recognized:
             lines.append(f"recognized, no API calls in them{_counts(self.recognized, ': ')}")
         if self.named_files:
-            lines.append(f"files in S3 that these name: {self.named_files:,}")
+            read = f"{self.named_files_read:,}" if self.named_files_read else "none"
+            lines.append(f"files in S3 that these name: {self.named_files:,}, {read} of them read")
         if self.not_looked_at:
             lines.append(f"files not looked at{_counts(self.not_looked_at, ': ')}")
         if self.left_out:
@@ -164,8 +167,9 @@ class Recorder:
         self.left_out: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()
         self.named_files = 0
-        self.on_reference: Callable[[str, str], None] | None = None
-        """Told of every file in S3 that a message names: bucket and key."""
+        self.named_files_read = 0
+        self.references: list[tuple[str, str]] | None = None
+        """Bucket and key of each file in S3 that a message names, where they are asked for."""
         self.coverage: CoverageCounts | None = None
         """What the records cover, where that is asked for."""
         self.deliveries: Deliveries | None = None
@@ -206,8 +210,8 @@ class Recorder:
         """Note a message that names a file in S3."""
         self.recognized[kind] += 1
         self.named_files += 1
-        if self.on_reference is not None:
-            self.on_reference(bucket, key)
+        if self.references is not None:
+            self.references.append((bucket, key))
 
     def add(self, other: Recorder) -> None:
         """Take over the notes of another, of what was read after what this one has noted."""
@@ -216,6 +220,7 @@ class Recorder:
         self.inflated += other.inflated
         self.records += other.records
         self.named_files += other.named_files
+        self.named_files_read += other.named_files_read
         for ours, theirs in (
             (self.forms, other.forms),
             (self.files_by_form, other.files_by_form),
@@ -278,6 +283,7 @@ class Recorder:
             bytes_by_form=dict(self.bytes_by_form),
             recognized=dict(self.recognized),
             named_files=self.named_files,
+            named_files_read=self.named_files_read,
             not_looked_at=dict(self.not_looked_at),
             left_out=dict(self.left_out),
             kept=dict(self.kept),

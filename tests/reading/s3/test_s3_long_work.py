@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 import subprocess
 import sys
@@ -41,16 +42,26 @@ def scanned(url: str, output: Path, checkpoint: Path, **options: Any) -> Scan:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+@pytest.mark.parametrize("named", [False, True], ids=["listed", "named"])
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_killed_scan_of_s3_goes_on(trail: Any, proxy: Any, tmp_path: Path, jobs: str) -> None:
+def test_a_killed_scan_of_s3_goes_on(trail: Any, proxy: Any, tmp_path: Path, jobs: str, named: bool) -> None:
+    """Of objects that are listed, and of objects that messages name, each message twice."""
+    paths = [trail.url]
+    if named:
+        paths = [str(tmp_path / "messages"), "--named-files"]
+        (tmp_path / "messages").mkdir()
+        for n, key in enumerate([*trail.records, *trail.records]):
+            message = {"s3Bucket": trail.bucket, "s3ObjectKey": [key]}
+            (tmp_path / "messages" / f"{n:04}.json").write_text(json.dumps(message))
+
     def command(name: str) -> list[str]:
-        return [sys.executable, "-c", PROGRAM, "scan", trail.url, "--jobs", jobs,
+        return [sys.executable, "-c", PROGRAM, "scan", *paths, "--jobs", jobs,
             "--output", str(tmp_path / name), "--checkpoint", str(tmp_path / f"{name}.db")]  # fmt: skip
 
     subprocess.run(command("whole"), check=False, capture_output=True)
     expected = (tmp_path / "whole").read_bytes()
     assert expected.count(b"\n") == len(trail.records)
-    choice = random.Random(f"s3 {jobs}")  # noqa: S311  # which moments, not which secrets
+    choice = random.Random(f"s3 {jobs} {named}")  # noqa: S311  # which moments, not which secrets
     for _ in range(2):
         process = subprocess.Popen(command("killed"), stderr=subprocess.DEVNULL)
         try:
@@ -61,7 +72,10 @@ def test_a_killed_scan_of_s3_goes_on(trail: Any, proxy: Any, tmp_path: Path, job
     last = subprocess.run(command("killed"), check=False, capture_output=True, text=True)
     assert last.returncode == 1
     assert (tmp_path / "killed").read_bytes() == expected
-    assert f"read {len(trail.records)} files" in last.stderr
+    assert f"read {(3 if named else 1) * len(trail.records):,} files" in last.stderr
+    if named:
+        total = len(trail.records)
+        assert f"files in S3 that these name: {2 * total:,}, {total:,} of them read" in last.stderr
 
 
 class Looks(threading.Event):

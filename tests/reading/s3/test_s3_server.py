@@ -26,7 +26,7 @@ from cloudsigma.reading.selection import Selection
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.s3 import clients, options
 from cloudsigma.reading.sources.s3.options import S3Options
-from cloudsigma.reading.sources.s3.source import find_objects, open_object
+from cloudsigma.reading.sources.s3.source import find_objects, named_objects
 
 Put = Callable[[dict[str, bytes]], str]
 LogFile = Callable[..., bytes]
@@ -55,7 +55,7 @@ LASTING = {
     "kms": "it is encrypted with a KMS key that may not be used (AccessDenied); kms:Decrypt on that key is needed",
     "archived": "it is archived in Glacier (InvalidObjectState); restore it first",
     "customer key": "it is encrypted with a key of the customer's own (SSE-C), which cannot be given (InvalidRequest)",
-    "gone": "there is no such object (NoSuchKey); it may have been deleted since it was listed",
+    "gone": "there is no such object (NoSuchKey); it may have been deleted since it was listed or named",
 }
 
 
@@ -330,14 +330,15 @@ def test_a_large_object_is_read_in_parts(
     assert any("s3 did not give it" in told.lower() for told in losses(reader).values())
 
 
-def test_one_object_by_its_name(put: Put, log_file: LogFile, proxy: Any, client: S3Options) -> None:
-    data = log_file("x", 3)
-    bucket = put({"x.json.gz": data, "empty.json": b""})
-    for name, content in [("x.json.gz", data), ("empty.json", b"")]:
-        source = open_object(bucket, name)
+def test_objects_by_their_names(put: Put, log_file: LogFile, proxy: Any, client: S3Options) -> None:
+    """One that is empty, one that is in no listing and larger than what is fetched at first, one that is not there."""
+    contents = {"x.json.gz": log_file("x", 3), "empty.json": b"", "large": bytes(client.unlisted + 1)}
+    bucket = put(contents)
+    for source in named_objects(f"s3://{bucket}/{name}" for name in contents):
         with source.open() as stream:
-            assert stream.read() == content
-    with pytest.raises(Unreadable) as raised, open_object(bucket, "not-there").open():
+            assert stream.read() == contents[source.name.rpartition("/")[2]]
+    (missing,) = named_objects([f"s3://{bucket}/not-there"])
+    with pytest.raises(Unreadable) as raised, missing.open():
         pass
     assert raised.value.reason.startswith("it cannot be read: there is no such object (NoSuchKey)")
 

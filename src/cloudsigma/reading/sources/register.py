@@ -1,10 +1,10 @@
-"""Which sources have been read, in a SQLite database: memory does not grow with their number."""
+"""Which sources have been read or named, in a SQLite database: memory does not grow with their number."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from cloudsigma.reading.sources.interface import Source
@@ -14,10 +14,14 @@ Standing = Literal["new", "read", "changed", "failed", "failed, wait"]
 again, or, with `wait`, not yet."""
 
 _SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS sources ("
-    "key BLOB PRIMARY KEY, version TEXT, failures INTEGER NOT NULL, again REAL NOT NULL) WITHOUT ROWID"
+    """CREATE TABLE IF NOT EXISTS sources (
+        key BLOB PRIMARY KEY, version TEXT, failures INTEGER NOT NULL, again REAL NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS named (
+        number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, awaited INTEGER NOT NULL DEFAULT 0)""",
+    "CREATE TEMP TABLE IF NOT EXISTS listed (key BLOB PRIMARY KEY) WITHOUT ROWID",
 )
 _LONGEST_PAUSE = 3600.0
+_PAGE = 1_000
 
 
 class Register:
@@ -30,8 +34,8 @@ class Register:
         self._database = database
         self._pause = pause
         self._clock = clock
-        database.execute(_SCHEMA)
-        database.execute("CREATE TEMP TABLE IF NOT EXISTS listed (key BLOB PRIMARY KEY) WITHOUT ROWID")
+        for statement in _SCHEMA:
+            database.execute(statement)
 
     def begin_listing(self) -> None:
         """Say that sources are listed from the beginning."""
@@ -50,7 +54,7 @@ class Register:
         if row is None:
             return "new"
         version, failures, again = row
-        if version != source.version:
+        if None not in (version, source.version) and version != source.version:
             return "changed" if not failures else "failed"
         if not failures:
             return "read"
@@ -77,3 +81,30 @@ class Register:
     def __len__(self) -> int:
         count: int = self._database.execute("SELECT count(*) FROM sources WHERE failures = 0").fetchone()[0]
         return count
+
+    # --- by their names -----------------------------------------------------------------------------------------
+
+    def is_first_named(self, name: str) -> bool:
+        """Whether a source is named for the first time."""
+        found = self._database.execute("INSERT OR IGNORE INTO named (key) VALUES (?)", (_key(name),))
+        return found.rowcount == 1
+
+    def await_named(self, name: str) -> None:
+        """Say that a source that was named is to be read."""
+        self._database.execute("UPDATE named SET awaited = 1 WHERE key = ?", (_key(name),))
+
+    def awaited(self) -> Iterator[str]:
+        """The names of sources that are to be read and have not been, in the order in which they were named."""
+        last = 0
+        while rows := self._database.execute(
+            "SELECT number, key FROM named WHERE number > ? AND awaited AND NOT EXISTS "
+            "(SELECT 1 FROM sources WHERE sources.key = named.key AND failures = 0) ORDER BY number LIMIT ?",
+            (last, _PAGE),
+        ).fetchall():
+            last = rows[-1][0]
+            yield from (key.decode(errors="surrogatepass") for _, key in rows)
+
+
+def _key(name: str) -> bytes:
+    """What tells a source from others, as `Source.key` has it of a source without another key."""
+    return name.encode(errors="surrogatepass")

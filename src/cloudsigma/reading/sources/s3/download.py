@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _MOST_AHEAD = 4
 """Objects that are fetched ahead, for each thread; more would only be held."""
+_NO_BYTES = "InvalidRange"
+"""What is answered to who asks for the first bytes of an object that has none."""
 
 
 def fetch_whole(store: ObjectStore, key: str, retry: Retry) -> bytes:
@@ -35,6 +37,22 @@ def fetch_whole(store: ObjectStore, key: str, retry: Retry) -> bytes:
         return body.data
 
     return retry(attempt, f"s3://{store.bucket}/{key}")
+
+
+def fetch_unlisted(store: ObjectStore, key: str, retry: Retry, most: int) -> bytes | None:
+    """An object whose size nobody told; `None` where it has more than `most` bytes. Raises `Fault`."""
+
+    def attempt() -> bytes | None:
+        body = store.fetch(key, span=(0, most))
+        _verify(body)
+        return body.data if len(body.data) == body.size else None
+
+    try:
+        return retry(attempt, f"s3://{store.bucket}/{key}")
+    except Fault as fault:
+        if fault.said == _NO_BYTES:
+            return b""
+        raise
 
 
 def _verify(body: Body) -> None:
@@ -79,7 +97,7 @@ class PartStream(io.RawIOBase):
         try:
             body = self._retry(lambda: self._store.fetch(self._key, span=span, etag=self._etag), name)
         except Fault as fault:
-            if fault.said == "InvalidRange" and not self._at:  # it has no bytes at all
+            if fault.said == _NO_BYTES and not self._at:
                 return memoryview(b"")
             raise
         if not body.data and self._at < body.size:
@@ -92,10 +110,13 @@ class PartStream(io.RawIOBase):
 class Ticket:
     """One object that is to be fetched, or has been."""
 
-    def __init__(self, key: str, size: int) -> None:
+    def __init__(self, key: str, size: int, *, listed: bool) -> None:
         self.key = key
         self.size = size
-        self.future: Future[bytes] | None = None
+        """Bytes that it may take up."""
+        self.listed = listed
+        """Whether they are what a listing told."""
+        self.future: Future[bytes | None] | None = None
         self.done = False
         """Whether its reader needs it no more."""
 
@@ -128,22 +149,25 @@ class ReadAhead:
         self._top_up()
         return bool(self._waiting)
 
-    def offer(self, key: str, size: int) -> Ticket:
-        """Announce an object of this many bytes."""
-        ticket = Ticket(key, size)
+    def offer(self, key: str, size: int | None) -> Ticket:
+        """Announce an object of this many bytes, as far as that is known."""
+        ticket = Ticket(key, self._options.unlisted if size is None else size, listed=size is not None)
         with self._lock:
             self._waiting.append(ticket)
         self._top_up()
         return ticket
 
-    def take(self, ticket: Ticket) -> bytes:
-        """The object, once it is there; raises `Fault`."""
+    def take(self, ticket: Ticket) -> bytes | None:
+        """The object, once it is there; `None` where it has turned out to be large. Raises `Fault`."""
         with self._lock:
             if ticket.future is None:  # out of turn: it is fetched at once
                 self._start(ticket)
             future = ticket.future
         assert future is not None  # noqa: S101  # for the type checker
-        return future.result()
+        try:
+            return future.result()
+        finally:
+            del future  # else a fault and the frame in its traceback would hold each other, and this object's threads
 
     def release(self, ticket: Ticket) -> None:
         """Let go of an object that has been taken."""
@@ -179,7 +203,11 @@ class ReadAhead:
         self._objects += 1
         self._bytes += ticket.size
         # No reference to this object: its threads must not keep it alive.
-        ticket.future = self._pool.submit(fetch_whole, self.store, ticket.key, self.retry)
+        ticket.future = (
+            self._pool.submit(fetch_whole, self.store, ticket.key, self.retry)
+            if ticket.listed
+            else self._pool.submit(fetch_unlisted, self.store, ticket.key, self.retry, ticket.size)
+        )
 
 
 def _end(pool: ThreadPoolExecutor, retry: Retry, close: Callable[[], None]) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import PurePosixPath
 
-from cloudsigma.reading.delivery import delivery_of
 from cloudsigma.reading.ledger import Recorder
 from cloudsigma.reading.selection import OTHER_ACCOUNTS, Selection
 from cloudsigma.reading.sources.files import LOG_ENDINGS
 from cloudsigma.reading.sources.interface import NothingThere, Unreadable
+from cloudsigma.reading.sources.s3.key_filter import KeyFilter
 from cloudsigma.reading.sources.s3.key_layout import Location, TrailPrefix, trail_prefix
 from cloudsigma.reading.sources.s3.object_store import Fault, ListedObject, ObjectStore, Page, reason
 from cloudsigma.reading.sources.s3.options import S3Options
@@ -25,7 +25,6 @@ _DEPTH = 3
 """Prefixes below the first that are looked into one by one for CloudTrail's layout; what is deeper is listed flat."""
 _WIDTH = 100
 """Prefixes side by side, none of them CloudTrail's, from which they are listed flat."""
-_NO_CALLS = {"CloudTrail-Digest": "digest prefix", "CloudTrail-Insight": "Insights prefix"}
 _DAY = dt.timedelta(days=1)
 
 Found = ListedObject | Unreadable
@@ -60,7 +59,7 @@ class Listing:
         self._store = store
         self._location = location
         self._selection = selection
-        self._recorder = recorder
+        self._filter = KeyFilter(selection, recorder)
         self._options = options
         self._retry = retry
         self._held = 0
@@ -161,14 +160,7 @@ class Listing:
             return _Node(prefix, to_slash=depth <= _DEPTH, depth=depth)
         if here.stage == "account" and here.delivery.account is not None:
             self._accounts.add(here.delivery.account)
-        if why := self._selection.leaves_out(here.delivery):
-            self._recorder.left_out[f"prefixes {why}"] += 1
-            return None
-        if here.stage == "service":
-            if kind := _NO_CALLS.get(here.service or ""):
-                self._recorder.recognized[kind] += 1
-            else:
-                self._recorder.not_looked_at[f"prefix {here.service}/"] += 1
+        if not self._filter.keeps_prefix(here):
             return None
         return _Node(prefix, to_slash=self._by_parts(here), depth=depth)
 
@@ -184,20 +176,9 @@ class Listing:
         return not all(self._selection.near(first, end) for first, end in edges) if window.bounded else False
 
     def _asked_for(self, key: str) -> bool:
-        """Whether an object is handed out; if not, that is counted. By the name's end as in a folder."""
+        """Whether an object is handed out; if not, that is counted."""
         self._anything = True
-        if key.endswith("/"):  # what consoles make for an empty folder
-            self._recorder.not_looked_at["folder marker"] += 1
-            return False
-        delivery = delivery_of(key)
-        if delivery is not None and (why := self._selection.leaves_out(delivery)):
-            self._recorder.left_out[f"files {why}"] += 1
-            return False
-        ending = PurePosixPath(key).suffix.lower()
-        if ending not in LOG_ENDINGS and key != self._location.prefix:
-            self._recorder.not_looked_at[ending] += 1
-            return False
-        return True
+        return self._filter.keeps(key, whatever_its_end=key == self._location.prefix)
 
     # --- where it begins, and what it comes to
 

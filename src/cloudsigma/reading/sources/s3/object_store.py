@@ -138,7 +138,7 @@ def reason(fault: Fault, doing: Literal["list", "read"]) -> str:
         case "bucket":
             return f"there is no such bucket ({fault.said}); check the name, and AWS_PROFILE and AWS_ENDPOINT_URL_S3"
         case "key":
-            return f"there is no such object ({fault.said}); it may have been deleted since it was listed"
+            return f"there is no such object ({fault.said}); it may have been deleted since it was listed or named"
         case "credentials":
             return f"the AWS credentials do not do ({fault.said}); sign in, or set AWS_PROFILE"
         case "region":

@@ -22,6 +22,8 @@ class S3Options(msgspec.Struct, frozen=True):
     """Bytes from which an object is not fetched ahead and whole, but in parts as it is read."""
     part: int = 8 << 20
     """Bytes of such a part."""
+    unlisted: int = 4 << 20
+    """Bytes that are fetched ahead of an object whose size no listing told; one with more is read in parts."""
     listed: int = 20_000
     """Objects that are listed before their turn."""
     timeout: float = 30.0

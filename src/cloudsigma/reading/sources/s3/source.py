@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import os
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, BinaryIO, cast
@@ -15,13 +15,18 @@ from cloudsigma.reading.ledger import Recorder
 from cloudsigma.reading.selection import Selection
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.s3 import options as chosen
-from cloudsigma.reading.sources.s3.clients import open_store, require_client, shared_store
+from cloudsigma.reading.sources.s3.clients import open_store, shared_store
 from cloudsigma.reading.sources.s3.download import PartStream, ReadAhead, Ticket, fetch_whole
 from cloudsigma.reading.sources.s3.key_layout import Location, parse_location
 from cloudsigma.reading.sources.s3.listing import Listing
 from cloudsigma.reading.sources.s3.object_store import Fault, ListedObject, ObjectStore, reason
 from cloudsigma.reading.sources.s3.options import S3Options
 from cloudsigma.reading.sources.s3.retry import Retry
+
+_BUCKETS = 8
+"""Buckets that named objects are fetched from at the same time: the names are others' data."""
+_NAMED_AHEAD = 4
+"""Named objects that wait for their turn, for each thread."""
 
 
 class S3Source(Source):
@@ -46,9 +51,9 @@ class S3Source(Source):
         self._ticket: Ticket | None = None
 
     def fetch_ahead(self, ahead: ReadAhead) -> None:
-        """Let it be fetched before its turn, if it is not large."""
+        """Let it be fetched before its turn, if it is not known to be large."""
         self._ahead = ahead
-        if self.listed.size is not None and self.listed.size < self.options.streamed:
+        if self.listed.size is None or self.listed.size < self.options.streamed:
             self._ticket = ahead.offer(self.listed.key, self.listed.size)
             weakref.finalize(self, ahead.abandon, self._ticket).atexit = False  # should nobody read it
 
@@ -63,8 +68,13 @@ class S3Source(Source):
             try:
                 if self._outcome is not None:
                     stream: BinaryIO = io.BytesIO(self._outcome)
-                elif ahead is not None and ticket is not None and not ticket.done:
-                    stream = io.BytesIO(ahead.take(ticket))
+                elif (
+                    ahead is not None
+                    and ticket is not None
+                    and not ticket.done
+                    and (content := ahead.take(ticket)) is not None
+                ):
+                    stream = io.BytesIO(content)
                 elif ahead is not None:
                     stream = self._opened(ahead.store, ahead.retry)
                 else:
@@ -120,15 +130,36 @@ def _shared_ahead(bucket: str, options: S3Options, process: int) -> ReadAhead:  
     return ReadAhead(shared_store(bucket, options), options, Retry(options.patience))
 
 
-def open_object(bucket: str, key: str, options: S3Options | None = None) -> Source:
-    """One object by its name, as notifications give it; nothing is asked of S3 before it is opened.
+def named_objects(
+    urls: Iterable[str], options: S3Options | None = None, *, wanted: Callable[[Source], bool] | None = None
+) -> Iterator[Source]:
+    """Objects that somebody named, as `s3://bucket/key`, in any buckets, in this order and fetched ahead.
 
-    Raises:
-        UsageError: The client of S3 is not installed.
+    Of one that cannot be had, opening it tells why.
     """
     options = options or chosen.DEFAULT
-    require_client(options)
-    return S3Source(bucket, ListedObject(key, None), options)
+    ready: deque[Source] = deque()
+    opened: OrderedDict[str, ReadAhead] = OrderedDict()
+    for url in urls:
+        location = parse_location(url)
+        source = S3Source(location.bucket, ListedObject(location.prefix, None), options)
+        if wanted is not None and not wanted(source):
+            continue
+        ready.append(source)
+        full = len(ready) >= options.threads * _NAMED_AHEAD
+        with suppress(Fault):  # opening it tells why
+            if location.bucket not in opened:
+                store = open_store(location.bucket, options)
+                opened[location.bucket] = ReadAhead(store, options, Retry(options.patience))
+            opened.move_to_end(location.bucket)
+            source.fetch_ahead(opened[location.bucket])
+            full = opened[location.bucket].full or full
+        if len(opened) > _BUCKETS:
+            opened.popitem(last=False)
+        if full:
+            yield ready.popleft()
+    while ready:
+        yield ready.popleft()
 
 
 def find_objects(

@@ -1,0 +1,60 @@
+"""Files in S3 that messages name: read where that is asked for, each once, after everything that was listed.
+
+What such a file names in its turn is counted and not read: data must not lead from bucket to bucket without end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from cloudsigma.errors import UsageError
+from cloudsigma.reading.ledger import Recorder
+from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.sources.interface import Source
+from cloudsigma.reading.sources.register import Register
+from cloudsigma.reading.sources.s3.clients import check_location
+from cloudsigma.reading.sources.s3.key_filter import KeyFilter
+from cloudsigma.reading.sources.s3.key_layout import Location, parse_location
+from cloudsigma.reading.sources.s3.source import named_objects
+
+_LONGEST = 1024
+"""Bytes of a key, at most."""
+
+
+class NamedFiles:
+    """Takes what messages name, and gives it as sources."""
+
+    def __init__(self, register: Register, selection: Selection) -> None:
+        """Names are kept by the register, which also knows what has been read."""
+        self._register = register
+        self._selection = selection
+
+    def note(self, found: Recorder, recorder: Recorder) -> None:
+        """Take the names that one recorder has found; what is not asked for is counted by another."""
+        names, found.references = found.references or [], []
+        chosen = KeyFilter(self._selection, recorder)
+        for bucket, key in names:
+            url = str(Location(bucket, key))
+            if not self._register.is_first_named(url):
+                continue
+            try:
+                parse_location(url)
+                possible = 0 < len(key.encode()) <= _LONGEST
+            except (UsageError, UnicodeEncodeError):
+                possible = False
+            if not possible:
+                recorder.lose(
+                    url.encode(errors="backslashreplace").decode(),
+                    "a message names it, and no file in S3 can have this name",
+                )
+            elif chosen.keeps_named(key):
+                self._register.await_named(url)
+
+    def sources(self, wanted: Callable[[Source], bool]) -> Iterator[Source]:
+        """What was named, has not been read yet and is `wanted`, in the order of the names."""
+        return named_objects(self._register.awaited(), wanted=wanted)
+
+
+def check_named_files() -> None:
+    """Raise `UsageError` where what reads S3 is not installed."""
+    check_location("s3://any")

@@ -1,0 +1,66 @@
+"""Which keys are asked for, told from the keys alone; those that are not are counted."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from cloudsigma.reading.delivery import delivery_of
+from cloudsigma.reading.ledger import Recorder
+from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.sources.files import LOG_ENDINGS
+from cloudsigma.reading.sources.s3.key_layout import TrailPrefix, trail_prefix
+
+_NO_CALLS = {
+    "CloudTrail-Digest": ("digest prefix", "digest"),
+    "CloudTrail-Insight": ("Insights prefix", "Insights file"),
+}
+"""Services whose files hold no API calls: how a prefix of theirs is counted, and how a file."""
+
+
+class KeyFilter:
+    """Chooses prefixes and keys one by one, and counts."""
+
+    def __init__(self, selection: Selection, recorder: Recorder) -> None:
+        self._selection = selection
+        self._recorder = recorder
+
+    def keeps_prefix(self, here: TrailPrefix) -> bool:
+        """Whether a prefix of CloudTrail's layout may have something below it that is asked for."""
+        if why := self._selection.leaves_out(here.delivery):
+            self._recorder.left_out[f"prefixes {why}"] += 1
+            return False
+        if here.stage == "service":
+            kind, _ = _NO_CALLS.get(here.service or "", (None, None))
+            if kind is not None:
+                self._recorder.recognized[kind] += 1
+            else:
+                self._recorder.not_looked_at[f"prefix {here.service}/"] += 1
+            return False
+        return True
+
+    def keeps(self, key: str, *, whatever_its_end: bool = False) -> bool:
+        """Whether an object is asked for; by the end of its name as in a folder."""
+        if key.endswith("/"):  # what consoles make for an empty folder
+            self._recorder.not_looked_at["folder marker"] += 1
+            return False
+        delivery = delivery_of(key)
+        if delivery is not None and (why := self._selection.leaves_out(delivery)):
+            self._recorder.left_out[f"files {why}"] += 1
+            return False
+        ending = PurePosixPath(key).suffix.lower()
+        if ending not in LOG_ENDINGS and not whatever_its_end:
+            self._recorder.not_looked_at[ending] += 1
+            return False
+        return True
+
+    def keeps_named(self, key: str) -> bool:
+        """Whether an object is asked for whose key was told by somebody, and was in no listing."""
+        here = trail_prefix(key[: key.rfind("/") + 1])
+        if here is None or here.stage != "service":
+            return self.keeps(key)
+        _, kind = _NO_CALLS.get(here.service or "", (None, None))
+        if kind is not None:
+            self._recorder.recognized[kind] += 1
+        else:
+            self._recorder.not_looked_at[f"file of {here.service}"] += 1
+        return False
