@@ -92,7 +92,8 @@ def scan(
     """The matches of files and folders of CloudTrail logs: iterate the result; `result.ledger` says what was read.
 
     Args:
-        paths: Files, folders and places in S3 (`s3://bucket/prefix`); `-` is standard input.
+        paths: Files, folders, patterns of them (`logs/**/*.json`), places in S3 (`s3://bucket/prefix`); `-` is standard
+            input.
         rules: Default: the bundled rules.
         dedup: Give one match where the same event matches the same rule more than once.
         jobs: Processes that read and match; `None` for as many as there are cores, where there is enough to read. The

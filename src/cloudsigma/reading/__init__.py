@@ -133,8 +133,8 @@ def read_records(
     """Read CloudTrail records from files, folders, S3 and standard input.
 
     Args:
-        paths: Files; folders, in which every file with a known ending or none is looked at; `s3://bucket/prefix`; `-`
-            is standard input.
+        paths: Files; folders, in which every file with a known ending or none is looked at; patterns with `*`, `?`,
+            `[…]` or `**`; `s3://bucket/prefix`; `-` is standard input.
         limits: Bounds on sizes, depth and numbers.
         progress: Called after every file and now and then within one.
         stdin: What `-` stands for; default: the process's standard input.

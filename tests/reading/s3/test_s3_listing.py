@@ -183,6 +183,12 @@ def test_a_prefix_without_slash_is_a_folder_or_object_where_there_is_one(page_si
     assert listing(store, "logs.json")[0] == ["logs.json"]
 
 
+def test_patterns_are_none_in_s3() -> None:
+    _, (lost,), _ = listing(MemoryStore({"a/b/c.json": b""}), "a/*/c.json")
+    assert lost.reason.startswith("there are no objects under this prefix; in S3 * and ? stand for themselves")
+    assert listing(MemoryStore({"a/*/c.json": b""}), "a/*/")[0] == ["a/*/c.json"]
+
+
 def test_nothing_there_is_said() -> None:
     keys, lost, _ = listing(MemoryStore(["a/b.json"]), "c/")
     assert keys == []

@@ -8,10 +8,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from glob import has_magic
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from cloudsigma.reading.sources.interface import NothingThere, Source, Unreadable
+from cloudsigma.reading.sources.pattern import matching
 
 LOG_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".jsonlines", ".gz", ".csv", ".tsv", ".parquet", ".log", ""})
 """Endings of files that are looked at in a folder, whatever their case."""
@@ -77,11 +80,15 @@ def shown(path: str | os.PathLike[str]) -> str:
 def find_sources(path: str, passed_over: Counter[str]) -> Iterator[Source | Unreadable]:
     """The sources at a path in sorted order; what is passed over in a folder is counted by ending.
 
+    What is there under exactly this name counts; else a path with `*`, `?` or `[` is a pattern, and several may match.
     Links to files are followed, links to folders are not (they may lead in circles).
     """
     try:
         status = Path(path).stat()
     except (OSError, ValueError) as error:
+        if has_magic(path) and not os.path.lexists(path):
+            yield from _of_pattern(path, passed_over)
+            return
         missing = isinstance(error, FileNotFoundError)
         yield Unreadable(shown(path), "there is no such file or folder" if missing else _reason(error))
         return
@@ -91,6 +98,24 @@ def find_sources(path: str, passed_over: Counter[str]) -> Iterator[Source | Unre
         yield Unreadable(shown(path), f"it is a {kind}, no regular file; pipe it to - instead")
     else:
         yield FileSource(path, status)
+
+
+def _of_pattern(pattern: str, passed_over: Counter[str]) -> Iterator[Source | Unreadable]:
+    lost: dict[str, Unreadable] = {}
+    told = 0
+    anything = False
+    for path in matching(pattern, lambda folder, error: lost.setdefault(folder, _no_folder(folder, error))):
+        anything = True
+        yield from islice(lost.values(), told, None)
+        told = len(lost)
+        yield from find_sources(path, passed_over)
+    yield from islice(lost.values(), told, None)
+    if not anything and not lost:
+        yield NothingThere(shown(pattern), "there is no such file or folder, and none matches it as a pattern")
+
+
+def _no_folder(folder: str, error: Exception) -> Unreadable:
+    return Unreadable(shown(folder or "."), f"the folder cannot be read: {_reason(error)}")
 
 
 def _special(mode: int) -> str | None:
@@ -107,7 +132,7 @@ def _in_folder(top: str, passed_over: Counter[str]) -> Iterator[Source | Unreada
                 listed = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             found = True
-            yield Unreadable(shown(folder), f"the folder cannot be read: {_reason(error)}")
+            yield _no_folder(folder, error)
             continue
         folders: list[str] = []
         for entry in listed:

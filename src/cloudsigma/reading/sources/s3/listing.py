@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from glob import has_magic
 from pathlib import PurePosixPath
 
 from cloudsigma.reading.ledger import Recorder
@@ -26,6 +27,7 @@ _DEPTH = 3
 _WIDTH = 100
 """Prefixes side by side, none of them CloudTrail's, from which they are listed flat."""
 _DAY = dt.timedelta(days=1)
+_NO_PATTERNS = "in S3 * and ? stand for themselves: name a prefix, and the accounts, regions and times that you ask for"
 
 Found = ListedObject | Unreadable
 
@@ -219,7 +221,8 @@ class Listing:
     def _missing(self) -> Iterator[Unreadable]:
         """What was asked for and is not there at all: mistyped, most likely."""
         if not self._anything:
-            yield NothingThere(str(self._location), "there are no objects under this prefix")
+            hint = f"; {_NO_PATTERNS}" if has_magic(self._location.prefix) else ""
+            yield NothingThere(str(self._location), f"there are no objects under this prefix{hint}")
             return
         wanted = self._selection.accounts
         if wanted and self._accounts and not wanted & self._accounts:
