@@ -298,7 +298,7 @@ def load_rules(path: str | os.PathLike[str]) -> RuleSet:
         UsageError: The file is no compiled rule set, is damaged, or was written in another format.
         OSError: It cannot be read.
     """
-    data = Path(path).read_bytes()
+    data = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf")
     if b'"kind": "Regex"' in data:
         try:
             import re2  # noqa: F401  # better to learn that it is missing now than at a record

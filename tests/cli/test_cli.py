@@ -83,7 +83,7 @@ def test_piped_scan_gives_json_lines(trail: Path) -> None:
 
 
 def test_formats_and_switches(trail: Path, tmp_path: Path) -> None:
-    """S18: every option changes what it says."""
+    """Every option changes what it says."""
     ids = run("scan", trail, "--format", "ids", "--no-dedup")
     rule_id = ids.stdout.split("\t")[0]
     assert ids.stdout == f"{rule_id}\te0\n{rule_id}\te0\n"
@@ -145,8 +145,8 @@ def test_standard_input(trail: Path) -> None:
     assert run("scan", stdin=(trail / "a.json.gz").read_bytes()).returncode == 1
 
 
-def test_exit_code_0_without_a_match(tmp_path: Path) -> None:
-    """S17: nothing found is exit code 0 and an empty output file."""
+def test_s17_exit_code_0_without_a_match(tmp_path: Path) -> None:
+    """Nothing found is exit code 0 and an empty output file."""
     (tmp_path / "a.json").write_text(json.dumps([record("ListGroups")]))
     done = run("scan", tmp_path / "a.json", "--output", tmp_path / "out")
     assert (done.returncode, done.stdout, (tmp_path / "out").read_text()) == (0, "", "")

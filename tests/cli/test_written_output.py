@@ -10,19 +10,18 @@ import os
 import re
 import subprocess
 import sys
-import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from group_calls import create_group
+from rich.cells import cell_len
 
 import cloudsigma
-from cloudsigma.cli import exit_codes, group
+from cloudsigma.cli import exit_codes
 from cloudsigma.printable import printable
 
-ROOT = Path(__file__).parent.parent.parent
 COMMAND = [sys.executable, "-m", "cloudsigma"]
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", '"=1', "'=1"]
 
@@ -56,14 +55,15 @@ def rule(title: str, **more: Any) -> str:
 @pytest.mark.parametrize("text", FORMULAS)
 def test_s08_what_a_spreadsheet_would_run_is_data_in_json(tmp_path: Path, text: str) -> None:
     """JSON says exactly what was recorded. There is no CSV output; what is written as a table has no cells."""
-    made = record(userAgent=text, requestParameters={"groupName": text}, errorMessage=text)
+    who = {"type": "IAMUser", "arn": text}
+    made = record(userAgent=text, requestParameters={"groupName": text}, errorMessage=text, userIdentity=who)
     (tmp_path / "a.json").write_text(json.dumps([made]))
     (tmp_path / "r.yml").write_text(rule("T"))
     done = run("scan", tmp_path / "a.json", "--format", "jsonl", "--rules", tmp_path / "r.yml", "--no-bundled")
     (match,) = map(json.loads, done.stdout.splitlines())
     assert match["record"] == made
     assert match["context"]["user_agent"] == match["context"]["error_message"] == text
-    assert match["context"]["resource"]["name"] == text
+    assert match["context"]["resource"]["name"] == match["context"]["principal"]["arn"] == text
 
 
 @pytest.mark.parametrize("columns", [20, 80, 160])
@@ -100,7 +100,10 @@ def test_s09_text_of_any_width_is_cut_between_characters_or_not_at_all(
     process.stderr.close()
     assert process.wait(30) == exit_codes.FOUND
     text = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())  # nothing was cut within a character
-    assert unicodedata.normalize("NFC", title[:1]) in unicodedata.normalize("NFC", text)
+    assert Counter(printable(title) * 2) <= Counter(text)  # in the rule's column, and in the resource's
+    if columns >= 130:  # on a narrow one the terminal wraps
+        assert max(map(cell_len, text.splitlines())) <= columns
+    assert printable(title) in run("rules", "--rules", tmp_path / "r.yml").stdout
 
 
 @pytest.mark.parametrize(
@@ -125,22 +128,25 @@ def test_s11_a_wrong_value_names_its_argument(tmp_path: Path, arguments: list[st
 
 
 @pytest.mark.parametrize(
-    ("arguments", "path", "effect"),
+    ("arguments", "code", "effect"),
     [
-        (["--placeholders", "none.yml"], "none.yml", "it cannot be read (No such file or directory)"),
-        (["--rules", "none.yml", "--no-bundled"], "none.yml", "no rule is left"),
-        (["--rules", "none.yml"], "none.yml", "there is no such file"),
-        (["--compiled", "none.json"], "none.json", "cannot be read"),
-        (["--pipeline", "none.yml"], "none.yml", "the pipeline cannot be read (No such file or directory)"),
+        (["--placeholders", "none.yml"], 5, "none.yml: file error: it cannot be read (No such file or directory)"),
+        (["--rules", "none.yml", "--no-bundled"], 5, "no rule is left: every rule is bad"),
+        (["--rules", "none.yml"], 3, "none.yml: file error: there is no such file or folder"),
+        (["--compiled", "none.json"], 5, "none.json cannot be read (No such file or directory)"),
+        (["--pipeline", "none.yml"], 5, "none.yml: file error: the pipeline cannot be read (No such file or direct"),
+        (["none.json"], 4, "none.json: there is no such file or folder"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_s11_a_side_file_that_is_missing_is_named(tmp_path: Path, arguments: list[str], path: str, effect: str) -> None:
+def test_s11_a_side_file_that_is_missing_is_named(tmp_path: Path, arguments: list[str], code: int, effect: str) -> None:
+    """With the effect; whatever can be done without it is done, and the exit code says that it was not all."""
     (tmp_path / "a.json").write_text(json.dumps([record()]))
-    done = run("scan", tmp_path / "a.json", *arguments)
-    assert done.returncode in {exit_codes.RULES_LEFT_OUT, exit_codes.NOT_DONE, exit_codes.USAGE}
-    assert path in done.stderr
+    done = run("scan", tmp_path / "a.json", *arguments, "--format", "ids")
+    assert done.returncode == code
+    assert arguments[-1].removeprefix("--no-bundled") in done.stderr
     assert effect in done.stderr
+    assert done.stdout.count("\te0\n") == (code != exit_codes.NOT_DONE)
 
 
 CHAINED = """
@@ -162,14 +168,22 @@ correlation:
 """
 
 
-@pytest.mark.parametrize("events", [0, 1, 5])
-def test_s12_the_summary_is_sane_for_no_event_and_for_more_hits_than_events(tmp_path: Path, events: int) -> None:
-    (tmp_path / "r.yml").write_text(CHAINED)
+@pytest.mark.parametrize(("events", "hits"), [(0, 0), (1, 3), (5, 6)])
+def test_s12_the_summary_is_sane_for_no_event_and_for_more_hits_than_events(
+    tmp_path: Path, events: int, hits: int
+) -> None:
+    """Each correlation hits for one event; with five the pair does, too."""
+    again = CHAINED.partition("---\ntitle: Pairs")[2]
+    more = [
+        f"---\ntitle: Pairs{again}".replace("33333333-3", f"{n}" * 8 + "-3") for n in range(4, 6 + 2 * (events > 1))
+    ]
+    (tmp_path / "r.yml").write_text(CHAINED + "".join(more))
     (tmp_path / "a.json").write_text(json.dumps({"Records": [record(number) for number in range(events)]}))
     done = run("scan", tmp_path / "a.json", "--rules", tmp_path / "r.yml", "--no-bundled", "--format", "ids",
         "--coverage")  # fmt: skip
     total = len(done.stdout.splitlines())
-    assert total == {0: 0, 1: 1, 5: 2}[events]
+    assert total == hits
+    assert hits > events or not events
     assert f"{total} {'match' if total == 1 else 'matches'}\n" in done.stderr
     assert f"{events} {'record' if events == 1 else 'records'}" in done.stderr
     assert not re.search(r"(?<![\w-])-\d|nan|inf\b", done.stderr.replace(str(tmp_path), ""))
@@ -206,7 +220,15 @@ def test_s13_the_order_of_input_changes_no_match(tmp_path: Path) -> None:
     [
         ("10.0.0.0/8", "10.1.2.3", True),
         ("10.0.0.0/8", "11.1.2.3", False),
-        ("192.168.0.0/16", "::ffff:192.168.1.1", None),
+        ("192.168.0.0/16", "::ffff:192.168.1.1", False),  # a mapped address is one of IPv6
+        ("::ffff:0:0/96", "::ffff:192.168.1.1", True),
+        ("::ffff:192.168.0.0/112", "::ffff:c0a8:101", True),
+        ("192.168.0.0/255.255.0.0", "192.168.1.1", True),
+        ("172.16.0.0/12", "172.31.255.255", True),
+        ("172.16.0.0/12", "172.32.0.0", False),
+        ("fc00::/7", "fd12::1", True),
+        ("10.0.0.0/8", "10.1.2.3:443", False),
+        ("10.0.0.0/8", "010.1.2.3", False),
         ("2001:db8::/32", "2001:db8:1::5", True),
         ("2001:db8::/32", "2001:0db8:0001:0000::0005", True),
         ("2001:db8::/32", "10.0.0.1", False),
@@ -215,7 +237,10 @@ def test_s13_the_order_of_input_changes_no_match(tmp_path: Path) -> None:
         ("10.0.0.0/8", "", False),
         ("10/8", "10.1.2.3", "rejected"),
         ("10.0.0.0/40", "10.1.2.3", "rejected"),
-        ("10.0.0.1/8x", "10.1.2.3", "rejected"),
+        ("10.0.0.0/8x", "10.1.2.3", "rejected"),
+        ("10.0.0.1/8", "10.1.2.3", "rejected"),
+        ("10.0.0.*", "10.0.0.3", "rejected"),
+        ("2001:db8/32", "2001:db8::1", "rejected"),
     ],
 )
 def test_s15_addresses_are_classified_or_refused_when_loaded(pattern: str, address: str, matches: Any) -> None:
@@ -231,47 +256,16 @@ def test_s15_addresses_are_classified_or_refused_when_loaded(pattern: str, addre
             cloudsigma.compile_text(text)
         return
     found = cloudsigma.compile_text(text).match(record(sourceIPAddress=address))
-    if matches is not None:  # a mapped address is one family or the other, and never an error
-        assert bool(found) is matches
+    assert bool(found) is matches
 
 
-def test_s16_a_field_to_show_that_is_absent_is_null_and_said_so(tmp_path: Path) -> None:
+def test_s16_a_field_to_show_that_is_absent_has_its_name_and_no_value(tmp_path: Path) -> None:
     """`fields` of a rule name what is shown; each has its key, with an empty list where the record has none."""
     (tmp_path / "r.yml").write_text(rule("T", fields=["requestParameters.groupName", "no.such.field"]))
     (tmp_path / "a.json").write_text(json.dumps([record()]))
     done = run("scan", tmp_path / "a.json", "--rules", tmp_path / "r.yml", "--no-bundled")
     (match,) = map(json.loads, done.stdout.splitlines())
     assert match["context"]["fields"] == {"requestParameters.groupName": ["admins"], "no.such.field": []}
-
-
-# --- options ------------------------------------------------------------------------------------------------
-
-
-def options_of(name: str) -> set[str]:
-    command = group.get_command(click.Context(group), name)
-    assert command is not None
-    return {
-        option
-        for parameter in command.params
-        if isinstance(parameter, click.Option)
-        for option in parameter.opts
-        if option.startswith("--")
-    }
-
-
-@pytest.mark.parametrize("name", group.list_commands(click.Context(group)))
-def test_s18_every_option_is_documented_and_there(name: str) -> None:
-    """What the reference lists is what the command has. That each changes something has its own tests."""
-    page = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"`(--[a-z-]+)", page))
-    assert options_of(name) - {"--help"} <= documented
-
-
-def test_s18_every_option_of_scan_occurs_in_a_test() -> None:
-    texts = [file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py")]
-    texts += [file.read_text(encoding="utf-8") for file in (ROOT / "docs").rglob("*.md") if file.name != "cli.md"]
-    used = {option for option in options_of("scan") for text in texts if option in text}
-    assert options_of("scan") - used - {"--help"} == set()
 
 
 def test_s19_all_metadata_of_a_rule_is_in_the_output_in_one_order(tmp_path: Path) -> None:
@@ -302,8 +296,10 @@ def test_s20_rules_for_other_services_are_counted_and_a_stale_exclusion_is_told(
         rule("Windows").replace('"product": "aws", "service": "cloudtrail"', '"product": "windows"')
     )
     listed = run("rules", "--rules", tmp_path / "r.yml")
-    assert "Windows" in listed.stdout
-    assert "never appl" in listed.stdout + listed.stderr
+    assert re.search(r"Windows  \[never applied: other log source\]$", listed.stdout, re.MULTILINE)
+    assert listed.stderr == "5 rules, 1 of them never applied: other log source\n"
+    asked = run("rules", "--rules", tmp_path / "r.yml", "--exclude", "aws_cloudtrail_iam_group_created")
+    assert asked.stderr == "4 rules, 1 of them never applied: other log source\n"
     (tmp_path / "a.json").write_text(json.dumps([record()]))
     stale = run("scan", tmp_path / "a.json", "--exclude", "a_rule_of_last_year")
     assert stale.returncode == exit_codes.USAGE
@@ -343,9 +339,18 @@ def test_s26_a_folder_without_a_rule_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps([record()]))
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "readme.txt").write_text("no rule")
-    done = run("scan", tmp_path / "a.json", "--rules", tmp_path / "rules", "--no-bundled")
-    assert done.returncode == exit_codes.NOT_DONE
-    assert str(tmp_path / "rules") in done.stderr
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "r.yml").write_text("title: [")
+    for folder, said in (("rules", "the folder holds no rule files"), ("bad", "yaml error")):
+        arguments = ["scan", tmp_path / "a.json", "--rules", tmp_path / folder, "--format", "ids"]
+        alone = run(*arguments, "--no-bundled")
+        assert (alone.returncode, alone.stdout) == (exit_codes.NOT_DONE, "")
+        assert f"{tmp_path / folder}" in alone.stderr
+        assert said in alone.stderr
+        assert "no rule is left: every rule is bad" in alone.stderr
+        beside = run(*arguments)
+        assert (beside.returncode, beside.stdout.count("\n")) == (exit_codes.RULES_LEFT_OUT, 1)
+        assert said in beside.stderr
 
 
 def test_s27_tags_come_out_as_they_went_in(tmp_path: Path) -> None:
@@ -371,33 +376,3 @@ def test_r31_a_source_that_ends_ends_the_scan_cleanly(tmp_path: Path) -> None:
         assert done.stdout.count("\n") == 1
         assert done.returncode == exit_codes.INPUT_LOST
         assert f"-: {told}" in done.stderr
-
-
-def test_r46_two_rules_with_one_title_are_both_given(tmp_path: Path) -> None:
-    (tmp_path / "r.yml").write_text(rule("Same") + "\n---\n" + rule("Same", description="another"))
-    (tmp_path / "a.json").write_text(json.dumps([record()]))
-    arguments = ["--rules", tmp_path / "r.yml", "--no-bundled"]
-    found = [json.loads(line) for line in run("scan", tmp_path / "a.json", *arguments).stdout.splitlines()]
-    assert [match["rule"]["title"] for match in found] == ["Same", "Same"]
-    assert len({match["rule_id"] for match in found}) == len({match["key"] for match in found}) == 2
-    compiled = tmp_path / "compiled.json"
-    assert run("compile", tmp_path / "r.yml", "-o", compiled).returncode == exit_codes.DONE
-    assert len(cloudsigma.load_rules(compiled)) == 2
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["scan", "--format", "text", "x"], "'text' is not one of"),
-        (["rules", "--format", "table"], "'table' is not one of"),
-        (["explain", "x", "--format", "ids"], "'ids' is not one of"),
-        (
-            ["scan", "--format", "table", "--checkpoint", "c", "-o", "o", "x"],
-            "--checkpoint needs --format jsonl or ids",
-        ),
-    ],
-)
-def test_r46_a_format_that_a_command_cannot_give_is_refused(arguments: list[str], message: str) -> None:
-    done = run(*arguments)
-    assert done.returncode == exit_codes.USAGE
-    assert message in done.stderr

@@ -37,17 +37,17 @@ def lines(records: Records) -> bytes:
 # Name: how five records are written; in which forms they are counted.
 FORMS: dict[str, tuple[Callable[[Records], bytes], dict[str, int]]] = {
     "log file": (lambda r: dumped({"Records": r}), {"log_file": 5}),
-    "S2 other-case envelope key": (lambda r: dumped({"records": r}), {"log_file": 5}),
+    "S02 other-case envelope key": (lambda r: dumped({"records": r}), {"log_file": 5}),
     "log file, compressed, whatever its name": (lambda r: gzip.compress(dumped({"Records": r})), {"log_file": 5}),
     "array": (dumped, {"array": 5}),
-    "S1 lines": (lines, {"lines": 5}),
-    "S1 mixed lines": (
+    "S01 lines": (lines, {"lines": 5}),
+    "S01 mixed lines": (
         lambda r: lines([r[0], {"Records": r[1:3]}]) + b"\n" + dumped(r[3:]),
         {"lines": 1, "log_file": 2, "array": 2},
     ),
     "Windows lines": (lambda r: lines(r).replace(b"\n", b"\r\n"), {"lines": 5}),
     "objects end to end": (lambda r: b"".join(map(dumped, r)), {"objects": 5}),
-    "S2 pretty-printed objects": (
+    "S02 pretty-printed objects": (
         lambda r: b"\n".join(json.dumps(x, indent=2).encode() for x in r),
         {"objects": 5},
     ),
@@ -86,8 +86,8 @@ def cut(data: bytes, by: int) -> bytes:
 
 # Name: how five records are damaged; IDs that are still read; words of the reason.
 DAMAGE: dict[str, tuple[Callable[[Records], bytes], list[int], str]] = {
-    "S4 truncated gzip": (lambda r: cut(gzip.compress(dumped({"Records": r})), 15), [], "gzip data is cut off"),
-    "S4 truncated JSON": (lambda r: cut(dumped({"Records": r}), 60), [0, 1, 2, 3], "JSON is damaged"),
+    "S04 truncated gzip": (lambda r: cut(gzip.compress(dumped({"Records": r})), 15), [], "gzip data is cut off"),
+    "S04 truncated JSON": (lambda r: cut(dumped({"Records": r}), 60), [0, 1, 2, 3], "JSON is damaged"),
     "damaged record between healthy ones": (
         lambda r: dumped({"Records": r}).replace(b'"id-2"', b'"id-2'),
         [0, 1, 3, 4],
@@ -114,7 +114,7 @@ DAMAGE: dict[str, tuple[Callable[[Records], bytes], list[int], str]] = {
         [0, 1, 2, 3, 4],
         "after the end of the gzip data",
     ),
-    "S3 damaged gzip": (
+    "S03 damaged gzip": (
         lambda r: gzip.compress(dumped({"Records": r}))[:-8] + b"\0" * 8,
         [0, 1, 2, 3, 4],
         "gzip data is damaged",
@@ -219,7 +219,7 @@ def test_origin_counts_the_records_of_a_file(tmp_path: Path, records: Records) -
     ]
 
 
-def test_s7_paths_that_are_no_files(tmp_path: Path) -> None:
+def test_s07_paths_that_are_no_files(tmp_path: Path) -> None:
     """A path that is not there, an empty folder and a pipe are named; nothing hangs."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "empty").mkdir()
@@ -231,7 +231,7 @@ def test_s7_paths_that_are_no_files(tmp_path: Path) -> None:
     assert len(reasons) == 4
 
 
-def test_s6_file_name_that_is_not_utf8(tmp_path: Path, records: Records) -> None:
+def test_s06_file_name_that_is_not_utf8(tmp_path: Path, records: Records) -> None:
     """A file whose name is not UTF-8 is read, and its origin can be written anywhere."""
     name = os.fsencode(tmp_path) + b"/\xff.json"
     with open(name, "wb") as file:
@@ -274,7 +274,7 @@ def test_reading_again_gives_a_new_ledger(tmp_path: Path, records: Records) -> N
     assert reader.ledger.records == 5
 
 
-def test_s5_limits_are_named(tmp_path: Path, records: Records) -> None:
+def test_s05_limits_are_named(tmp_path: Path, records: Records) -> None:
     """A bomb stops at the limit with a message that has the number; it never looks whole."""
     bomb = tmp_path / "bomb.json.gz"
     bomb.write_bytes(gzip.compress(b"[" + b" " * 50_000_000 + b"]"))

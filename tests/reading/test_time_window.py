@@ -241,7 +241,7 @@ def test_matches_are_those_of_the_chosen_records(trail: Path) -> None:
     assert scan.ledger.records == 15
 
 
-def test_a_file_is_left_out_by_its_name_and_only_so(tmp_path: Path) -> None:
+def test_s24_a_file_is_left_out_by_its_name_and_only_so(tmp_path: Path) -> None:
     def name(day: str, account: str = "111122223333", region: str = "us-east-1") -> Path:
         return tmp_path / f"{account}_CloudTrail_{region}_{day}T1000Z_x.json"
 
@@ -285,6 +285,9 @@ def test_the_options_of_the_command(trail: Path) -> None:
     ("arguments", "said"),
     [
         (["--since", "soon"], "since 'soon' cannot be understood; give a date (2025-03-04)"),
+        (["--since", ""], "since '' cannot be understood; give a date (2025-03-04)"),
+        (["--until", "2025-03-04 "], "until '2025-03-04 ' cannot be understood; give a date (2025-03-04)"),
+        (["--until", "24h é"], "until '24h é' cannot be understood; give a date (2025-03-04)"),
         (["--since", "1h", "--until", "2h"], "is not before until"),
         (["--account", "1"], "an account is 12 digits"),
         (["--region", "mars"], "a region is a name such as us-east-1"),

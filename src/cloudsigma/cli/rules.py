@@ -24,17 +24,20 @@ def command(form: str, **choice: Any) -> int:
     """
     rules = Choice(**choice).load()
     found_by = rules.found_by
+    never = 0
     for rule in rules:
+        other = rule.logsource is not None and not rule.logsource.covers(rules.declared)
+        never += other
         if form == "jsonl":
             click.echo(printable_json(json.dumps({**_row(rule), "found_by": found_by.get(rule.id)})))
         else:
-            other = rule.logsource is not None and not rule.logsource.covers(rules.declared)
             applies = "  [never applied: other log source]" if other else ""
             click.echo(printable(f"{rule.level or '-':13} {rule.title}{applies}"))
             click.echo(printable(f"{'':13} {rule.id}  {rule.logsource or 'correlation'}  {' '.join(rule.tags)}"))
             if found_by.get(rule.id, "") is None:
                 click.echo(f"{'':13} evaluated for every record: no single field tells which records could match")
-    click.echo(f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'}", err=True)
+    aside = f", {never:,} of them never applied: other log source" if never else ""
+    click.echo(f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'}{aside}", err=True)
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=False)
 
 

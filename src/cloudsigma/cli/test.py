@@ -126,7 +126,8 @@ def _suite(
     for warning in suite.rules.warnings:
         click.echo(f"warning: {printable_error(warning)}", err=True)
     if not suite.tests and not len(suite.rules):
-        raise click.ClickException("there are neither rules nor cases.")
+        named = ", ".join(map(printable, paths))
+        raise click.ClickException(f"there are neither rules nor cases in {named}.")
     return suite
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -35,10 +36,15 @@ def read_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[RuleFile | R
             if isinstance(found, RuleError):
                 yield found
                 continue
+            # A pipe that is named is waited for, as `--rules <(…)` needs it; one that lies in a folder never.
+            waiting = 0 if found == os.fspath(Path(path)) else getattr(os, "O_NONBLOCK", 0)
             try:
-                descriptor = os.open(found, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # thousands: without buffers
+                flags = os.O_RDONLY | waiting | getattr(os, "O_BINARY", 0)
+                descriptor = os.open(found, flags)  # thousands: without buffers
                 try:
                     status = os.fstat(descriptor)
+                    if waiting and not stat.S_ISREG(status.st_mode):
+                        raise OSError("it is no regular file")
                     identity = (status.st_dev, status.st_ino)
                     data = None if identity in seen else _all_of(descriptor, status.st_size)
                 finally:

@@ -11,6 +11,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from cloudsigma.reading.document import loads
+from cloudsigma.reading.limits import DEEPEST
+
 KEPT_AS_TEXT: frozenset[str] = frozenset(
     json.loads(Path(__file__).with_name("kept_as_text.json").read_text(encoding="utf-8"))
 )
@@ -22,6 +25,10 @@ _ELEMENT_END = re.compile(r",\s+|[{}\[\]]")
 _DEEPEST = 40
 _JSON = json.JSONDecoder()
 _CLOSING = {"{": "}", "[": "]"}
+_TOO_DEEP: list[Any] = []
+"""What stands for JSON that no decoder reads: every limit on depth refuses the record that has it."""
+for _ in range(DEEPEST):
+    _TOO_DEEP = [_TOO_DEEP]
 
 
 def decoded(text: str) -> Any:
@@ -30,8 +37,10 @@ def decoded(text: str) -> Any:
     if stripped[:1] not in ("{", "["):
         return text
     try:
-        return json.loads(stripped)
-    except (ValueError, RecursionError):
+        return loads(stripped)
+    except RecursionError:
+        return _TOO_DEEP
+    except ValueError:
         pass
     try:
         value, end = _Reading(stripped).value(0, 0)
