@@ -86,8 +86,8 @@ def command(
 ) -> int:
     """Find what matches in files of CloudTrail records.
 
-    PATH is a log file (.json, .json.gz, JSON lines), a folder of them, a pattern, s3://BUCKET/PREFIX, or - (standard input).
-    Matches go to standard output or FILE; what was read, and what was not and why, to standard error.
+    PATH is a log file (.json, .json.gz, JSON lines), a folder of them, a pattern, s3://BUCKET/PREFIX, or - (the
+    standard input). Matches go to standard output or FILE; what was read, and what was not and why, to standard error.
     """
     if not paths:
         if sys.stdin.isatty():
