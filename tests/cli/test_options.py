@@ -86,6 +86,7 @@ ELSEWHERE = {
     "--jobs": "test_jobs.py",  # it changes how, not what
     "--no-cache": "test_compile.py",  # what is kept on disk
     "--max-ratio": "test_hostile_sizes.py",  # from 64 MiB on
+    "--named-files": "test_s3_long_work.py",  # there is nothing to read without S3
     "--follow": "test_follow.py",
     "--interval": "test_follow.py",
     "--lateness": "test_follow.py",

@@ -13,66 +13,21 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from measured_scan import ADDRESSES, FULL, MEMORY, PROGRAM, SECONDS, scan
 
-FULL = os.environ.get("CLOUDSIGMA_FULL_SIZE") == "1"
 BOMB = (10 << 30) if FULL else (160 << 20)
 """Bytes that a bomb inflates to."""
 LARGE = 100_000_000 if FULL else 18_000_000
 """Bytes of a record that is too large."""
-SECONDS = 60 if FULL else 15
-"""That one run may take, on a busy machine too."""
-MEMORY = 400 << 20
-"""Bytes that one run may hold at most."""
-ADDRESSES = 3 << 30
-"""Bytes of addresses that a run may ask for, so that one that goes wrong does not take the machine with it."""
-
 CALL = {
     "eventVersion": "1.11",
     "eventName": "CreateGroup",
     "eventSource": "iam.amazonaws.com",
     "eventType": "AwsApiCall",
 }
-
-PROGRAM = """
-import resource, sys, time
-resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), int(sys.argv[1])))
-from cloudsigma.cli import main
-began = time.perf_counter()
-code = main(sys.argv[2:])
-status = open("/proc/self/status").read()  # `getrusage` counts what the parent held when it forked, too
-peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
-print(f"\\nFIGURES {code} {peak} {time.perf_counter() - began}", file=sys.stderr)
-"""
-
-
-class Run(NamedTuple):
-    code: int
-    peak: int
-    seconds: float
-    output: str
-    told: str
-
-
-def scan(*arguments: str | bytes | Path, memory: int = MEMORY, stdin: Any = subprocess.DEVNULL) -> Run:
-    """Run `cloudsigma scan` by itself; fails where it takes long, takes much, or shows a traceback."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(ADDRESSES), "scan", "--format", "ids", "--jobs", "1", *arguments],
-        stdin=stdin, capture_output=True, check=False, timeout=4 * SECONDS,
-    )  # fmt: skip
-    told, _, figures = done.stderr.decode().rpartition("\nFIGURES ")
-    assert figures, done.stderr.decode()[-2000:]
-    assert "Traceback" not in told
-    code, peak, seconds = figures.split()
-    run = Run(int(code), int(peak), float(seconds), done.stdout.decode(), told)
-    print(
-        f"{run.peak / (1 << 20):,.0f} MiB, {run.seconds:.1f} s, exit code {run.code}: {told.strip().splitlines()[-1]}"
-    )
-    assert run.seconds < SECONDS
-    assert run.peak < memory
-    return run
 
 
 def compressed(path: Path, pieces: Iterator[bytes], *, members: int = 1) -> Path:

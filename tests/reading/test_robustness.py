@@ -176,7 +176,7 @@ def test_s07_paths_that_give_no_file(tmp_path: Path) -> None:
     assert [(loss.path, loss.reason) for loss in reader.ledger.losses] == [
         (str(tmp_path / "missing"), "there is no such file or folder"),
         (str(tmp_path / "pipe.csv"), "it is a named pipe, no regular file; pipe it to - instead"),
-        ("", "the folder cannot be read: no such file or directory"),
+        ("", "the path is empty; name a file or folder, or . for this one"),
         (str(tmp_path / "empty"), "there are no log files in this folder"),
         ("/dev/null", "it is a device, no regular file; pipe it to - instead"),
     ]

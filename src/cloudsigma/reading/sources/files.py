@@ -83,6 +83,9 @@ def find_sources(path: str, passed_over: Counter[str]) -> Iterator[Source | Unre
     What is there under exactly this name counts; else a path with `*`, `?` or `[` is a pattern, and several may match.
     Links to files are followed, links to folders are not (they may lead in circles).
     """
+    if not path:
+        yield Unreadable("", "the path is empty; name a file or folder, or . for this one")
+        return
     try:
         status = Path(path).stat()
     except (OSError, ValueError) as error:

@@ -1,0 +1,111 @@
+"""What the pages of a Parquet file come to once they are decompressed, told before any is.
+
+The file's own summary says so, too, and may say anything. What counts is in the header before each page: so many bytes
+are set aside for it. Source: the Parquet format, https://github.com/apache/parquet-format (`PageHeader`, in Thrift's
+compact protocol).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+_DEEPEST = 4
+PLAIN, PLAIN_DICTIONARY, DELTA_BYTE_ARRAY, DICTIONARY = 0, 2, 7, 8
+"""Encodings by their numbers in the format."""
+# Members of a page header, and of the headers of its kinds.
+_UNCOMPRESSED, _COMPRESSED, _DATA, _DICTIONARY, _DATA_V2 = 2, 3, 5, 7, 8
+_VALUES, _ENCODING, _ENCODING_V2 = 1, 2, 4
+
+
+class ColumnPages(msgspec.Struct):
+    """What the pages of one column in one part of the table come to."""
+
+    size: int = 0
+    """Bytes of all pages, decompressed."""
+    largest: int = 0
+    """Bytes of the largest page: no value has more."""
+    values: int = 0
+    """Values in all data pages."""
+    encodings: set[int] = msgspec.field(default_factory=set)
+    """How the values of data pages are encoded, by numbers."""
+
+
+def column_pages(content: bytes, start: int, length: int) -> ColumnPages:
+    """Read the headers of the pages that stand in a stretch of a file; raises `ValueError` where they are damaged."""
+    found = ColumnPages()
+    end = start + length
+    if not 0 <= start <= end <= len(content):
+        raise ValueError("a column is beyond the end of the file")
+    at = start
+    while at < end:
+        try:
+            header, at = _struct(content, at, _DEEPEST)
+        except IndexError:
+            raise ValueError("the header of a page is cut off") from None
+        size, stored = header.get(_UNCOMPRESSED), header.get(_COMPRESSED)
+        if not isinstance(size, int) or not isinstance(stored, int) or size < 0 or stored < 0:
+            raise ValueError("a page does not say how large it is")
+        at += stored
+        found.size += size
+        found.largest = max(found.largest, size)
+        for kind, encoding in ((_DATA, _ENCODING), (_DATA_V2, _ENCODING_V2)):
+            inner = header.get(kind)
+            if isinstance(inner, dict):
+                values = inner.get(_VALUES)
+                found.values += values if isinstance(values, int) and values > 0 else 0
+                found.encodings.add(inner.get(encoding, -1))
+    return found
+
+
+# --- Thrift's compact protocol ------------------------------------------------------------------------------
+
+
+def _struct(data: bytes, at: int, levels: int) -> tuple[dict[int, Any], int]:
+    """The members of a struct by their numbers, and the place after it; what is neither number nor struct is `None`."""
+    members: dict[int, Any] = {}
+    number = 0
+    while (head := data[at]) != 0:
+        at += 1
+        if head >> 4:
+            number += head >> 4
+        else:
+            number, at = _signed(data, at)
+        members[number], at = _value(data, at, head & 15, levels)
+    return members, at + 1
+
+
+def _value(data: bytes, at: int, kind: int, levels: int) -> tuple[Any, int]:
+    match kind:
+        case 1 | 2:  # true and false
+            return kind == 1, at
+        case 3:
+            return data[at], at + 1
+        case 4 | 5 | 6:  # integers of 16, 32 and 64 bits
+            return _signed(data, at)
+        case 7:  # a floating-point number
+            return None, at + 8
+        case 8:  # bytes
+            length, at = _number(data, at)
+            return None, at + length
+        case 12 if levels:
+            return _struct(data, at, levels - 1)
+    raise ValueError("the header of a page makes no sense")  # page headers have no lists and no maps
+
+
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while shift < 64:
+        byte = data[at]
+        at += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, at
+        shift += 7
+    raise ValueError("the header of a page makes no sense")
+
+
+def _signed(data: bytes, at: int) -> tuple[int, int]:
+    number, at = _number(data, at)
+    return (number >> 1) ^ -(number & 1), at
