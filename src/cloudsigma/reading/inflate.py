@@ -98,7 +98,8 @@ class Inflater:
                 self.damage = Damage(f"the gzip data is damaged ({error})")
                 yield from _up_to_damage(before, fed)
                 return
-            at += len(fed) - len(member.unconsumed_tail) - len(member.unused_data)
+            # At the end of a member what is left of a piece may stand in both.
+            at += len(fed) - len(member.unused_data if member.eof else member.unconsumed_tail)
             self._waiting = len(data) - at
             step = _CHUNK
             if piece:

@@ -1,0 +1,112 @@
+"""Gzip by pieces and as a whole, with the standard library as judge: members of any size, pieces of any size."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cloudsigma
+from cloudsigma.reading import Limits, read_records
+from cloudsigma.reading import inflate as module
+from cloudsigma.reading.inflate import Inflater, inflate
+
+CONTENT = st.one_of(
+    st.binary(max_size=200),  # what hardly gets smaller
+    st.tuples(st.binary(min_size=1, max_size=5), st.integers(0, 3000)).map(lambda part: part[0] * part[1]),
+)
+MEMBERS = st.lists(st.tuples(CONTENT, st.integers(0, 9), st.integers(0, 3)), min_size=1, max_size=6)
+PIECES = st.sampled_from([1, 7, 64, 500, 1 << 20])
+
+
+class Stuttering(io.BytesIO):
+    """Gives as much as it likes, as pipes do."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(max(1, (size or 1) // 3))
+
+
+def by_pieces(stored: bytes, piece: int, first: int, stream: Any) -> tuple[bytes, Inflater]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_CHUNK", piece)
+        patch.setattr(module, "_NEXT_MEMBER", first)
+        inflater = Inflater(stream, Limits())
+        return b"".join(inflater.chunks()), inflater
+
+
+@settings(max_examples=500, deadline=None)
+@given(MEMBERS, PIECES, PIECES, st.booleans())
+def test_the_standard_library_comes_to_the_same(
+    members: list[tuple[bytes, int, int]], piece: int, first: int, stuttering: bool
+) -> None:
+    stored = b"".join(gzip.compress(content, level) + bytes(padding) for content, level, padding in members)
+    expected = gzip.decompress(stored)
+    found, inflater = by_pieces(stored, piece, first, (Stuttering if stuttering else io.BytesIO)(stored))
+    assert found == expected
+    assert inflater.damage is None
+    assert (inflater.stored, inflater.inflated) == (len(stored), len(expected))
+    assert inflate(stored, 1 << 20) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(MEMBERS, PIECES, PIECES, st.data())
+def test_what_stands_before_the_damage_is_given(
+    members: list[tuple[bytes, int, int]], piece: int, first: int, data: st.DataObject
+) -> None:
+    """Of a file that is cut off or goes on with something else: the beginning of its content, and the reason."""
+    stored = b"".join(gzip.compress(content, level) for content, level, _ in members)
+    expected = gzip.decompress(stored)
+    if data.draw(st.booleans()):
+        damaged = stored[: data.draw(st.integers(11, len(stored) - 1))]
+        whole = [sum(len(gzip.compress(c, n)) for c, n, _ in members[:count]) for count in range(1, len(members))]
+        sound = len(damaged) in whole
+    else:
+        damaged, sound = stored + data.draw(st.binary(min_size=1, max_size=50)).strip(b"\0\x1f") + b"!", False
+    found, inflater = by_pieces(damaged, piece, first, io.BytesIO(damaged))
+    assert expected.startswith(found)
+    assert (inflater.damage is None) == sound
+    assert inflate(damaged, 1 << 20) in ({found} if sound else {None})
+
+
+def call(number: int) -> dict[str, Any]:
+    return {
+        "eventVersion": "1.08", "eventTime": "2025-03-04T10:15:30Z", "eventSource": "iam.amazonaws.com",
+        "eventName": "CreateGroup", "eventID": f"{number}", "requestParameters": {"groupName": "g" * 400},
+    }  # fmt: skip
+
+
+def log_file(first: int, last: int) -> bytes:
+    return gzip.compress(json.dumps({"Records": [call(number) for number in range(first, last)]}).encode())
+
+
+@pytest.mark.parametrize("sizes", [(3000, 5), (5, 3000, 5), (2500, 2500, 2500, 1)])
+@pytest.mark.parametrize("way", ["file", "scan", "pipe"])
+def test_log_files_that_were_put_one_after_the_other(sizes: tuple[int, ...], way: str, tmp_path: Path) -> None:
+    """As `cat *.json.gz` does: every record once, whatever a member comes to, and nothing is told to be wrong."""
+    ends = [sum(sizes[:count]) for count in range(len(sizes) + 1)]
+    stored = b"".join(map(log_file, ends, ends[1:]))
+    expected = [f"{number}" for number in range(ends[-1])]
+    (tmp_path / "all.json.gz").write_bytes(stored)
+    if way == "file":
+        reader = read_records(tmp_path / "all.json.gz")
+        assert [record["eventID"] for record in reader] == expected
+        assert reader.ledger.complete
+    elif way == "scan":
+        scan = cloudsigma.scan(tmp_path / "all.json.gz")
+        assert [match.context.event_id for match in scan] == expected
+        assert (scan.ledger.complete, scan.repeated) == (True, 0)
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "cloudsigma", "scan", "--format", "ids", "-"],
+            input=stored, capture_output=True, check=False,
+        )  # fmt: skip
+        assert [line.split("\t")[1] for line in done.stdout.decode().splitlines()] == expected
+        assert "NOT READ" not in done.stderr.decode()
