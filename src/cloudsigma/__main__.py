@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from cloudsigma.cli import run
 
-from cloudsigma.cli import main
-
-sys.exit(main())
+run()

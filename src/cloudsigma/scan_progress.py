@@ -36,12 +36,16 @@ class ScanProgress:
         return itertools.chain(list(itertools.islice(counted, _FOUND_FIRST)), counted)
 
     def _counted(self, sources: Iterator[Source | Unreadable]) -> Iterator[Source | Unreadable]:
-        for source in sources:
+        source = next(sources, None)
+        self._all_found = source is None
+        while source is not None:
             self._found += 1
             if isinstance(source, Source):
                 self._total = None if self._total is None or source.size is None else self._total + source.size
+            following = next(sources, None)  # one ahead, so that with the last it is known that it is
+            self._all_found = following is None
             yield source
-        self._all_found = True
+            source = following
 
     def advance(self, part: Recorder | None, sources: Iterable[Source | Unreadable]) -> None:
         """Take the notes on what is being read, and the sources that are done."""

@@ -1,8 +1,7 @@
 """Worker processes over files: which records match, found on several cores and given in the order of the files.
 
 The parent finds the sources and hands them out in batches; a worker reads them and sends back what matched and its
-account of the reading. Large files and standard input stay with the parent, which reads them piece by piece. Workers
-are spawned, never forked: a fork would copy the threads' locks and clients that others in the process hold.
+account of the reading. Large files and standard input stay with the parent, which reads them piece by piece.
 """
 
 from __future__ import annotations
@@ -10,12 +9,9 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from cloudsigma.engine.match import make_matches
 from cloudsigma.memory import keep_freed_memory
@@ -26,9 +22,7 @@ from cloudsigma.reading.selection import Selection
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.ruleset import RuleSet
-
-if TYPE_CHECKING:  # imported where workers are started: most scans have none
-    from concurrent.futures import Future, ProcessPoolExecutor
+from cloudsigma.worker_pool import Ticket, WorkerDied, WorkerPool
 
 _log = logging.getLogger("cloudsigma")
 
@@ -197,85 +191,38 @@ class _Search:
 
 # --- workers ------------------------------------------------------------------------------------------------
 
-_search: _Search | None = None
-"""In a worker: what reads batches."""
 
-
-def _start(job: Job) -> None:
-    global _search  # noqa: PLW0603  # a worker is started once, and a batch should not bring all rules along
+def _begin(job: Job) -> Callable[[list[Source | Unreadable]], Outcome]:
+    """In a worker: what reads batches."""
     keep_freed_memory()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    _search = _Search(job)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    search = _Search(job)
 
+    def read(batch: list[Source | Unreadable]) -> Outcome:
+        outcome = search.outcome(batch)
+        return outcome._replace(found=list(outcome.found), sources=())  # the parent has these
 
-def _end_with_parent() -> None:
-    """Wait for the parent to be gone: were it killed, its workers would wait for batches for ever."""
-    import multiprocessing
-
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _read_batch(batch: list[Source | Unreadable]) -> Outcome:
-    assert _search is not None  # noqa: S101  # set by `_start` before any batch
-    outcome = _search.outcome(batch)
-    return outcome._replace(found=list(outcome.found), sources=())  # the parent has these
+    return read
 
 
 def _on_workers(here: _Search, batches: Iterator[list[Source | Unreadable]], jobs: int) -> Iterator[Outcome]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    pool: WorkerPool[list[Source | Unreadable], Outcome] = WorkerPool(jobs, _begin, here.job)
+    waiting: deque[tuple[list[Source | Unreadable], Ticket[list[Source | Unreadable]] | None]] = deque()
 
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(here.job,))
-    waiting: deque[tuple[list[Source | Unreadable], Future[Outcome] | None]] = deque()
+    def next_outcome() -> Outcome:
+        batch, ticket = waiting.popleft()
+        if ticket is not None:
+            try:
+                return pool.answer(ticket)._replace(sources=batch)
+            except WorkerDied:
+                _log.warning("a worker process has died; what it was to read is read by the main process")
+        return here.outcome(batch)
+
     try:
         for batch in batches:
-            waiting.append((batch, _submitted(pool, batch)))
+            waiting.append((batch, None if any(map(_is_large, batch)) else pool.submit(batch)))
             if len(waiting) > jobs * _AHEAD:
-                yield _received(here, *waiting.popleft())
+                yield next_outcome()
         while waiting:
-            yield _received(here, *waiting.popleft())
+            yield next_outcome()
     finally:
-        # Waiting is short, and what is not waited for here is at the interpreter's end, where it may go wrong.
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _submitted(pool: ProcessPoolExecutor, batch: list[Source | Unreadable]) -> Future[Outcome] | None:
-    """The batch on its way to a worker; `None`: this process reads it."""
-    from concurrent.futures.process import BrokenProcessPool
-
-    if any(map(_is_large, batch)):
-        return None
-    try:
-        with _interrupts_held():
-            return pool.submit(_read_batch, batch)
-    except BrokenProcessPool:
-        return None
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait, here and in a process that is started meanwhile, there until it ignores it by itself."""
-    if not hasattr(signal, "pthread_sigmask"):  # not on Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _received(here: _Search, batch: list[Source | Unreadable], future: Future[Outcome] | None) -> Outcome:
-    from concurrent.futures.process import BrokenProcessPool
-
-    if future is not None:
-        try:
-            return future.result()._replace(sources=batch)
-        except BrokenProcessPool:
-            _log.warning("a worker process has died; what it was to read is read by the main process")
-    return here.outcome(batch)
+        pool.close()

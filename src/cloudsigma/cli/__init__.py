@@ -7,14 +7,16 @@ import errno
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
 import cloudsigma
 from cloudsigma.cli import exit_codes
-from cloudsigma.cli.stop_signals import exit_code_of
+from cloudsigma.cli.stop_signals import exit_code_of, leave, release_signals
 from cloudsigma.errors import CloudSigmaError, UnknownRuleError
 from cloudsigma.printable import printable, printable_lines
 
@@ -69,6 +71,21 @@ def _give_up_output() -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    try:
+        return _run(args)
+    finally:
+        release_signals()
+
+
+def run() -> NoReturn:
+    """Run the command line as a process of its own."""
+    code = _run(None)
+    if code > exit_codes.INTERRUPTED - signal.SIGINT:
+        leave(code)
+    sys.exit(code)
+
+
+def _run(args: Sequence[str] | None) -> int:
     try:
         code = group.main(args, prog_name="cloudsigma", standalone_mode=False)
         sys.stdout.flush()

@@ -18,6 +18,8 @@ INTERRUPTED = 130
 """Stopped by Ctrl-C."""
 TERMINATED = 143
 """Stopped by SIGTERM."""
+HUNG_UP = 129
+"""Stopped because the terminal was closed (SIGHUP)."""
 
 
 def combined(*, found: bool, rules_left_out: bool, input_lost: bool, exit_zero: bool = False) -> int:
