@@ -59,6 +59,15 @@ def test_bad_rules_are_told_and_the_good_ones_written(tmp_path: Path) -> None:
     assert [rule.title for rule in cloudsigma.load_rules(tmp_path / "rules.json")] == ["Good"]
 
 
+def test_no_rule_is_overwritten(tmp_path: Path) -> None:
+    text = "title: Good\nlogsource: {product: aws}\ndetection: {s: {a: b}, condition: s}\n"
+    (tmp_path / "good.yml").write_text(text)
+    made = run("compile", tmp_path, "-o", tmp_path / "good.yml")
+    assert made.returncode == 2
+    assert "--output would overwrite" in made.stderr
+    assert (tmp_path / "good.yml").read_text() == text
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

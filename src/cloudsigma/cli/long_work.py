@@ -111,9 +111,6 @@ class LongWork:
         if "-" in paths and (self.follow or self.checkpoint is not None):
             name = "--follow" if self.follow else "--checkpoint"
             raise click.UsageError(f"{name} needs files, folders or S3: standard input can be read only once.")
-        for path in paths:
-            if output is not None and output.exists() and Path(path).exists() and output.samefile(path):
-                raise click.UsageError(f"--output names what is to be read: {printable(path)}.")
         if self.checkpoint is None:
             return
         if output is None:

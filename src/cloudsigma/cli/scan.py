@@ -19,6 +19,7 @@ from cloudsigma.cli.matches import matches_to
 from cloudsigma.cli.progress import progress_bar
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.cli.stop_signals import stop_signals
+from cloudsigma.cli.written_files import check_written
 from cloudsigma.errors import InputLostError, UsageError
 from cloudsigma.memory import keep_freed_memory
 from cloudsigma.printable import printable, printable_json, printable_lines
@@ -94,6 +95,7 @@ def command(
             raise click.UsageError("Name a file or folder, or - for standard input.")
         paths = ("-",)
     work.check(paths, form, output)
+    check_written(paths, {"--output": output, "--ledger": None if ledger == "-" else ledger})
     with _usage():
         selection = select(since, until, accounts, regions)
     _check_ledger(ledger, output)
