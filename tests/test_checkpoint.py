@@ -232,6 +232,20 @@ def test_what_could_not_be_read_is_tried_again(small: Path, tmp_path: Path) -> N
     assert "NOT READ" not in done.stderr
 
 
+def test_what_cannot_be_read_is_counted_once_however_often_it_is_tried(small: Path, tmp_path: Path) -> None:
+    """The account of a scan that is started again is that of one scan."""
+    (small / "manifest.json").write_text('{"hello": 1}')
+    (small / "cut.json.gz").write_bytes(gzip.compress(bytes(5000))[:20])
+    (small / "both.json").write_text(json.dumps({"awsAccountId": "1", "digestS3Object": "x", "logFiles": []}) + "{bad")
+    ledgers = []
+    for _ in range(4):
+        run(small, "-o", tmp_path / "out", "--checkpoint", tmp_path / "db", "--ledger", tmp_path / "l")
+        ledgers.append(json.loads((tmp_path / "l").read_text()))
+    assert all(ledger == ledgers[0] for ledger in ledgers)
+    assert ledgers[0]["ledger"]["recognized"] == {"digest": 1}
+    assert len(ledgers[0]["ledger"]["losses"]) == 3
+
+
 def test_what_was_written_after_the_checkpoint_is_cut_off(small: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     arguments = [small, "--output", output, "--checkpoint", tmp_path / "db"]

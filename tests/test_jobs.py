@@ -175,7 +175,7 @@ def test_reading_begins_before_everything_is_found(trail: Path, monkeypatch: pyt
     assert [state.files_total for state in seen[:7]] == [5, 5, 5, 5, 5, 6, 7]
     assert seen[0].bytes_total is None
     assert seen[-1].files_done == seen[-1].files_total == FILES + 3
-    assert seen[-1].bytes_total == seen[-1].bytes_done == scan.ledger.bytes
+    assert seen[-1].bytes_total == seen[-1].bytes_done >= scan.ledger.bytes
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")

@@ -147,7 +147,7 @@ class Rounds:
                     self._tell(loss)
         if self._register is None:
             return
-        failed = {loss.path for loss in losses if not loss.rescued}
+        failed = outcome.recorder.unread
         for source in outcome.sources:
             if not isinstance(source, Source):
                 continue

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import cloudsigma
 from cloudsigma.reading import Ledger, Limits, read_records
-from cloudsigma.reading.inflate import inflate
+from cloudsigma.reading.inflate import Inflater, inflate
 from cloudsigma.reading.limits import RATIO_FROM, SIZES, _nests_deeper, parse_size, size_text, text_nests_deeper
 
 CALL = {
@@ -138,7 +138,10 @@ def test_the_ratio_stops_a_bomb_early_on_both_ways(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(bomb)
     for found in (scanned(tmp_path / "a.json", Limits()), scanned_plainly(tmp_path / "a.json", Limits())):
         assert message in found[1].losses[0].reason
-        assert RATIO_FROM < found[1].inflated <= RATIO_FROM + (1 << 20)
+        assert (found[1].files, found[1].bytes) == (0, 0)
+    inflater = Inflater(io.BytesIO(bomb), Limits())
+    assert RATIO_FROM - (1 << 20) < sum(map(len, inflater.chunks())) <= RATIO_FROM
+    assert RATIO_FROM < inflater.inflated <= RATIO_FROM + (1 << 20)
     assert inflate(bomb, 1 << 30) is None
     assert inflate(bomb, 1 << 30, Limits(ratio=10_000)) == b"\n" * (2 * RATIO_FROM)
 

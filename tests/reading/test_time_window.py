@@ -296,7 +296,7 @@ def test_the_options_of_the_command(trail: Path) -> None:
 def test_s10_the_command_refuses_before_it_touches_anything(tmp_path: Path, arguments: list[str], said: str) -> None:
     output = tmp_path / "matches.jsonl"
     output.write_text("from yesterday")
-    run = command(*arguments, "--output", str(output), str(tmp_path))
+    run = command(*arguments, "--output", str(output), str(tmp_path / "logs"))
     assert run.returncode == 2
     assert said in " ".join(run.stderr.split())
     assert "Traceback" not in run.stderr

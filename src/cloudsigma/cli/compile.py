@@ -29,9 +29,7 @@ def command(paths: tuple[Path, ...], output: Path, **choice: Any) -> int:
         choice |= {"rule_paths": (*choice["rule_paths"], *paths), "no_bundled": True}
     rules = Choice(**choice).load()
     if output.suffix.lower() in {".yml", ".yaml"} and output.exists():
-        raise click.UsageError(
-            f"--output would overwrite {printable(str(output))}, which may be a rule; name a .json file."
-        )
+        raise click.UsageError(f"--output would overwrite {printable(str(output))}, perhaps a rule; name a .json file.")
     try:
         rules.save(output)
     except OSError as error:

@@ -176,6 +176,8 @@ class Recorder:
         """Which matches there were, where repeated ones are left out."""
         self.stored: Callable[[], int] | None = None
         """How many bytes have been taken of the file that is being read, where it is streamed."""
+        self.unread: set[str] = set()
+        """Files and folders of which nothing was read; not taken over by `add`."""
         self._losses: list[Loss] = []
 
     def note_file(self, stored: int, inflated: int, forms: Mapping[str, int]) -> None:
@@ -195,6 +197,7 @@ class Recorder:
 
     def lose(self, path: str, reason: str) -> None:
         """Note a file or folder of which nothing was read."""
+        self.unread.add(path)
         self._losses.append(Loss(path, reason))
 
     def lose_parts(self, path: str, lost: Losses, rescued: int) -> None:

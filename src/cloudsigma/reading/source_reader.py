@@ -74,7 +74,6 @@ class SourceReader:
         self, name: str, probed: Probed, stored: bytes, recorder: Recorder
     ) -> Iterator[tuple[dict[str, Any], Origin]]:
         """The records that could match, once the account has all of them."""
-        recorder.files += 1
         recorder.records += probed.total
         if probed.total:
             recorder.forms[probed.form] += probed.total
@@ -100,7 +99,11 @@ class SourceReader:
                         break
         finally:
             given = probed.total - lost.count
-            recorder.note_file(len(stored), probed.size, {probed.form: given} if given else {})
+            if given or not lost.count:
+                recorder.files += 1
+                recorder.note_file(len(stored), probed.size, {probed.form: given} if given else {})
+            else:
+                recorder.unread.add(name)
             recorder.lose_parts(name, lost, given)
 
     def _read_plainly(
@@ -109,7 +112,7 @@ class SourceReader:
         lost = Losses()
         forms: Counter[str] = Counter()
         position = 0
-        whole = False
+        recognized = ended = False
         recorder.stored = lambda: inflater.stored
         cut = False  # whether the last thing found was damage
         try:
@@ -140,17 +143,16 @@ class SourceReader:
                             yield part.value, Origin(name, position - 1, part.form)
                     elif isinstance(part, NoCalls):
                         recorder.recognized[part.kind] += 1
-                        whole = True
+                        recognized = True
                     elif isinstance(part, Reference):
                         recorder.refer(part.kind, part.bucket, part.key)
-                        whole = True
+                        recognized = True
                     else:
                         inner = part.place if found.form != "rescued" else None  # its element is the only one in there
                         lost.add(part.reason, ", ".join(filter(None, (found.position, inner))) or None)
                         if self._are_too_many(lost):
                             return
-                whole = True
-            whole = whole or lost.count == 0  # a table without rows
+            ended = True
             if inflater.damage is not None:
                 if cut:  # what the JSON lacks at its end is what the compressed data lacks
                     lost.forget_last()
@@ -159,8 +161,11 @@ class SourceReader:
             lost.add(f"it cannot be read: {(error.strerror or str(error)).lower()}")
         finally:
             recorder.stored = None
-            recorder.note_file(inflater.stored, inflater.inflated, forms)
-            recorder.files += int(whole or position > 0)
+            if forms or recognized or (ended and not lost.count):  # else nothing was read of it
+                recorder.files += 1
+                recorder.note_file(inflater.stored, inflater.inflated, forms)
+            else:
+                recorder.unread.add(name)
             recorder.lose_parts(name, lost, forms.total())
 
     def _are_too_many(self, lost: Losses) -> bool:
