@@ -117,8 +117,13 @@ class Deliveries:
         """Paths of files that are being read a second time: what they had before is no other delivery."""
 
     def is_first(self, key: str, rule_id: str, event_id: str | None, origin: Origin | None) -> bool:
-        """Whether no match with this key has come before, as far as that is remembered; if one has, this is noted."""
+        """Whether no match with this key has come before, as far as that is remembered; if one has, this is noted.
+
+        Records without an `eventID` that are equal may be two events, and each counts, with its place, as itself.
+        """
         here = (origin.path, origin.position) if origin is not None else (None, None)
+        if not event_id:
+            key = f"{key} {here[1]} {here[0]}"
         first = self._first.get(key)
         if first is None:
             self._first[key] = here
