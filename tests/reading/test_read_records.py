@@ -209,6 +209,24 @@ def test_folder_is_read_in_order_and_the_rest_is_counted(tmp_path: Path, records
     assert reader.ledger.complete
 
 
+def test_logs_that_are_packed_are_losses_and_rotated_ones_are_read(tmp_path: Path, records: Records) -> None:
+    """What is passed over is no log; a log in a form that is not read is named, with what to do about it."""
+    for name in ("a.json.xz", "b.LOG.bz2", "c.jsonl.zst", "d.json.zip", "e.csv.lz4", "photos.zip", "old.xz", "x.7z"):
+        (tmp_path / name).write_bytes(b"not looked at")
+    for name in ("cloudtrail.log.1", "cloudtrail.json.12", "logs.gzip", "000001.2"):
+        (tmp_path / name).write_bytes(lines(records))
+    reader = read_records(tmp_path)
+    assert len(list(reader)) == 3 * len(records)
+    assert reader.ledger.not_looked_at == {".zip": 1, ".xz": 1, ".7z": 1, ".2": 1}
+    assert [(Path(loss.path).name, loss.reason) for loss in reader.ledger.losses] == [
+        (name, f"it is packed with {form}, which is not read; unpack it, or pipe it: {tool} FILE | cloudsigma scan -")
+        for name, form, tool in [
+            ("a.json.xz", "xz", "xzcat"), ("b.LOG.bz2", "bzip2", "bzcat"), ("c.jsonl.zst", "zstd", "zstdcat"),
+            ("d.json.zip", "zip", "unzip -p"), ("e.csv.lz4", "lz4", "lz4cat"),
+        ]
+    ]  # fmt: skip
+
+
 def test_origin_counts_the_records_of_a_file(tmp_path: Path, records: Records) -> None:
     """An origin has path, position from 0 and form."""
     file = tmp_path / "a.json"

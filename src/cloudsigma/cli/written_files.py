@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from cloudsigma.printable import printable
-from cloudsigma.reading.sources.files import LOG_ENDINGS, FileSource, find_sources
+from cloudsigma.reading.sources.files import FileSource, find_sources
+from cloudsigma.reading.sources.log_names import is_log
 
 _OURS = re.compile(rb'\s*\{\s*"(?:rule_id|matches)":|[0-9a-f-]{36}\t')
 """How our own output begins: JSON lines, an account, lines of IDs. No log does."""
@@ -46,7 +47,7 @@ def _leads_to(path: str, file: Path) -> bool:
     """Whether a folder or a pattern leads to a file."""
     folder = Path(path)
     if folder.is_dir():
-        return file.suffix.lower() in LOG_ENDINGS and file.resolve().is_relative_to(folder.resolve())
+        return is_log(file.name) and file.resolve().is_relative_to(folder.resolve())
     return not folder.exists() and any(file.samefile(each) for each in _files_of(path))
 
 

@@ -183,6 +183,15 @@ def test_a_prefix_without_slash_is_a_folder_or_object_where_there_is_one(page_si
     assert listing(store, "logs.json")[0] == ["logs.json"]
 
 
+def test_logs_that_are_packed_are_losses_and_rotated_ones_are_read() -> None:
+    keys, lost, recorder = listing(MemoryStore(["a/x.json.xz", "a/cloudtrail.log.1", "a/y.zip", "a/z.json.gzip"]), "a/")
+    assert keys == ["a/cloudtrail.log.1", "a/z.json.gzip"]
+    assert [(each.name, each.reason.partition(";")[0]) for each in lost] == [
+        ("s3://trails/a/x.json.xz", "it is packed with xz, which is not read")
+    ]
+    assert recorder.not_looked_at == {".zip": 1}
+
+
 def test_patterns_are_none_in_s3() -> None:
     _, (lost,), _ = listing(MemoryStore({"a/b/c.json": b""}), "a/*/c.json")
     assert lost.reason.startswith("there are no objects under this prefix; in S3 * and ? stand for themselves")

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cloudsigma.reading.sources.interface import NothingThere, Source, Unreadable
+from cloudsigma.reading.sources.log_names import ending_of, is_log, packed
 from cloudsigma.reading.sources.pattern import matching
 
-LOG_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".jsonlines", ".gz", ".csv", ".tsv", ".parquet", ".log", ""})
-"""Endings of files that are looked at in a folder, whatever their case."""
 _KINDS = (
     (stat.S_ISFIFO, "named pipe"),
     (stat.S_ISSOCK, "socket"),
@@ -165,10 +164,11 @@ def _entry(entry: os.DirEntry[str]) -> tuple[str, Source | Unreadable | None]:
         return "", Unreadable(shown(entry.path), _reason(error))
     if kind := _special(status.st_mode):
         return kind, None
-    ending = Path(entry.name).suffix.lower()
-    if ending not in LOG_ENDINGS:
-        return ending, None
-    return ending, FileSource(entry.path, status)
+    if (why := packed(entry.name)) is not None:
+        return "", Unreadable(shown(entry.path), why)
+    if not is_log(entry.name):
+        return ending_of(entry.name), None
+    return "", FileSource(entry.path, status)
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,7 @@ from cloudsigma.errors import UsageError
 from cloudsigma.reading.ledger import Recorder
 from cloudsigma.reading.selection import Selection
 from cloudsigma.reading.sources.interface import Source
+from cloudsigma.reading.sources.log_names import packed
 from cloudsigma.reading.sources.register import Register
 from cloudsigma.reading.sources.s3.clients import check_location
 from cloudsigma.reading.sources.s3.key_filter import KeyFilter
@@ -47,6 +48,8 @@ class NamedFiles:
                     url.encode(errors="backslashreplace").decode(),
                     "a message names it, and no file in S3 can have this name",
                 )
+            elif (why := packed(key)) is not None:
+                recorder.lose(url, why)
             elif chosen.keeps_named(key):
                 self._register.await_named(url)
 

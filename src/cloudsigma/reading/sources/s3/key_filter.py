@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from cloudsigma.reading.delivery import delivery_of
 from cloudsigma.reading.ledger import Recorder
 from cloudsigma.reading.selection import Selection
-from cloudsigma.reading.sources.files import LOG_ENDINGS
+from cloudsigma.reading.sources.log_names import ending_of, is_log
 from cloudsigma.reading.sources.s3.key_layout import TrailPrefix, trail_prefix
 
 _NO_CALLS = {
@@ -47,11 +45,10 @@ class KeyFilter:
         if delivery is not None and (why := self._selection.leaves_out(delivery)):
             self._recorder.left_out[f"files {why}"] += 1
             return False
-        ending = PurePosixPath(key).suffix.lower()
-        if ending not in LOG_ENDINGS and not whatever_its_end:
-            self._recorder.not_looked_at[ending] += 1
-            return False
-        return True
+        if whatever_its_end or is_log(key):
+            return True
+        self._recorder.not_looked_at[ending_of(key)] += 1
+        return False
 
     def keeps_named(self, key: str) -> bool:
         """Whether an object is asked for whose key was told by somebody, and was in no listing."""

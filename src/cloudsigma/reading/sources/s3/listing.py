@@ -10,12 +10,11 @@ import datetime as dt
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from glob import has_magic
-from pathlib import PurePosixPath
 
 from cloudsigma.reading.ledger import Recorder
 from cloudsigma.reading.selection import OTHER_ACCOUNTS, Selection
-from cloudsigma.reading.sources.files import LOG_ENDINGS
 from cloudsigma.reading.sources.interface import NothingThere, Unreadable
+from cloudsigma.reading.sources.log_names import LOG_ENDINGS, ending_of, packed
 from cloudsigma.reading.sources.s3.key_filter import KeyFilter
 from cloudsigma.reading.sources.s3.key_layout import Location, TrailPrefix, trail_prefix
 from cloudsigma.reading.sources.s3.object_store import Fault, ListedObject, ObjectStore, Page, reason
@@ -139,10 +138,10 @@ class Listing:
             if isinstance(item, str):
                 if (below := self._below(item, node.depth + 1)) is not None:
                     expanded.append(below)
-            elif self._asked_for(item.key):
+            elif (found := self._object(item)) is not None:
                 if not (expanded and isinstance(expanded[-1], list)):
                     expanded.append([])
-                expanded[-1] += self._run([item])  # type: ignore[operator]  # a list, as was just seen to
+                expanded[-1] += self._run([found])  # type: ignore[operator]  # a list, as was just seen to
         if page.following is not None:
             expanded.append(_Node(node.prefix, to_slash=node.to_slash, depth=node.depth, following=page.following))
         return expanded
@@ -177,6 +176,12 @@ class Listing:
         edges = [(delivery.first, delivery.first + _DAY), (delivery.end - _DAY, delivery.end)]
         return not all(self._selection.near(first, end) for first, end in edges) if window.bounded else False
 
+    def _object(self, item: ListedObject) -> Found | None:
+        """What is handed out for an object; `None` where that is nothing."""
+        if (why := packed(item.key)) is not None and item.key != self._location.prefix:
+            return Unreadable(str(Location(self._location.bucket, item.key)), why)
+        return item if self._asked_for(item.key) else None
+
     def _asked_for(self, key: str) -> bool:
         """Whether an object is handed out; if not, that is counted."""
         self._anything = True
@@ -201,7 +206,7 @@ class Listing:
                 name = str(self._location)
                 return [self._run([Unreadable(name, f"it cannot be listed: {reason(fault, 'list')}")])]
             # Listing may be allowed below the prefix alone, or not at all where the object itself may be read.
-            if PurePosixPath(prefix).suffix.lower() in LOG_ENDINGS - {""}:
+            if ending_of(prefix) in LOG_ENDINGS - {""}:
                 return [self._run([ListedObject(prefix, None)])]
             return [self._start(folder)]
         exact: list[Found] = [item for item in first.objects if item.key == prefix and self._asked_for(prefix)]
