@@ -12,9 +12,11 @@ from typing import Any, BinaryIO
 from msgspec import structs
 
 from cloudsigma.engine.match import Match
+from cloudsigma.errors import UsageError
 from cloudsigma.packaged import packaged_correlations, packaged_rules
 from cloudsigma.reading.limits import Limits
 from cloudsigma.reading.selection import select
+from cloudsigma.reading.sources.value import Value
 from cloudsigma.reading.time_window import Moment
 from cloudsigma.ruleset import RuleSet, from_artifact, load_rules, to_artifact
 from cloudsigma.scanner import Scan
@@ -70,11 +72,19 @@ def evaluate(
     records: Iterable[Mapping[str, Any]], *, rules: RuleSet | None = None, lateness: dt.timedelta | None = None
 ) -> Iterator[Match]:
     """The matches of records under the bundled rules, or under `rules`; see `RuleSet.evaluate`."""
-    return (bundled_rules() if rules is None else rules).evaluate(records, lateness=lateness)
+    return _chosen(rules).evaluate(records, lateness=lateness)
+
+
+def _chosen(rules: RuleSet | None) -> RuleSet:
+    if rules is None:
+        return bundled_rules()
+    if not isinstance(rules, RuleSet):
+        raise UsageError(f"rules is a {type(rules).__name__}; give a RuleSet, such as cloudsigma.compile_rules(PATH)")
+    return rules
 
 
 def scan(
-    *paths: str | os.PathLike[str],
+    *paths: str | os.PathLike[str] | Value,
     rules: RuleSet | None = None,
     dedup: bool = True,
     jobs: int | None = 1,
@@ -92,8 +102,8 @@ def scan(
     """The matches of files and folders of CloudTrail logs: iterate the result; `result.ledger` says what was read.
 
     Args:
-        paths: Files, folders, patterns of them (`logs/**/*.json`), places in S3 (`s3://bucket/prefix`); `-` is standard
-            input.
+        paths: Files, folders, patterns of them (`logs/**/*.json`), places in S3 (`s3://bucket/prefix`), values; `-` is
+            standard input. See `read_records`.
         rules: Default: the bundled rules.
         dedup: Give one match where the same event matches the same rule more than once.
         jobs: Processes that read and match; `None` for as many as there are cores, where there is enough to read. The
@@ -117,7 +127,7 @@ def scan(
     """
     return Scan(
         paths,
-        bundled_rules() if rules is None else rules,
+        _chosen(rules),
         dedup=dedup,
         jobs=jobs,
         progress=progress,

@@ -35,6 +35,9 @@ LEVELS = ("informational", "low", "medium", "high", "critical")
 
 Record = Mapping[str, Any]
 
+_ENVELOPES = frozenset({"Records", "detail", "awslogs", "Message", "Messages", "Events", "body", "data"})
+"""Members of what carries records: events of functions, messages, files; no record has them."""
+
 
 @dataclass(frozen=True, repr=False)
 class RuleSet:
@@ -216,8 +219,16 @@ class RuleSet:
         return self.evaluate_matches(self._matches(records), lateness=lateness)
 
     def _matches(self, records: Iterable[tuple[Record, Origin | None]]) -> Iterator[tuple[Match, ...]]:
+        told = False
         for position, (record, origin) in enumerate(records):
             if isinstance(record, Mapping):
+                if not told and "eventName" not in record and _ENVELOPES.intersection(record):
+                    told = True
+                    _log.warning(
+                        "record %d looks like an envelope around records, and is evaluated as it is; "
+                        "cloudsigma.read_records(value) gives the records in it",
+                        position,
+                    )
                 yield self.match(record, origin=origin)
             else:
                 kind = type(record).__name__

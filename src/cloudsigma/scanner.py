@@ -27,6 +27,7 @@ from cloudsigma.reading.selection import Selection
 from cloudsigma.reading.sources.finder import SourceFinder
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.register import Register
+from cloudsigma.reading.sources.value import Value
 from cloudsigma.rounds import Follow, Rounds
 from cloudsigma.ruleset import RuleSet
 from cloudsigma.scan_progress import ScanProgress
@@ -47,7 +48,7 @@ class Scan:
 
     def __init__(
         self,
-        paths: tuple[str | os.PathLike[str], ...],
+        paths: tuple[str | os.PathLike[str] | Value, ...],
         rules: RuleSet,
         *,
         dedup: bool = True,
@@ -68,7 +69,7 @@ class Scan:
         """Arguments beside those of `scan`.
 
         Args:
-            paths: Files, folders, places in S3, `-`.
+            paths: Files, folders, places in S3, values, `-`.
             rules: The rules.
             dedup: See `scan`, as the others up to `coverage`; `jobs=None` stands for as many as there are cores.
             jobs: Processes.

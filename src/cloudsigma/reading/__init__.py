@@ -19,6 +19,7 @@ from cloudsigma.reading.selection import Selection, select
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.finder import SourceFinder
 from cloudsigma.reading.sources.interface import Source, Unreadable
+from cloudsigma.reading.sources.value import Value
 from cloudsigma.reading.time_window import Moment
 
 __all__ = ["Ledger", "Limits", "Loss", "Progress", "Reader", "read_records"]
@@ -120,7 +121,7 @@ class Reader:
 
 
 def read_records(
-    *paths: str | os.PathLike[str],
+    *paths: str | os.PathLike[str] | Value,
     limits: Limits | None = None,
     progress: Callable[[Progress], None] | None = None,
     stdin: BinaryIO | None = None,
@@ -134,7 +135,8 @@ def read_records(
 
     Args:
         paths: Files; folders, in which every file with a known ending or none is looked at; patterns with `*`, `?`,
-            `[…]` or `**`; `s3://bucket/prefix`; `-` is standard input.
+            `[…]` or `**`; `s3://bucket/prefix`; `-` is standard input. Also what is in memory: the event of a function
+            or the body of a message (a `dict` or `list`), or the content of a file (`bytes`), in any form.
         limits: Bounds on sizes, depth and numbers.
         progress: Called after every file and now and then within one.
         stdin: What `-` stands for; default: the process's standard input.
@@ -149,7 +151,8 @@ def read_records(
         An iterable of records, read lazily; its `ledger` accounts for everything.
 
     Raises:
-        UsageError: A time, account, region or S3 place has no form that there is, or what reads S3 is not installed.
+        UsageError: A time, account, region or S3 place has no form that there is, what reads S3 is not installed, or
+            something is neither a path nor a value that JSON has.
     """
     selection = select(since, until, accounts, regions)
     if named_files:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
+from cloudsigma.errors import UsageError
 from cloudsigma.reading.delivery import delivery_of
 from cloudsigma.reading.ledger import Recorder
 from cloudsigma.reading.selection import Selection
 from cloudsigma.reading.sources.files import StandardInput, find_sources
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.s3.clients import check_location
+from cloudsigma.reading.sources.value import Value, ValueSource
 
 _S3 = "s3:/"  # with one slash: what `pathlib` leaves of two
 
@@ -20,28 +22,44 @@ class SourceFinder:
     """Finds the sources at paths, without those whose names show that nothing in them is asked for."""
 
     def __init__(
-        self, paths: Sequence[str | os.PathLike[str]], selection: Selection, stdin: BinaryIO | None = None
+        self, paths: Sequence[str | os.PathLike[str] | Value], selection: Selection, stdin: BinaryIO | None = None
     ) -> None:
-        """Raises `UsageError` where a place in S3 has no form that there is, or what reads S3 is not installed."""
-        self._paths = tuple(os.fspath(path) for path in paths)
-        for path in self._paths:
-            if path.startswith(_S3):
-                check_location(path)
+        """Raises `UsageError` where a place in S3 has no form that there is, or what reads S3 is not installed.
+
+        Also where something is neither a path nor a value that JSON has.
+        """
+        self._given: list[str | Source] = []
+        for path in paths:
+            if isinstance(path, (Mapping, list, bytes)):
+                self._given.append(ValueSource(path, 1 + sum(isinstance(each, Source) for each in self._given)))
+                continue
+            try:
+                name = os.fspath(path)
+            except TypeError:
+                raise UsageError(
+                    f"nothing can be read of type {type(path).__name__}: give paths, or an event as dict, list or bytes"
+                ) from None
+            if name[: len(_S3)].lower() == _S3:
+                name = name[: len(_S3)].lower() + name[len(_S3) :]
+                check_location(name)
+            self._given.append(name)
         self._selection = selection
         self._stdin = StandardInput(stdin)
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The paths, as they were given."""
-        return self._paths
+        return tuple(path for path in self._given if isinstance(path, str))
 
     def find(self, recorder: Recorder, wanted: Callable[[Source], bool] | None = None) -> Iterator[Source | Unreadable]:
         """The sources, lazily; what is passed over is noted by the recorder.
 
         Sources of files and S3 that are not `wanted` are left out before anything is fetched of them.
         """
-        for path in self._paths:
-            if path == "-":
+        for path in self._given:
+            if isinstance(path, Source):
+                yield path
+            elif path == "-":
                 yield self._stdin
             elif path.startswith(_S3):
                 from cloudsigma.reading.sources.s3.source import find_objects
