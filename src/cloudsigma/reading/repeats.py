@@ -68,7 +68,7 @@ class Repeats(msgspec.Struct, frozen=True):
 
     def to_dict(self) -> dict[str, Any]:
         """The repeats as plain values, for JSON."""
-        made: dict[str, Any] = msgspec.to_builtins(self)
+        made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return made
 
     def __str__(self) -> str:

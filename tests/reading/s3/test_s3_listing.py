@@ -198,6 +198,12 @@ def test_patterns_are_none_in_s3() -> None:
     assert listing(MemoryStore({"a/*/c.json": b""}), "a/*/")[0] == ["a/*/c.json"]
 
 
+def test_the_marker_of_an_empty_folder_is_nothing() -> None:
+    keys, (lost,), recorder = listing(MemoryStore({"a/": b""}), "a/")
+    assert (keys, lost.reason) == ([], "there are no objects under this prefix")
+    assert recorder.not_looked_at == {"folder marker": 1}
+
+
 def test_nothing_there_is_said() -> None:
     keys, lost, _ = listing(MemoryStore(["a/b.json"]), "c/")
     assert keys == []

@@ -72,8 +72,8 @@ class StandardInput(Source):
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """A path as text that can be written anywhere, also where the file's name is not UTF-8."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    """A path as text that can be written anywhere: bytes that are not UTF-8 stand there by their hexadecimal numbers."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def find_sources(path: str, passed_over: Counter[str]) -> Iterator[Source | Unreadable]:

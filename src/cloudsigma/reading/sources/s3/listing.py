@@ -183,8 +183,8 @@ class Listing:
         return item if self._asked_for(item.key) else None
 
     def _asked_for(self, key: str) -> bool:
-        """Whether an object is handed out; if not, that is counted."""
-        self._anything = True
+        """Whether an object is handed out; if not, that is counted. The marker of an empty folder is nothing."""
+        self._anything = self._anything or key != self._location.prefix or not key.endswith("/")
         return self._filter.keeps(key, whatever_its_end=key == self._location.prefix)
 
     # --- where it begins, and what it comes to
