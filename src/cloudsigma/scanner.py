@@ -43,8 +43,8 @@ _Advance = Callable[[Recorder | None, Iterable[Source | Unreadable]], None]
 class Scan:
     """The matches of files, found while it is iterated, and what was read for them.
 
-    Lazy: files are read one at a time, or as many as there are jobs. Iterating it again reads the files again and begins
-    the account anew: one iteration at a time.
+    Lazy: files are read one at a time, or as many as there are jobs. Iterating it again reads the files again and
+    begins the account anew: one iteration at a time.
     """
 
     def __init__(

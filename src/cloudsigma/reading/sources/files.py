@@ -72,7 +72,7 @@ class StandardInput(Source):
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """A path as text that can be written anywhere: bytes that are not UTF-8 stand there by their hexadecimal numbers."""
+    """A path as text that can be written anywhere: bytes that are not UTF-8 as hexadecimal numbers."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
