@@ -131,6 +131,18 @@ def test_virtual_environments_and_hidden_folders_are_passed_over(tmp_path: Path,
     assert run(tmp_path, ".").returncode == 0
 
 
+def test_a_pipe_that_lies_in_a_folder_is_not_waited_for(tmp_path: Path, rules: Path) -> None:
+    os.mkfifo(rules / "pipe.yml")
+    assert run(tmp_path, "rules").stdout == "2 passed\n"
+
+
+def test_endings_may_be_in_capitals(tmp_path: Path, rules: Path) -> None:
+    (rules / "group.yml").rename(rules / "group.YAML")
+    assert run(tmp_path, "rules").stdout == "2 passed\n"
+    (rules / "group.cases.yml").rename(rules / "group.CASES.YML")
+    assert run(tmp_path, "rules").stdout == "2 passed\n"
+
+
 # --- exit codes ---------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloudsigma.errors import CaseError, Location
+from cloudsigma.testing.kinds import RULE_ENDINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +116,4 @@ class CaseFile:
     def rule_files(self) -> Sequence[str]:
         """Where the rules are: the files that may lie beside this one, the likeliest first."""
         stem = self.path[: self.path.lower().rindex(".cases.")] if ".cases." in self.path.lower() else self.path
-        return (f"{stem}.yml", f"{stem}.yaml")
+        return tuple(f"{stem}{ending}" for ending in RULE_ENDINGS)

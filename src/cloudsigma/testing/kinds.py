@@ -13,7 +13,8 @@ CASE_ENDINGS = (".cases.yml", ".cases.yaml")
 INFO = ("info.yml", "info.yaml")
 """Names of the files of SigmaHQ's regression data."""
 
-_RULE_ENDINGS = (".yml", ".yaml")
+RULE_ENDINGS = (".yml", ".yaml", ".YML", ".YAML")
+"""How the name of a rule ends, beside a file of cases."""
 _LOOKED_AT = 1 << 20
 """Bytes of a file that are looked at: no rule is longer before its `detection`."""
 
@@ -27,12 +28,12 @@ def kind_of(path: str | os.PathLike[str]) -> Kind | None:
     """
     file = Path(path)
     name = file.name.lower()
-    if not name.endswith(_RULE_ENDINGS):
+    if not name.endswith(RULE_ENDINGS):
         return None
     keys = _top_level_keys(file)
     if name.endswith(CASE_ENDINGS):
         stem = file.name[: name.rindex(".cases.")]
-        beside = (file.with_name(stem + ending) for ending in _RULE_ENDINGS)
+        beside = (file.with_name(stem + ending) for ending in RULE_ENDINGS)
         return "cases" if "cases" in keys or any(kind_of(rule) == "rule" for rule in beside) else None
     if name in INFO and (keys & {"rule_metadata", "regression_tests_info"} or "regression_data" in file.parts):
         return "regression"
@@ -46,6 +47,8 @@ _FLOW_KEY = re.compile(rb"""[{,]\s*["']?(%s)["']?[ \t]*:""" % b"|".join(_WORDS))
 
 def _top_level_keys(path: Path) -> set[str]:
     """Those of `_WORDS` that stand at the beginning of a line; in a file that is one `{…}`, anywhere as a key."""
+    if not path.is_file():  # a pipe would wait for somebody to write
+        return set()
     try:
         with path.open("rb") as file:
             data = file.read(_LOOKED_AT)
