@@ -301,6 +301,9 @@ def test_s20_rules_for_other_services_are_counted_and_a_stale_exclusion_is_told(
     asked = run("rules", "--rules", tmp_path / "r.yml", "--exclude", "aws_cloudtrail_iam_group_created")
     assert asked.stderr == "4 rules, 1 of them never applied: other log source\n"
     (tmp_path / "a.json").write_text(json.dumps([record()]))
+    scanned = run("scan", tmp_path / "a.json", "--rules", tmp_path / "r.yml")
+    assert "\nof 5 rules 1 were never applied: other log source\n" in scanned.stderr
+    assert "never applied" not in run("scan", tmp_path / "a.json").stderr
     stale = run("scan", tmp_path / "a.json", "--exclude", "a_rule_of_last_year")
     assert stale.returncode == exit_codes.USAGE
     assert "no rule has the ID or name 'a_rule_of_last_year'" in stale.stderr

@@ -175,6 +175,9 @@ def _account(found: Scan, opening: str | None = None, *, ledger: str | None = No
         + (f" ({found.repeated} repeated left out)" if found.repeated else "")
     )
     lines += [f"  {found.counts[rule.id]:>6}  {printable(rule.title)}" for rule in found.rules if found.counts[rule.id]]
+    sources = [rule.logsource for rule in found.rules if rule.logsource is not None]
+    if never := sum(not source.covers(found.rules.declared) for source in sources):
+        lines.append(f"of {len(found.rules):,} rules {never:,} were never applied: other log source")
     lines.append(str(found.ledger))
     if found.ledger.named_files and not found.named_files:
         lines.append("files that messages name are read with --named-files")
