@@ -62,7 +62,7 @@ class WorkerPool(Generic[_Task, _Answer]):
         for _ in range(count):
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, begin, setup), daemon=True)
-            with _interrupts_held():
+            with _signals_held():
                 process.start()
             theirs.close()
             self._workers.append(_Worker(process, ours))
@@ -167,16 +167,30 @@ def _take_tasks(connection: Connection[Any, Any], tasks: queue.SimpleQueue[Any])
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait, here and in a process that is started meanwhile, there until it ignores it by itself."""
+def _signals_held() -> Iterator[None]:
+    """Let signals wait while a process is started: half started, it would end with a traceback.
+
+    Ctrl-C also waits in that process, until it ignores it by itself. Other threads may take a signal although this one
+    does not, and then it is raised here: so the handlers are exchanged, too.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # not on Windows
         yield
         return
     from multiprocessing import resource_tracker
 
     resource_tracker.ensure_running()  # a process of its own, whose start would let the signal in again
+    came: list[int] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if callable(signal.getsignal(number)):
+                handlers[number] = signal.signal(number, lambda taken, _: came.append(taken))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
