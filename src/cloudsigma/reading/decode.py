@@ -2,8 +2,8 @@
 
 What a file is, its first bytes and its first line tell, never its name. A healthy log file is one call of the decoder;
 JSON lines, log lines and tables are streamed. Where something is damaged, the records around the damage are rescued
-one by one, and the damage is named. Of a repeated key the last one counts; NaN and infinity are read as Python reads
-them.
+one by one, and the damage is named. Of a repeated key the last one counts, and of lists of records all do; NaN and
+infinity are read as Python reads them.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from cloudsigma.reading.document import TOLERANT, Document, reason
+from cloudsigma.reading.document import RECORDS_KEYS, TOLERANT, Document, reason, with_every_list
 from cloudsigma.reading.inflate import Damage
 from cloudsigma.reading.limits import Limits
 
@@ -93,6 +93,9 @@ class _Rescue:
             except _DamageAt as damage:
                 array = self._array(at)
                 if array is not None:
+                    for before, _ in array.around[:1]:
+                        if lists := {key: before.pop(key) for key in RECORDS_KEYS if key in before}:
+                            yield Document(lists, None, "rescued")  # stands once, not with each element
                     at = yield from self._elements(array)
                 elif at == start and text[at] not in "{[":
                     yield Damage("the text is not JSON")
@@ -147,6 +150,8 @@ class _Rescue:
                     value, end = self._scan(at)
             except _DamageAt:
                 return None
+            if name in RECORDS_KEYS and name in before and isinstance(value, list) and isinstance(before[name], list):
+                value = before[name] + value
             before[name] = value
             at = self._skip(end)
             if text[at : at + 1] != ",":
@@ -296,8 +301,9 @@ class _Rescue:
 
 def _decoded(text: str) -> tuple[Any, int]:
     try:
-        return _DECODER.raw_decode(text)
+        value, end = _DECODER.raw_decode(text)
     except json.JSONDecodeError:
         raise
     except ValueError:
-        return TOLERANT.raw_decode(text)
+        value, end = TOLERANT.raw_decode(text)
+    return with_every_list(value, text[:end]), end

@@ -62,6 +62,8 @@ def as_csv(rows: list[list[str]], *, mark: bool = False) -> bytes:
 
 form("log_file.json")(lambda: {"Records": RECORDS})
 form("log_file_compressed.json.gz")(lambda: packed({"Records": RECORDS}))
+form("log_file_twice.json")(lambda: dumped({"Records": RECORDS[:3]})[:-1] + "," + dumped({"Records": RECORDS[3:]})[1:])
+form("log_file_two_spellings.json")(lambda: {"Records": RECORDS[:1], "records": RECORDS[1:]})
 form("array.json")(lambda: dumped(RECORDS, indent=1))
 form("record.json")(lambda: dumped(RECORDS[0], indent=4))
 form("pretty.json")(lambda: "\n".join(dumped(record, indent=2) for record in RECORDS))
@@ -291,6 +293,15 @@ def kinesis() -> Written:
             for n, data in enumerate(datas)
         ]
     }
+
+
+@form("log_file_of_messages.json")
+def log_file_of_messages() -> Written:
+    """A list that begins with a record and goes on with messages."""
+    topic = {"EventSource": "aws:sns", "Sns": published(RECORDS[3])}
+    stream = {"kinesis": {"data": encoded(packed(delivery()))}, "eventSource": "aws:kinesis"}
+    queue = queued(RECORDS[2])["Records"]
+    return {"Records": [RECORDS[0], bridged(RECORDS[1]), *queue, topic, stream, stored("AWSLogs/a.json.gz")]}
 
 
 form("kinesis_get_records.json")(
