@@ -194,6 +194,10 @@ UNKNOWN = {
         json.dumps({"QueryResultRows": [[{"n": "17"}]]}),
         "the row has no columns that make a CloudTrail record (it has n)",
     ),
+    "a page without names": (
+        json.dumps({"ResultSet": {"Rows": [{"Data": [{"VarCharValue": "CreateGroup"}, {"VarCharValue": "iam"}]}]}}),
+        "there is no ResultSetMetadata.ColumnInfo, and the first row is no header (it has CreateGroup, iam)",
+    ),
     "a short row": (
         json.dumps({"ResultSet": {"Rows": [{"Data": [{"VarCharValue": "eventname"}]}, {"Data": [{}, {}]}]}}),
         "the row has 2 cells, and there are 1 columns",
@@ -226,6 +230,17 @@ def test_a_file_of_lines_may_hold_several_forms(tmp_path: Path) -> None:
     reader = read_records(tmp_path / "all")
     assert sum(1 for _ in reader) == sum(len(EXPECTED[name]["records"]) for name in names)
     assert reader.ledger.complete
+
+
+@pytest.mark.parametrize("page", [0, 1])
+def test_a_damaged_page_of_athena_gives_its_healthy_rows_once(page: int, tmp_path: Path) -> None:
+    """The names of the columns may stand before the rows; then no row is taken along for them."""
+    pages = json.loads((FORMS / "athena_pages.json").read_bytes())
+    rows = [row for read in pages for row in read["ResultSet"]["Rows"]]
+    metadata = pages[0]["ResultSet"]["ResultSetMetadata"]
+    shown = {"ResultSet": {"ResultSetMetadata": metadata, "Rows": rows[page:]}}
+    (tmp_path / "a.json").write_text(json.dumps(shown)[:-3])
+    assert [record["eventID"] for record in read_records(tmp_path)] == [record["eventID"] for record in RECORDS]
 
 
 # --- the page -----------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ _AROUND = frozenset({"hits", "resultset"})
 """Names of objects that may stand around such a member."""
 _HEADED = "rows"
 """The member whose first element names the columns of the others."""
+_NAMING = "ResultSetMetadata"
+"""The member that names them on every page; where it stands before, no row need be a header."""
 _RECORD_START = re.compile(
     r'\{\s*"(?:eventVersion|userIdentity|eventTime|eventID|eventName|eventSource|awsRegion)"\s*:'
 )
@@ -178,7 +180,7 @@ class _Rescue:
             if value is not None:
                 size = self._most_bytes(at, after)
                 yield Document(array.holding(*header, value), f"record {index}", "rescued", size)
-                if array.name == _HEADED and not header:
+                if array.name == _HEADED and not header and not array.around[-1][0].get(_NAMING):
                     header = (value,)
             if damage is None:
                 at = after + 1 if text[after] == "," else after

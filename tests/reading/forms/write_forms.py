@@ -399,6 +399,31 @@ def athena() -> Written:
     return {"UpdateCount": 0, "ResultSet": {"Rows": [{"Data": row} for row in rows], "ResultSetMetadata": {}}}
 
 
+def athena_page(records: list[dict[str, Any]], *, first: bool) -> dict[str, Any]:
+    """A page of results as the API gives it: only the first has the row of names."""
+    rows = [[{"VarCharValue": name} for name in COLUMNS]] if first else []
+    rows += [[{"VarCharValue": cell} if cell is not None else {} for cell in athena_cells(r)] for r in records]
+    columns = [{"Name": name, "Label": name, "Type": "varchar", "Nullable": "UNKNOWN"} for name in COLUMNS]
+    return {
+        "UpdateCount": 0,
+        "ResultSet": {"Rows": [{"Data": row} for row in rows], "ResultSetMetadata": {"ColumnInfo": columns}},
+    }
+
+
+def athena_pages() -> list[dict[str, Any]]:
+    return [
+        athena_page(RECORDS[:2], first=True),
+        athena_page(RECORDS[2:3], first=False),
+        athena_page(RECORDS[3:], first=False),
+    ]
+
+
+form("athena_second_page.json")(lambda: athena_page(RECORDS, first=False))
+form("athena_pages.json")(athena_pages)
+form("athena_pages.jsonl")(lambda: lines(athena_pages()))
+form("athena_pages")(lambda: "".join(dumped(page, indent=4) for page in athena_pages()))
+
+
 @form("athena_unloaded.jsonl")
 def athena_unloaded() -> Written:
     rows = []
