@@ -183,6 +183,7 @@ def test_what_envelopes_carry_is_bounded() -> None:
     assert parts[1:] == [NoForm(f"what the envelopes carry inflates to more than {met}", "record 1")]
 
 
+DEEP = '{"eventName": "CreateGroup", "a": ' + "[" * 100_000 + "]" * 100_000 + "}"
 UNKNOWN = {
     "a message of another subsystem": (queued('{"alarm": "disk"}'), "JSON of no known form (an object with alarm)"),
     "a message that is no JSON": (queued("hello"), "the text is not JSON"),
@@ -205,6 +206,16 @@ UNKNOWN = {
     "an event of Elastic that is none of CloudTrail": (
         json.dumps({"_source": {"event": {"action": "login"}}}),
         "JSON of no known form",
+    ),
+    "an original of Elastic that nests too deep": (
+        json.dumps(
+            {"event": {"action": "CreateGroup", "original": DEEP}, "aws": {"cloudtrail": {"event_version": "1"}}}
+        ),
+        "nests too deep, to more levels than 100 (the limit 'depth'; --max-depth changes it)",
+    ),
+    "raw data of OCSF that nests too deep": (
+        json.dumps({"class_uid": 6003, "metadata": {}, "api": {"operation": "CreateGroup"}, "raw_data": DEEP}),
+        "nests too deep, to more levels than 100 (the limit 'depth'; --max-depth changes it)",
     ),
     "an OCSF event without its call": (
         json.dumps({"class_uid": 6003, "metadata": {"product": {"name": "CloudTrail"}}}),

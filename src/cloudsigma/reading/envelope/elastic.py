@@ -44,7 +44,9 @@ def _event(event: dict[str, Any], form: str) -> Found:
     if isinstance(original, str):
         try:
             record = loads(original)
-        except (ValueError, RecursionError):
+        except RecursionError:
+            return Carried(original, _NAME)  # told as what it is, though the fields are left
+        except ValueError:
             record = None  # cut off, perhaps: the fields are left
         if isinstance(record, dict):
             return Carried(record, _NAME)

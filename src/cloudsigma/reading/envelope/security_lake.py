@@ -27,12 +27,15 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:
     return iter((_mapped(value, inside(form, _NAME)),))
 
 
-def _whole_record(held: Any) -> dict[str, Any] | None:
+def _whole_record(held: Any) -> dict[str, Any] | str | None:
+    """The record, or its text where it nests too deep to be read, which is told as that."""
     record = held
     if isinstance(held, str):
         try:
             record = loads(held)
-        except (ValueError, RecursionError):
+        except RecursionError:
+            return held
+        except ValueError:
             return None
     if isinstance(record, dict) and "eventName" in record and names_an_event(record):
         return record
