@@ -113,7 +113,7 @@ def _wide(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
 def _by_lines(head: bytes) -> bool:
     """Whether the first line is a document of its own and more follows, or lines begin as those of exported logs do."""
     line, newline, rest = head.removeprefix(_UTF8).lstrip().partition(b"\n")
-    if newline and line[:1] in (b"{", b"[") and rest.strip():
+    if newline and line.startswith((b"{", b"[", b'"{')) and rest.strip():
         try:
             loads(line)
         except (ValueError, RecursionError):

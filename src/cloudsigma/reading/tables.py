@@ -18,7 +18,7 @@ from cloudsigma.reading.lines import split_lines
 
 _UTF8 = b"\xef\xbb\xbf"
 _DELIMITERS = (",", ";", "\t")
-_TELLING = frozenset({"_raw", "@message", "eventjson", "cloudtrailevent", "eventname", "event.original"})
+_TELLING = frozenset({"_raw", "@message", "eventjson", "cloudtrailevent", "eventname", "event.original", "p_log_type"})
 """Columns that hold records or parts of them, in lower case."""
 _DISPLAYED = frozenset({"event name", "event time"})
 """Columns of the table that the console shows of the event history."""

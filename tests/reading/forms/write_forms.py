@@ -124,6 +124,9 @@ def bridged(record: dict[str, Any]) -> dict[str, Any]:
 
 form("lookup_events.json")(lambda: dumped({"Events": [looked_up(r) for r in RECORDS], "NextToken": "n"}, indent=4))
 form("lookup_events_lines.jsonl")(lambda: lines([looked_up(r) for r in RECORDS]))
+form("lookup_events_texts.json")(lambda: list(map(dumped, RECORDS)))  # --query 'Events[].CloudTrailEvent'
+form("lookup_events_lists.json")(lambda: [[dumped(r)] for r in RECORDS])  # --query 'Events[].[CloudTrailEvent]'
+form("lookup_events_texts.jsonl")(lambda: lines(list(map(dumped, RECORDS))))
 form("eventbridge.json")(lambda: dumped(bridged(RECORDS[1]), indent=2))
 form("eventbridge_array.json")(lambda: [bridged(r) for r in RECORDS])
 
@@ -131,7 +134,14 @@ form("eventbridge_array.json")(lambda: [bridged(r) for r in RECORDS])
 @form("eventbridge_lines.jsonl")
 def eventbridge_lines() -> Written:
     other = {"version": "0", "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2"}
-    return lines([*map(bridged, RECORDS), {**other, "detail": {"instance-id": "i-0", "state": "running"}}])
+    details = {"insightDetails": {"state": "Start", "eventName": "CreateGroup"}, "eventCategory": "Insight"}
+    insight = {
+        "version": "0",
+        "detail-type": "AWS Insight via CloudTrail",
+        "source": "aws.cloudtrail",
+        "detail": details,
+    }
+    return lines([*map(bridged, RECORDS), {**other, "detail": {"instance-id": "i-0", "state": "running"}}, insight])
 
 
 # --- CloudWatch Logs ----------------------------------------------------------------------------------------
@@ -180,7 +190,7 @@ form("log_lines_tailed.log")(
 
 
 @form("logs_insights.json")
-def logs_insights() -> Written:
+def logs_insights() -> dict[str, Any]:
     rows = [
         [{"field": "@timestamp", "value": "2025-03-04 10:15:30.000"}, {"field": "@message", "value": dumped(record)}]
         for record in RECORDS
@@ -188,13 +198,22 @@ def logs_insights() -> Written:
     return {"results": rows, "statistics": {"recordsMatched": 4.0}, "status": "Complete"}
 
 
+def insights_rows(*, decoded: bool) -> list[dict[str, Any]]:
+    """Rows as the console saves them, where what is JSON may be so in the row too."""
+    return [{"@timestamp": "2025-03-04 10:15:30.000", "@message": r if decoded else dumped(r)} for r in RECORDS]
+
+
+form("logs_insights_rows.json")(lambda: insights_rows(decoded=False))
+form("logs_insights_rows_decoded.json")(lambda: insights_rows(decoded=True))
+form("logs_insights_rows.jsonl")(lambda: lines(insights_rows(decoded=False)))
+form("logs_insights_results.json")(lambda: logs_insights()["results"])  # --query results
 form("logs_insights.csv")(
     lambda: as_csv([["@timestamp", "@message"], *(["2025-03-04 10:15:30.000", dumped(r)] for r in RECORDS)])
 )
 
 
 @form("logs_insights_fields.json")
-def logs_insights_fields() -> Written:
+def logs_insights_fields() -> dict[str, Any]:
     row = {
         "@timestamp": "2025-03-04 10:15:30.000",
         "eventName": "CreateGroup",
@@ -205,6 +224,12 @@ def logs_insights_fields() -> Written:
         "@ptr": "CmEKJgoi",
     }
     return {"results": [[{"field": name, "value": value} for name, value in row.items()]], "statistics": {}}
+
+
+@form("logs_insights_fields_rows.json")
+def logs_insights_fields_rows() -> Written:
+    cells = logs_insights_fields()["results"][0]
+    return [{cell["field"]: cell["value"] for cell in cells}]
 
 
 # --- messages, streams --------------------------------------------------------------------------------------
@@ -705,20 +730,54 @@ form("wazuh.jsonl")(
         ]
     )
 )
-form("panther.jsonl")(
+form("wazuh_archives.jsonl")(
     lambda: lines(
         [
-            {
-                **r,
-                "eventTime": r["eventTime"].replace("T", " ").replace("Z", ".000000000"),
-                "p_log_type": "AWS.CloudTrail",
-                "p_event_time": "2025-03-04 10:15:30.000000000",
-                "p_row_id": "0",
-            }
-            for r in RECORDS
+            archived(dumped({"integration": "aws", "aws": {**RECORDS[0], "source": "cloudtrail"}}), "Wazuh-AWS"),
+            archived("Mar  4 10:20:00 h sshd[7]: Accepted publickey for jordan", "/var/log/auth.log"),
+            archived('{"event_type": "dns"}', "/var/log/suricata/eve.json"),
+            {**archived("File '/etc/hosts' modified", "syscheck"), "syscheck": {"path": "/etc/hosts"}},
+            {**archived("x", "Wazuh-AWS"), "rule": {"level": 3, "id": "80202"}, "data": {"aws": {"source": "vpc"}}},
         ]
     )
 )
+
+
+def archived(log: str, location: str) -> dict[str, Any]:
+    """A line of Wazuh's archives: what came from where."""
+    return {
+        "timestamp": "2025-03-04T10:20:00.000+0000",
+        "agent": {"id": "000", "name": "manager"},
+        "manager": {"name": "manager"},
+        "id": "1741083600.1",
+        "full_log": log,
+        "decoder": {},
+        "location": location,
+    }
+
+
+def panther(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **record,
+        "eventTime": record["eventTime"].replace("T", " ").replace("Z", ".000000000"),
+        "p_log_type": "AWS.CloudTrail",
+        "p_event_time": "2025-03-04 10:15:30.000000000",
+        "p_row_id": "0",
+    }
+
+
+form("panther.jsonl")(lambda: lines(list(map(panther, RECORDS))))
+
+
+@form("panther.csv")
+def panther_table() -> Written:
+    other = {"eventName": "REST.GET.OBJECT", "eventSource": "s3.amazonaws.com", "p_log_type": "AWS.S3ServerAccess"}
+    rows: list[dict[str, Any]] = [*map(panther, RECORDS), {**other, "eventID": "x", "p_row_id": "1"}]
+    columns = [*dict.fromkeys(name for row in rows for name in row)]
+    texts = [
+        [dumped(v) if isinstance(v, (dict, list, bool)) else v or "" for v in map(row.get, columns)] for row in rows
+    ]
+    return as_csv([columns, *texts])
 
 
 def main() -> None:

@@ -19,15 +19,19 @@ from cloudsigma.reading.envelope.interface import (
     NoForm,
     as_record,
     inside,
+    is_field_list,
     is_plain_record,
+    is_text,
     names_an_event,
 )
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:
     """The parts of a plain record, a log file, an array or a digest; `None` of anything else."""
-    if isinstance(value, list):
+    if isinstance(value, list) and not is_field_list(value):
         return _elements(value, form, "array" if form in UNNAMED else "")
+    if is_text(value):  # JSON that was written as a JSON text
+        return iter((Carried(value),))
     if not isinstance(value, dict):
         return None
     if is_plain_record(value) and form not in TABLES:
@@ -60,12 +64,21 @@ def _records(value: dict[str, Any]) -> list[Any] | None:
 
 def _elements(elements: list[Any], form: str, name: str) -> Iterator[Found]:
     for index, element in enumerate(elements):
-        if not isinstance(element, dict):
+        if name != "log_file" and _may_hold(element):
+            yield Carried(element, name, f"record {index}")
+        elif not isinstance(element, dict):
             yield _stranger(element, index)
         elif (name == "log_file" and isinstance(element.get("eventType"), str)) or is_plain_record(element):
             yield as_record(element, inside(form, name))
         else:
             yield Carried(element, name, f"record {index}")
+
+
+def _may_hold(element: Any) -> bool:
+    """Whether an element that is no object may hold records: as a text, or as a list, which queries of the CLI make."""
+    if isinstance(element, list):
+        return any(isinstance(inner, (dict, list)) or is_text(inner) for inner in element)
+    return is_text(element)
 
 
 def _stranger(element: Any, index: int) -> NoForm:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudsigma.reading.envelope.field_mapping import spelled
 from cloudsigma.reading.envelope.interface import (
+    LOG_TYPE,
     TABLES,
     Carried,
     Found,
@@ -36,6 +37,8 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:
     result = value.get("ResultSet")
     if isinstance(result, dict) and isinstance(result.get("Rows"), list):
         return _athena(result["Rows"], _columns(result), inside(form, "athena"))
+    if form in TABLES and any(name.lower() == LOG_TYPE for name in value):
+        return None
     if form in TABLES or "eventname" in value or "eventJson" in value or "eventjson" in value:
         found = _row(value, form)
         return iter((found,)) if found is not None else None
