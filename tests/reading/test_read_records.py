@@ -141,6 +141,12 @@ DAMAGE: dict[str, tuple[Callable[[Records], bytes], list[int], str]] = {
     ),
     "empty file": (lambda r: b"", [], "the file is empty"),
     "file of white space": (lambda r: b" \n\t\n", [], "the file is empty"),
+    "damage behind the list": (
+        lambda r: dumped({"Records": r})[:-1] + b',"next":"cu',
+        [0, 1, 2, 3, 4],
+        "the JSON is damaged after the last record",
+    ),
+    "commas alone": (lambda r: b",\n,\n", [], "not JSON"),
     "text": (lambda r: b"hello\nworld\n", [], "not JSON"),
     "other JSON": (
         lambda r: dumped({"name": "x", "version": 1}),

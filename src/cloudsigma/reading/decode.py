@@ -34,6 +34,8 @@ _LOG_LINE = re.compile(
 )
 """What stands before the record in a line of an exported log: a time, and perhaps the name of the stream."""
 _LINES_LOOKED_AT = 20
+_AROUND = b" \t\r\n\v\f,"
+"""What may stand around the document of a line: a comma, where lines were taken out of an array."""
 
 
 def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
@@ -112,10 +114,10 @@ def _wide(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
 
 def _by_lines(head: bytes) -> bool:
     """Whether the first line is a document of its own and more follows, or lines begin as those of exported logs do."""
-    line, newline, rest = head.removeprefix(_UTF8).lstrip().partition(b"\n")
+    line, newline, rest = head.removeprefix(_UTF8).lstrip(_AROUND).partition(b"\n")
     if newline and line.startswith((b"{", b"[", b'"{')) and rest.strip():
         try:
-            loads(line)
+            loads(line.rstrip(_AROUND))
         except (ValueError, RecursionError):
             pass
         else:
@@ -133,13 +135,13 @@ def _lines(head: bytes, chunks: Iterator[bytes], limits: Limits) -> Iterator[Doc
         if line is None:
             met = f"the line is longer than {limits.said('document')}; the rest is not read"
             yield Damage(met, f"line {number}")
-        elif line.strip():
+        elif line.strip(_AROUND):
             yield from _line(line, number, limits)
 
 
 def _line(line: bytes, number: int, limits: Limits) -> Iterator[Document | Damage]:
     form = "lines"
-    line = line.removeprefix(_UTF8)  # files were joined
+    line = line.removeprefix(_UTF8).strip(_AROUND)  # files were joined
     if before := _LOG_LINE.match(line):
         line = line[before.end() :]
         form = "log_lines"

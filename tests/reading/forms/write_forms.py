@@ -68,6 +68,10 @@ form("array.json")(lambda: dumped(RECORDS, indent=1))
 form("record.json")(lambda: dumped(RECORDS[0], indent=4))
 form("pretty.json")(lambda: "\n".join(dumped(record, indent=2) for record in RECORDS))
 form("lines.jsonl")(lambda: lines(RECORDS))
+form("lines_with_commas")(lambda: ",\n".join(map(dumped, RECORDS)))
+form("lines_begun_by_commas")(lambda: "\n,".join(map(dumped, RECORDS)))
+form("pretty_with_commas")(lambda: ",\n".join(dumped(record, indent=2) for record in RECORDS) + ",\n")
+form("objects_with_commas")(lambda: ", ".join(map(dumped, RECORDS)))
 form("objects")(lambda: "".join(map(dumped, RECORDS)))
 
 
