@@ -15,6 +15,7 @@ import pytest
 
 import cloudsigma
 from cloudsigma.reading import Limits, Reader, read_records
+from cloudsigma.reading.decode import documents
 from cloudsigma.reading.envelope import unwrap
 from cloudsigma.reading.envelope.interface import NoForm, Record, Reference
 from cloudsigma.reading.selection import Selection
@@ -222,6 +223,12 @@ UNKNOWN = {
         "without api.operation",
     ),
     "a table of something else": ("name,age\nrobin,7\n", "a table without a column that holds CloudTrail records"),
+    "a table of bars": (
+        "name|age\nrobin|7\n",
+        "a table without a column that holds CloudTrail records (it has name, age)",
+    ),
+    "a table for Excel": ("sep=;\nname;age\nrobin;7\n", "(it has name, age); looked for: eventName, eventJson, "),
+    "text with a bar": ("hello|world\nand more\n", "the text is not JSON"),
     "the console's table": ("Event name,Event time,User name\nA,B,C\n", "which lacks the parameters of the calls"),
 }
 
@@ -233,6 +240,13 @@ def test_what_is_in_an_envelope_and_no_record_is_named(text: str, reason: str, t
     assert list(reader) == []
     assert reader.ledger.losses
     assert reason in reader.ledger.losses[0].reason
+
+
+def test_the_names_of_a_table_may_come_piece_by_piece_below_its_delimiter() -> None:
+    content = (FORMS / "athena_announced.csv").read_bytes()
+    whole = list(documents(iter([content]), Limits()))
+    assert list(documents((content[at : at + 3] for at in range(0, len(content), 3)), Limits())) == whole
+    assert len(whole) == len(RECORDS)
 
 
 def test_a_file_of_lines_may_hold_several_forms(tmp_path: Path) -> None:

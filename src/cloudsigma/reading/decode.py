@@ -34,6 +34,8 @@ _LOG_LINE = re.compile(
 )
 """What stands before the record in a line of an exported log: a time, and perhaps the name of the stream."""
 _LINES_LOOKED_AT = 20
+_LONGEST_NAMES = 1 << 16
+"""Bytes within which the names of a table must end where they stand in its second line."""
 _AROUND = b" \t\r\n\v\f,"
 """What may stand around the document of a line: a comma, where lines were taken out of an array."""
 
@@ -52,6 +54,11 @@ def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Da
             yield Damage(f"the document is larger than {limits.said('document')}")
             return
     head = b"".join(pieces)
+    while tables.is_announced(head) and head.strip().count(b"\n") < 2 and len(head) <= _LONGEST_NAMES:
+        if not (chunk := next(chunks, b"")):
+            break
+        head += chunk
+        size += len(chunk)
     if not head.strip():
         yield Damage("the file is empty")
         return

@@ -52,9 +52,9 @@ def as_bytes(content: Written) -> bytes:
     return content.encode() if isinstance(content, str) else content
 
 
-def as_csv(rows: list[list[str]], *, mark: bool = False) -> bytes:
+def as_csv(rows: list[list[str]], *, mark: bool = False, delimiter: str = ",") -> bytes:
     text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
+    csv.writer(text, quoting=csv.QUOTE_ALL, delimiter=delimiter).writerows(rows)
     return text.getvalue().encode("utf-8-sig" if mark else "utf-8")
 
 
@@ -417,7 +417,24 @@ def lake_cells(record: dict[str, Any]) -> list[str | None]:
     return [row.get(name) for name in LAKE_COLUMNS]
 
 
-form("athena.csv")(lambda: as_csv([COLUMNS, *([cell or "" for cell in athena_cells(r)] for r in RECORDS)]))
+def athena_table() -> list[list[str]]:
+    return [COLUMNS, *([cell or "" for cell in athena_cells(r)] for r in RECORDS)]
+
+
+form("athena.csv")(lambda: as_csv(athena_table()))
+form("athena_announced.csv")(lambda: b"sep=;\r\n" + as_csv(athena_table(), delimiter=";"))
+form("athena_bars.csv")(lambda: as_csv(athena_table(), delimiter="|"))
+form("athena_tabs.csv")(lambda: as_csv(athena_table(), delimiter="\t"))
+
+
+@form("lake_drawn")
+def lake_drawn() -> Written:
+    """A table as terminals show it."""
+    rows = [["eventID", "eventJson"], *([r["eventID"], dumped(r)] for r in RECORDS)]
+    drawn = [" | ".join(cell.ljust(40) for cell in row) for row in rows]
+    return "\n".join([drawn[0], "-" * 41 + "+" + "-" * 41, *drawn[1:]]) + "\n"
+
+
 form("lake.csv")(lambda: as_csv([LAKE_COLUMNS, *([c or "" for c in lake_cells(r)] for r in RECORDS)], mark=True))
 
 
