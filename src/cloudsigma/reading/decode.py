@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from cloudsigma.reading import parquet, tables
+from cloudsigma.reading import packing, parquet, tables
 from cloudsigma.reading.document import Document, loads, reason
 from cloudsigma.reading.inflate import Damage
 from cloudsigma.reading.limits import Limits, text_nests_deeper
@@ -61,6 +61,9 @@ def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Da
         size += len(chunk)
     if not head.strip():
         yield Damage("the file is empty")
+        return
+    if (packed := packing.refusal(head)) is not None:
+        yield Damage(packed)
         return
     wide = head.startswith(tuple(mark for mark, _ in _WIDE))
     if not wide and not head.startswith(parquet.MAGIC):
