@@ -36,8 +36,7 @@ _LOG_LINE = re.compile(
 _LINES_LOOKED_AT = 20
 _LONGEST_NAMES = 1 << 16
 """Bytes within which the names of a table must end where they stand in its second line."""
-_AROUND = b" \t\r\n\v\f,"
-"""What may stand around the document of a line: a comma, where lines were taken out of an array."""
+_COMMAS = b", \t\r\n\v\f"
 
 
 def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
@@ -124,10 +123,11 @@ def _wide(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
 
 def _by_lines(head: bytes) -> bool:
     """Whether the first line is a document of its own and more follows, or lines begin as those of exported logs do."""
-    line, newline, rest = head.removeprefix(_UTF8).lstrip(_AROUND).partition(b"\n")
+    line, newline, rest = head.removeprefix(_UTF8).lstrip().partition(b"\n")
+    line = _without_commas(line)
     if newline and line.startswith((b"{", b"[", b'"{')) and rest.strip():
         try:
-            loads(line.rstrip(_AROUND))
+            loads(line)
         except (ValueError, RecursionError):
             pass
         else:
@@ -145,13 +145,19 @@ def _lines(head: bytes, chunks: Iterator[bytes], limits: Limits) -> Iterator[Doc
         if line is None:
             met = f"the line is longer than {limits.said('document')}; the rest is not read"
             yield Damage(met, f"line {number}")
-        elif line.strip(_AROUND):
+        elif line.strip(_COMMAS):
             yield from _line(line, number, limits)
+
+
+def _without_commas(line: bytes) -> bytes:
+    """The line without commas around an object, which are left where it was taken out of an array."""
+    inner = line.strip(_COMMAS)
+    return inner if inner.startswith((b"{", b'"{')) else line
 
 
 def _line(line: bytes, number: int, limits: Limits) -> Iterator[Document | Damage]:
     form = "lines"
-    line = line.removeprefix(_UTF8).strip(_AROUND)  # files were joined
+    line = _without_commas(line.removeprefix(_UTF8))  # files were joined
     if before := _LOG_LINE.match(line):
         line = line[before.end() :]
         form = "log_lines"

@@ -18,8 +18,8 @@ from cloudsigma.reading.inflate import Damage
 from cloudsigma.reading.limits import Limits
 
 _SPACE = re.compile("[ \t\r\n\ufeff]*")  # a byte order mark too, which stands inside where files were joined
-_BETWEEN = re.compile("[ \t\r\n\ufeff,]*")
-"""What may separate documents."""
+_BETWEEN = re.compile("[ \t\r\n\ufeff,]*+(?=[{]|\\Z)")
+"""What may separate documents: commas only before objects, as elements of an array are."""
 _ARRAYS = frozenset({"records", "events", "logevents", "results", "hits", "rows", "queryresultrows", "messages"})
 """Names, in lower case, of members whose elements envelopes carry their records in."""
 _AROUND = frozenset({"hits", "resultset"})
@@ -295,7 +295,7 @@ class _Rescue:
         return (end - start) * (1 if self._ascii else 4)
 
     def _skip(self, at: int, blank: re.Pattern[str] = _SPACE) -> int:
-        found = blank.match(self._text, at)
+        found = blank.match(self._text, at) or _SPACE.match(self._text, at)
         return found.end() if found else at
 
     def _position(self, at: int) -> str:
