@@ -173,6 +173,53 @@ def test_envelopes_within_envelopes_are_opened_to_a_limit() -> None:
     assert "more than 2 (the limit 'envelopes'; --max-envelopes changes it)" in part.reason
 
 
+ONE_ENVELOPE = ["log_subscription.json", "eventbridge_array.json", "sns_lambda.json", "logs_insights_rows.json"]
+
+
+@pytest.mark.parametrize("name", ONE_ENVELOPE)
+def test_lists_and_what_only_carries_are_no_envelopes(name: str) -> None:
+    """One that the form names may be there, and another around it may not."""
+    text = (FORMS / name).read_text("utf-8")
+    assert [type(part) for part in unwrap(json.loads(text), "whole", Limits(envelopes=1))] == [Record] * len(RECORDS)
+    for part in unwrap(json.loads(queued(text)), "whole", Limits(envelopes=1)):
+        assert isinstance(part, NoForm)
+
+
+@pytest.mark.parametrize("most", [1, 10])
+def test_lists_within_lists_are_opened_to_a_limit_too(most: int) -> None:
+    value: Any = RECORDS[0]
+    for _ in range(3 * most + 1):
+        value = [value]
+    assert [type(part) for part in unwrap(value[0], "whole", Limits(envelopes=most))] == [Record]
+    (part,) = unwrap([value], "whole", Limits(envelopes=most))
+    assert isinstance(part, NoForm)
+    assert f"more than {most} (the limit 'envelopes'; --max-envelopes changes it)" in part.reason
+
+
+def texts_of_records() -> dict[str, list[Any]]:
+    texts = [json.dumps(record) for record in RECORDS[:2]]
+    return {
+        "sqs": [json.loads(queued(text)) for text in texts],
+        "sns": [{"TopicArn": "t", "Type": "Notification", "Message": text} for text in texts],
+        "lookup_events": [{"EventId": "1", "CloudTrailEvent": text} for text in texts],
+        "elastic": [{"event": {"original": text}} for text in texts],
+        "ocsf": [{"class_uid": 6003, "metadata": {}, "raw_data": text} for text in texts],
+        "array": texts,
+    }
+
+
+@pytest.mark.parametrize("form", texts_of_records())
+def test_text_that_envelopes_carry_is_bounded_as_data_is(form: str) -> None:
+    """To the byte: what fits is read, and what goes beyond is told."""
+    value = texts_of_records()[form]
+    size = sum(len(json.dumps(record)) for record in RECORDS[:2])
+    assert list(unwrap(value, "whole", Limits(payload=size))) == [Record(record, form) for record in RECORDS[:2]]
+    first, *others = unwrap(value, "whole", Limits(payload=size - 1))
+    assert first == Record(RECORDS[0], form)
+    met = f"{size - 1:,} bytes (the limit 'payload'; --max-payload changes it)"
+    assert f"what the envelopes carry comes to more than {met}" in [getattr(part, "reason", "") for part in others]
+
+
 def test_what_envelopes_carry_is_bounded() -> None:
     """A bomb inside an envelope stops at its limit, and the next message is read."""
     data = gzip.compress(b"[" + b" " * 20_000_000 + b"]")
@@ -181,7 +228,7 @@ def test_what_envelopes_carry_is_bounded() -> None:
     parts = list(unwrap({"invocationId": "i", "records": [good, bomb]}, "whole", Limits(payload=1_000_000)))
     assert parts[0] == Record(RECORDS[0], "firehose")
     met = "1,000,000 bytes (the limit 'payload'; --max-payload changes it)"
-    assert parts[1:] == [NoForm(f"what the envelopes carry inflates to more than {met}", "record 1")]
+    assert parts[1:] == [NoForm(f"what the envelopes carry comes to more than {met}", "record 1")]
 
 
 DEEP = '{"eventName": "CreateGroup", "a": ' + "[" * 100_000 + "]" * 100_000 + "}"

@@ -76,6 +76,8 @@ class Carried(msgspec.Struct, frozen=True):
     place: str | None = None
     empty: str | None = None
     """The kind of thing that it is if it carries nothing."""
+    size: int = 0
+    """Bytes of the text that a JSON value was read of, if it stood as text in the envelope."""
 
 
 Part = Record | Refused | NoCalls | Reference | NoForm
@@ -112,6 +114,11 @@ def as_record(value: dict[str, Any], form: str) -> Part:
 def is_field_list(value: Any) -> bool:
     """Whether it is a row as Logs Insights gives it: a list of fields with their values."""
     return isinstance(value, list) and bool(value) and all(isinstance(cell, dict) and "field" in cell for cell in value)
+
+
+def bytes_of(text: str) -> int:
+    """Bytes of a text as UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def is_text(value: Any) -> TypeGuard[str]:
