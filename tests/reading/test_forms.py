@@ -296,6 +296,26 @@ def test_the_names_of_a_table_may_come_piece_by_piece_below_its_delimiter() -> N
     assert len(whole) == len(RECORDS)
 
 
+REPEATED = {
+    "Records": RECORDS,
+    "Events": [{"EventId": "1", "CloudTrailEvent": json.dumps(record)} for record in RECORDS],
+    "logEvents": [{"message": json.dumps(record)} for record in RECORDS],
+    "results": [{"_raw": json.dumps(record)} for record in RECORDS],
+    "QueryResultRows": [[{"eventJson": json.dumps(record)}] for record in RECORDS],
+}
+
+
+@pytest.mark.parametrize("end", ["whole", "cut"])
+@pytest.mark.parametrize("key", REPEATED)
+def test_lists_under_one_key_are_all_read(key: str, end: str, tmp_path: Path) -> None:
+    first, second = (json.dumps(each) for each in (REPEATED[key][:2], REPEATED[key][2:]))
+    text = f'{{"{key}": {first}, "{key}": {second}}}'
+    (tmp_path / "a.json").write_text(text if end == "whole" else text[:-2])
+    reader = read_records(tmp_path)
+    assert list(reader) == RECORDS
+    assert len(reader.ledger.losses) == (end == "cut")
+
+
 def test_a_file_of_lines_may_hold_several_forms(tmp_path: Path) -> None:
     names = [name for name in EXPECTED if name.endswith(".jsonl")]
     (tmp_path / "all").write_bytes(b"".join((FORMS / name).read_bytes() for name in names))

@@ -160,6 +160,7 @@ def documents(draw: st.DrawFn) -> bytes:
 @example(b'{"Records":[{"eventName":"GetUser","eventType":"AwsApiCall","eventName":"CreateGroup"}]}')
 @example(b'{"Records":[{"eventName":"CreateGroup","eventType":"AwsApiCall","x":' + b"7" * 5000 + b"}]}")
 @example(b'{"Records":[{"eventName":"GetUser","eventType":"x"}],"Records":[]}')
+@example(b'{"eventName":"CreateGroup","records":[1],"records":[2]}\n{"eventName":"GetUser","Events":[],"Events":[3]}\n')
 @example(b'{"eventName":"GetUser","x":NaN}\n{"eventName":"CreateGroup"}\n')
 def test_both_ways_come_to_the_same(tmp_path: Path, content: bytes) -> None:
     """2,000 hostile files: the same records at the same places, the same account, the same losses."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from cloudsigma.reading.document import RECORDS_KEYS, TOLERANT, Document, reason, with_every_list
+from cloudsigma.reading.document import LISTS, TOLERANT, Document, reason, with_every_list
 from cloudsigma.reading.inflate import Damage
 from cloudsigma.reading.limits import Limits
 
@@ -100,8 +100,8 @@ class _Rescue:
                 array = self._array(at)
                 if array is not None:
                     for before, _ in array.around[:1]:
-                        if lists := {key: before.pop(key) for key in RECORDS_KEYS if key in before}:
-                            yield Document(lists, None, "rescued")  # stands once, not with each element
+                        if lists := {key: before.pop(key) for key in LISTS if before.get(key)}:
+                            yield Document(lists, None, "rescued")  # once, not with each element
                     at = yield from self._elements(array)
                 elif at == start and text[at] not in "{[":
                     yield Damage("the text is not JSON")
@@ -156,7 +156,7 @@ class _Rescue:
                     value, end = self._decode(at)
                 else:
                     value, end = self._scan(at)
-                if name in RECORDS_KEYS and isinstance(value, list) and isinstance(before.get(name), list):
+                if name in LISTS and isinstance(value, list) and isinstance(before.get(name), list):
                     value = before[name] + value
                 before[name] = value
                 at = self._skip(end)
