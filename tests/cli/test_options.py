@@ -104,7 +104,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         record("e2", recipientAccountId="444455556666"), record("e3", awsRegion="eu-west-1"),
         record("e4", requestParameters={"groupName": "x" * 2000}),
     ]  # fmt: skip
-    queued = {"messageId": "1", "body": json.dumps({"Type": "Notification", "Message": json.dumps(record("e5"))})}
+    queued = {
+        "messageId": "1",
+        "body": json.dumps({"Type": "Notification", "TopicArn": "t", "Message": json.dumps(record("e5"))}),
+    }
     streamed = {"awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(record("e7")).encode())).decode()}}
     texts = {
         "trail/a.json": json.dumps({"Records": calls}),

@@ -15,6 +15,7 @@ import pytest
 
 import cloudsigma
 from cloudsigma.reading import Limits, Reader, read_records
+from cloudsigma.reading.decode import documents
 from cloudsigma.reading.envelope import unwrap
 from cloudsigma.reading.envelope.interface import NoForm, Record, Reference
 from cloudsigma.reading.selection import Selection
@@ -172,6 +173,53 @@ def test_envelopes_within_envelopes_are_opened_to_a_limit() -> None:
     assert "more than 2 (the limit 'envelopes'; --max-envelopes changes it)" in part.reason
 
 
+ONE_ENVELOPE = ["log_subscription.json", "eventbridge_array.json", "sns_lambda.json", "logs_insights_rows.json"]
+
+
+@pytest.mark.parametrize("name", ONE_ENVELOPE)
+def test_lists_and_what_only_carries_are_no_envelopes(name: str) -> None:
+    """One that the form names may be there, and another around it may not."""
+    text = (FORMS / name).read_text("utf-8")
+    assert [type(part) for part in unwrap(json.loads(text), "whole", Limits(envelopes=1))] == [Record] * len(RECORDS)
+    for part in unwrap(json.loads(queued(text)), "whole", Limits(envelopes=1)):
+        assert isinstance(part, NoForm)
+
+
+@pytest.mark.parametrize("most", [1, 10])
+def test_lists_within_lists_are_opened_to_a_limit_too(most: int) -> None:
+    value: Any = RECORDS[0]
+    for _ in range(3 * most + 1):
+        value = [value]
+    assert [type(part) for part in unwrap(value[0], "whole", Limits(envelopes=most))] == [Record]
+    (part,) = unwrap([value], "whole", Limits(envelopes=most))
+    assert isinstance(part, NoForm)
+    assert f"more than {most} (the limit 'envelopes'; --max-envelopes changes it)" in part.reason
+
+
+def texts_of_records() -> dict[str, list[Any]]:
+    texts = [json.dumps(record) for record in RECORDS[:2]]
+    return {
+        "sqs": [json.loads(queued(text)) for text in texts],
+        "sns": [{"TopicArn": "t", "Type": "Notification", "Message": text} for text in texts],
+        "lookup_events": [{"EventId": "1", "CloudTrailEvent": text} for text in texts],
+        "elastic": [{"event": {"original": text}} for text in texts],
+        "ocsf": [{"class_uid": 6003, "metadata": {}, "raw_data": text} for text in texts],
+        "array": texts,
+    }
+
+
+@pytest.mark.parametrize("form", texts_of_records())
+def test_text_that_envelopes_carry_is_bounded_as_data_is(form: str) -> None:
+    """To the byte: what fits is read, and what goes beyond is told."""
+    value = texts_of_records()[form]
+    size = sum(len(json.dumps(record)) for record in RECORDS[:2])
+    assert list(unwrap(value, "whole", Limits(payload=size))) == [Record(record, form) for record in RECORDS[:2]]
+    first, *others = unwrap(value, "whole", Limits(payload=size - 1))
+    assert first == Record(RECORDS[0], form)
+    met = f"{size - 1:,} bytes (the limit 'payload'; --max-payload changes it)"
+    assert f"what the envelopes carry comes to more than {met}" in [getattr(part, "reason", "") for part in others]
+
+
 def test_what_envelopes_carry_is_bounded() -> None:
     """A bomb inside an envelope stops at its limit, and the next message is read."""
     data = gzip.compress(b"[" + b" " * 20_000_000 + b"]")
@@ -180,9 +228,10 @@ def test_what_envelopes_carry_is_bounded() -> None:
     parts = list(unwrap({"invocationId": "i", "records": [good, bomb]}, "whole", Limits(payload=1_000_000)))
     assert parts[0] == Record(RECORDS[0], "firehose")
     met = "1,000,000 bytes (the limit 'payload'; --max-payload changes it)"
-    assert parts[1:] == [NoForm(f"what the envelopes carry inflates to more than {met}", "record 1")]
+    assert parts[1:] == [NoForm(f"what the envelopes carry comes to more than {met}", "record 1")]
 
 
+DEEP = '{"eventName": "CreateGroup", "a": ' + "[" * 100_000 + "]" * 100_000 + "}"
 UNKNOWN = {
     "a message of another subsystem": (queued('{"alarm": "disk"}'), "JSON of no known form (an object with alarm)"),
     "a message that is no JSON": (queued("hello"), "the text is not JSON"),
@@ -194,6 +243,10 @@ UNKNOWN = {
         json.dumps({"QueryResultRows": [[{"n": "17"}]]}),
         "the row has no columns that make a CloudTrail record (it has n)",
     ),
+    "a page without names": (
+        json.dumps({"ResultSet": {"Rows": [{"Data": [{"VarCharValue": "CreateGroup"}, {"VarCharValue": "iam"}]}]}}),
+        "there is no ResultSetMetadata.ColumnInfo, and the first row is no header (it has CreateGroup, iam)",
+    ),
     "a short row": (
         json.dumps({"ResultSet": {"Rows": [{"Data": [{"VarCharValue": "eventname"}]}, {"Data": [{}, {}]}]}}),
         "the row has 2 cells, and there are 1 columns",
@@ -202,11 +255,27 @@ UNKNOWN = {
         json.dumps({"_source": {"event": {"action": "login"}}}),
         "JSON of no known form",
     ),
+    "an original of Elastic that nests too deep": (
+        json.dumps(
+            {"event": {"action": "CreateGroup", "original": DEEP}, "aws": {"cloudtrail": {"event_version": "1"}}}
+        ),
+        "nests too deep, to more levels than 100 (the limit 'depth'; --max-depth changes it)",
+    ),
+    "raw data of OCSF that nests too deep": (
+        json.dumps({"class_uid": 6003, "metadata": {}, "api": {"operation": "CreateGroup"}, "raw_data": DEEP}),
+        "nests too deep, to more levels than 100 (the limit 'depth'; --max-depth changes it)",
+    ),
     "an OCSF event without its call": (
         json.dumps({"class_uid": 6003, "metadata": {"product": {"name": "CloudTrail"}}}),
         "without api.operation",
     ),
     "a table of something else": ("name,age\nrobin,7\n", "a table without a column that holds CloudTrail records"),
+    "a table of bars": (
+        "name|age\nrobin|7\n",
+        "a table without a column that holds CloudTrail records (it has name, age)",
+    ),
+    "a table for Excel": ("sep=;\nname;age\nrobin;7\n", "(it has name, age); looked for: eventName, eventJson, "),
+    "text with a bar": ("hello|world\nand more\n", "the text is not JSON"),
     "the console's table": ("Event name,Event time,User name\nA,B,C\n", "which lacks the parameters of the calls"),
 }
 
@@ -220,12 +289,50 @@ def test_what_is_in_an_envelope_and_no_record_is_named(text: str, reason: str, t
     assert reason in reader.ledger.losses[0].reason
 
 
+def test_the_names_of_a_table_may_come_piece_by_piece_below_its_delimiter() -> None:
+    content = (FORMS / "athena_announced.csv").read_bytes()
+    whole = list(documents(iter([content]), Limits()))
+    assert list(documents((content[at : at + 3] for at in range(0, len(content), 3)), Limits())) == whole
+    assert len(whole) == len(RECORDS)
+
+
+REPEATED = {
+    "Records": RECORDS,
+    "Events": [{"EventId": "1", "CloudTrailEvent": json.dumps(record)} for record in RECORDS],
+    "logEvents": [{"message": json.dumps(record)} for record in RECORDS],
+    "results": [{"_raw": json.dumps(record)} for record in RECORDS],
+    "QueryResultRows": [[{"eventJson": json.dumps(record)}] for record in RECORDS],
+}
+
+
+@pytest.mark.parametrize("end", ["whole", "cut"])
+@pytest.mark.parametrize("key", REPEATED)
+def test_lists_under_one_key_are_all_read(key: str, end: str, tmp_path: Path) -> None:
+    first, second = (json.dumps(each) for each in (REPEATED[key][:2], REPEATED[key][2:]))
+    text = f'{{"{key}": {first}, "{key}": {second}}}'
+    (tmp_path / "a.json").write_text(text if end == "whole" else text[:-2])
+    reader = read_records(tmp_path)
+    assert list(reader) == RECORDS
+    assert len(reader.ledger.losses) == (end == "cut")
+
+
 def test_a_file_of_lines_may_hold_several_forms(tmp_path: Path) -> None:
     names = [name for name in EXPECTED if name.endswith(".jsonl")]
     (tmp_path / "all").write_bytes(b"".join((FORMS / name).read_bytes() for name in names))
     reader = read_records(tmp_path / "all")
     assert sum(1 for _ in reader) == sum(len(EXPECTED[name]["records"]) for name in names)
     assert reader.ledger.complete
+
+
+@pytest.mark.parametrize("page", [0, 1])
+def test_a_damaged_page_of_athena_gives_its_healthy_rows_once(page: int, tmp_path: Path) -> None:
+    """The names of the columns may stand before the rows; then no row is taken along for them."""
+    pages = json.loads((FORMS / "athena_pages.json").read_bytes())
+    rows = [row for read in pages for row in read["ResultSet"]["Rows"]]
+    metadata = pages[0]["ResultSet"]["ResultSetMetadata"]
+    shown = {"ResultSet": {"ResultSetMetadata": metadata, "Rows": rows[page:]}}
+    (tmp_path / "a.json").write_text(json.dumps(shown)[:-3])
+    assert [record["eventID"] for record in read_records(tmp_path)] == [record["eventID"] for record in RECORDS]
 
 
 # --- the page -----------------------------------------------------------------------------------------------

@@ -159,6 +159,8 @@ def documents(draw: st.DrawFn) -> bytes:
 @given(documents())
 @example(b'{"Records":[{"eventName":"GetUser","eventType":"AwsApiCall","eventName":"CreateGroup"}]}')
 @example(b'{"Records":[{"eventName":"CreateGroup","eventType":"AwsApiCall","x":' + b"7" * 5000 + b"}]}")
+@example(b'{"Records":[{"eventName":"GetUser","eventType":"x"}],"Records":[]}')
+@example(b'{"eventName":"CreateGroup","records":[1],"records":[2]}\n{"eventName":"GetUser","Events":[],"Events":[3]}\n')
 @example(b'{"eventName":"GetUser","x":NaN}\n{"eventName":"CreateGroup"}\n')
 def test_both_ways_come_to_the_same(tmp_path: Path, content: bytes) -> None:
     """2,000 hostile files: the same records at the same places, the same account, the same losses."""
@@ -180,7 +182,10 @@ def test_the_fast_way_is_taken(tmp_path: Path) -> None:
             gzip.compress(text[:20].encode()) + gzip.compress(text[20:].encode()),
         ):
             assert assert_same(tmp_path / "a.json", content) is True
-    for text in (f"[{call}]", call, f'{{"Records":[{call},{{"eventName":5}}]}}', f'{{"Records":[{{"x":NaN}},{call}]}}'):
+    twice = [f'{{"Records":[{call}],"{key}":[{call}]}}' for key in ("Records", "\\u0052ecords", "records", "RECORDS")]
+    message = f'{{"detail-type":"AWS API Call via CloudTrail","detail":{call}}}'
+    mixed = [f'{{"Records":[{call},{other}]}}' for other in (message, '{"eventName":5}', '{"x":NaN}')]
+    for text in (f"[{call}]", call, *mixed, *twice):
         assert assert_same(tmp_path / "a.json", text.encode()) is False
 
 

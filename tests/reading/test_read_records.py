@@ -104,6 +104,21 @@ DAMAGE: dict[str, tuple[Callable[[Records], bytes], list[int], str]] = {
         "JSON is damaged",
     ),
     "line that is not UTF-8": (lambda r: lines(r).replace(b"id-3", b"\xfe"), [0, 1, 2, 4], "not UTF-8"),
+    "a second list that is damaged": (
+        lambda r: dumped({"Records": r[:2]})[:-1] + b"," + dumped({"Records": r[2:]})[1:].replace(b'"id-3"', b"id-3"),
+        [0, 1, 2, 4],
+        "JSON is damaged",
+    ),
+    "a second list that is none": (
+        lambda r: dumped({"Records": r})[:-1] + b',"Records":17}',
+        [0, 1, 2, 3, 4],
+        "a number stands among the records",
+    ),
+    "an object of another kind in a log file": (
+        lambda r: dumped({"Records": [*r, {"alarm": "disk"}]}),
+        [0, 1, 2, 3, 4],
+        "no CloudTrail record stands among the records (it has alarm)",
+    ),
     "element that is no object": (
         lambda r: dumped({"Records": [r[0], 17, None, *r[1:]]}),
         [0, 1, 2, 3, 4],
@@ -126,6 +141,12 @@ DAMAGE: dict[str, tuple[Callable[[Records], bytes], list[int], str]] = {
     ),
     "empty file": (lambda r: b"", [], "the file is empty"),
     "file of white space": (lambda r: b" \n\t\n", [], "the file is empty"),
+    "damage behind the list": (
+        lambda r: dumped({"Records": r})[:-1] + b',"next":"cu',
+        [0, 1, 2, 3, 4],
+        "the JSON is damaged after the last record",
+    ),
+    "commas alone": (lambda r: b",\n,\n", [], "not JSON"),
     "text": (lambda r: b"hello\nworld\n", [], "not JSON"),
     "other JSON": (
         lambda r: dumped({"name": "x", "version": 1}),

@@ -2,8 +2,8 @@
 
 What a file is, its first bytes and its first line tell, never its name. A healthy log file is one call of the decoder;
 JSON lines, log lines and tables are streamed. Where something is damaged, the records around the damage are rescued
-one by one, and the damage is named. Of a repeated key the last one counts; NaN and infinity are read as Python reads
-them.
+one by one, and the damage is named. Of a repeated key the last one counts, and of lists of records all do; NaN and
+infinity are read as Python reads them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from cloudsigma.reading import parquet, tables
+from cloudsigma.reading import packing, parquet, tables
 from cloudsigma.reading.document import Document, loads, reason
 from cloudsigma.reading.inflate import Damage
 from cloudsigma.reading.limits import Limits, text_nests_deeper
@@ -34,6 +34,9 @@ _LOG_LINE = re.compile(
 )
 """What stands before the record in a line of an exported log: a time, and perhaps the name of the stream."""
 _LINES_LOOKED_AT = 20
+_LONGEST_NAMES = 1 << 16
+"""Bytes within which the names of a table must end where they stand in its second line."""
+_COMMAS = b", \t\r\n\v\f"
 
 
 def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
@@ -50,8 +53,16 @@ def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Da
             yield Damage(f"the document is larger than {limits.said('document')}")
             return
     head = b"".join(pieces)
+    while tables.is_announced(head) and head.strip().count(b"\n") < 2 and len(head) <= _LONGEST_NAMES:
+        if not (chunk := next(chunks, b"")):
+            break
+        head += chunk
+        size += len(chunk)
     if not head.strip():
         yield Damage("the file is empty")
+        return
+    if (packed := packing.refusal(head)) is not None:
+        yield Damage(packed)
         return
     wide = head.startswith(tuple(mark for mark, _ in _WIDE))
     if not wide and not head.startswith(parquet.MAGIC):
@@ -113,7 +124,8 @@ def _wide(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
 def _by_lines(head: bytes) -> bool:
     """Whether the first line is a document of its own and more follows, or lines begin as those of exported logs do."""
     line, newline, rest = head.removeprefix(_UTF8).lstrip().partition(b"\n")
-    if newline and line[:1] in (b"{", b"[") and rest.strip():
+    line = _without_commas(line)
+    if newline and line.startswith((b"{", b"[", b'"{')) and rest.strip():
         try:
             loads(line)
         except (ValueError, RecursionError):
@@ -133,13 +145,19 @@ def _lines(head: bytes, chunks: Iterator[bytes], limits: Limits) -> Iterator[Doc
         if line is None:
             met = f"the line is longer than {limits.said('document')}; the rest is not read"
             yield Damage(met, f"line {number}")
-        elif line.strip():
+        elif line.strip(_COMMAS):
             yield from _line(line, number, limits)
+
+
+def _without_commas(line: bytes) -> bytes:
+    """The line without commas around an object, which are left where it was taken out of an array."""
+    inner = line.strip(_COMMAS)
+    return inner if inner.startswith((b"{", b'"{')) else line
 
 
 def _line(line: bytes, number: int, limits: Limits) -> Iterator[Document | Damage]:
     form = "lines"
-    line = line.removeprefix(_UTF8)  # files were joined
+    line = _without_commas(line.removeprefix(_UTF8))  # files were joined
     if before := _LOG_LINE.match(line):
         line = line[before.end() :]
         form = "log_lines"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,10 @@ import msgspec
 
 from cloudsigma.reading.limits import Limits
 
+RECORDS_KEYS = ("Records", "records", "RECORDS")
+"""Keys under which one document may hold several lists of records: none of them is lost."""
+LISTS = (*RECORDS_KEYS, "Events", "events", "logEvents", "Messages", "results", "QueryResultRows")
+"""Keys of lists that hold what a document is read for; where one is repeated, none is lost either."""
 _LONG = 4000
 
 
@@ -41,11 +46,40 @@ def loads(text: str | bytes) -> Any:
     if isinstance(text, str):
         text = text.removeprefix("\ufeff")  # bytes may have a byte order mark anyway
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise
     except ValueError:
-        return TOLERANT.decode(text if isinstance(text, str) else text.decode())
+        value = TOLERANT.decode(text if isinstance(text, str) else text.decode())
+    return with_every_list(value, text)
+
+
+def with_every_list(value: Any, text: str | bytes) -> Any:
+    """The value of a text, in which a repeated key of a list has what each of them holds.
+
+    Of a repeated key a decoder keeps the last.
+    """
+    if type(value) is not dict or value.keys().isdisjoint(LISTS):
+        return value
+    # The members of a record are as decoders read them.
+    keys = [key for key in (RECORDS_KEYS[:1] if "eventName" in value else LISTS) if key in value]
+    text = text if isinstance(text, str) else text.decode("utf-8-sig", "replace")
+    if all(text.count(f'"{key}"') < 2 for key in keys):
+        return value
+    outermost: list[tuple[str, Any]] = []
+
+    def seen(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal outermost
+        outermost = pairs  # the object that ends last is the one around all others
+        return dict(pairs)
+
+    json.JSONDecoder(object_pairs_hook=seen, parse_int=_integer).decode(text)
+    times = Counter(key for key, _ in outermost)
+    held: dict[str, list[Any]] = {key: [] for key in keys if times[key] > 1}
+    for key, inner in outermost:
+        if key in held:
+            held[key] += inner if isinstance(inner, list) else [inner]
+    return {**value, **held}
 
 
 def reason(error: Exception, limits: Limits) -> str:

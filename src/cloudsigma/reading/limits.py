@@ -53,10 +53,11 @@ class Limits(msgspec.Struct, frozen=True):
     """Records of one file."""
     losses: int = 1_000_000
     """Places of one file that cannot be read."""
-    payload: int = 256 << 20
-    """Bytes that the envelopes of one document carry, after decompression."""
+    payload: int = 512 << 20
+    """Bytes that the envelopes of one document carry, as text or as data, after decompression: text comes to no more
+    than the document that it stands in."""
     envelopes: int = 10
-    """Envelopes within one another."""
+    """Envelopes within one another: the names that a form has, and those that repeat. Lists are none."""
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:

@@ -8,6 +8,7 @@ also the judge: both must come to the same records.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
@@ -16,7 +17,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from cloudsigma.reading.document import loads
+from cloudsigma.reading.document import RECORDS_KEYS, loads
 from cloudsigma.reading.envelope.interface import INSIGHT, NO_PLAIN_RECORD
 
 MOST = 256 << 20
@@ -26,6 +27,8 @@ _Text = str | None | UnsetType
 _Never = Literal["\x00 no key of this name is expected"] | UnsetType
 """A value that no document has: where the key is there at all, the decoder refuses the document."""
 _NOT_USUAL = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_NUMBER = " number"
+"""A member of views that no record has."""
 _LONGEST_LINE = 4 << 20
 """Bytes within which the first line must end for the lines to be read the fast way; a record has at most 1 MB."""
 
@@ -66,6 +69,8 @@ class View:
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
+        self._numbers = itertools.count()
+        self._number = attrgetter(_attribute(_NUMBER))
         self._log_file: msgspec.json.Decoder[Any]
         self._slices: msgspec.json.Decoder[Any]
         self._line: msgspec.json.Decoder[Any]
@@ -83,9 +88,15 @@ class View:
             shape[outer] = (made, msgspec.field(default_factory=made))
             shape |= {f"{outer}.{name}": (_Never, UNSET) for name in inner_names}  # a key that reads the same
         self._columns = [attrgetter(attributes[name]) for name in probe.fields]
-        record = _struct("record", shape)
-        trap = {"Type": (_Never, UNSET)}  # of an SNS message
-        self._log_file = msgspec.json.Decoder(_struct("log_file", {"Records": (list[record], ...), **trap}))  # type: ignore[valid-type]  # made here
+        untyped = {name: kind for name, kind in shape.items() if name != "eventType"}
+        # An element without `eventType` may be a message, which is for the plain way. Each view gets a number as it is
+        # made, which tells whether those of an earlier list were thrown away for a list under the same key.
+        numbered = {_NUMBER: (_Never, msgspec.field(default_factory=self._numbers.__next__))}
+        typed = shape if "eventType" in members else {"eventType": (str, ...), **untyped}
+        record = _struct("record", {**typed, **numbered})
+        # `Type` is of an SNS message; a second list of records stands under one of the others.
+        traps = dict.fromkeys(("Type", *RECORDS_KEYS[1:]), (_Never, UNSET))
+        self._log_file = msgspec.json.Decoder(_struct("log_file", {"Records": (list[record], ...), **traps}))  # type: ignore[valid-type]  # made here
         self._slices = msgspec.json.Decoder(_struct("slices", {"Records": (list[msgspec.Raw], ...)}))
         traps = dict.fromkeys(NO_PLAIN_RECORD, (_Never, UNSET))
         self._line = msgspec.json.Decoder(_struct("line", {**shape, **traps}))
@@ -116,7 +127,12 @@ class View:
 
     def _probe_log_file(self, data: bytes) -> Probed | None:
         try:
+            before = next(self._numbers)
             views = self._log_file.decode(data).Records
+            if (self._number(views[0]) if views else next(self._numbers)) != before + 1:
+                return (
+                    None  # there was another list of records (or another thread took a number, which costs time alone)
+                )
             if views and type(views[0].eventType) is not str:
                 return None  # perhaps a notification, which has the same form
             return self._probed("log_file", len(data), views, lambda: self._slices.decode(data).Records)

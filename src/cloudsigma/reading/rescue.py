@@ -13,17 +13,21 @@ from typing import Any
 
 import msgspec
 
-from cloudsigma.reading.document import TOLERANT, Document, reason
+from cloudsigma.reading.document import LISTS, TOLERANT, Document, reason, with_every_list
 from cloudsigma.reading.inflate import Damage
 from cloudsigma.reading.limits import Limits
 
 _SPACE = re.compile("[ \t\r\n\ufeff]*")  # a byte order mark too, which stands inside where files were joined
+_BETWEEN = re.compile("[ \t\r\n\ufeff,]*+(?=[{]|\\Z)")
+"""What may separate documents: commas only before objects, as elements of an array are."""
 _ARRAYS = frozenset({"records", "events", "logevents", "results", "hits", "rows", "queryresultrows", "messages"})
 """Names, in lower case, of members whose elements envelopes carry their records in."""
 _AROUND = frozenset({"hits", "resultset"})
 """Names of objects that may stand around such a member."""
 _HEADED = "rows"
 """The member whose first element names the columns of the others."""
+_NAMING = "ResultSetMetadata"
+"""The member that names them on every page; where it stands before, no row need be a header."""
 _RECORD_START = re.compile(
     r'\{\s*"(?:eventVersion|userIdentity|eventTime|eventID|eventName|eventSource|awsRegion)"\s*:'
 )
@@ -86,13 +90,18 @@ class _Rescue:
 
     def documents(self) -> Iterator[Document | Damage]:
         text = self._text
-        start = at = self._skip(0)
+        start = at = self._skip(0, _BETWEEN)
+        if at == len(text):
+            yield Damage("the text is not JSON")
         while at < len(text):
             try:
                 value, end = self._decode(at)
             except _DamageAt as damage:
                 array = self._array(at)
                 if array is not None:
+                    for before, _ in array.around[:1]:
+                        if lists := {key: before.pop(key) for key in LISTS if before.get(key)}:
+                            yield Document(lists, None, "rescued")  # once, not with each element
                     at = yield from self._elements(array)
                 elif at == start and text[at] not in "{[":
                     yield Damage("the text is not JSON")
@@ -106,7 +115,7 @@ class _Rescue:
             else:
                 yield Document(value, self._position(at), "objects", self._most_bytes(at, end))
                 at = end
-            at = self._skip(at)
+            at = self._skip(at, _BETWEEN)
 
     # --- arrays ---------------------------------------------------------------------------------------------
 
@@ -124,35 +133,39 @@ class _Rescue:
         return None
 
     def _member(self, at: int) -> tuple[dict[str, Any], str, int] | None:
-        """Of the object at a place, the member that is damaged: what stands before it, its name, where it begins."""
+        """Of the object at a place, the member to enter: what stands before it, its name, where it begins.
+
+        It is the one that is damaged, or the last that may hold records, where the damage comes later.
+        """
         text = self._text
         if text[at : at + 1] != "{":
             return None
         before: dict[str, Any] = {}
+        healthy: tuple[dict[str, Any], str, int] | None = None
         at = self._skip(at + 1)
-        while text[at : at + 1] == '"':
-            try:
+        try:
+            while text[at : at + 1] == '"':
                 name, at = self._scan(at)
                 at = self._skip(at)
                 if text[at : at + 1] != ":":
-                    return None
+                    break
                 at = self._skip(at + 1)
                 opening = text[at : at + 1]
                 if (opening == "[" and name.lower() in _ARRAYS) or (opening == "{" and name.lower() in _AROUND):
-                    try:
-                        value, end = self._decode(at)
-                    except _DamageAt:
-                        return None if "eventName" in before else (before, name, at)
+                    healthy = ({**before}, name, at)
+                    value, end = self._decode(at)
                 else:
                     value, end = self._scan(at)
-            except _DamageAt:
-                return None
-            before[name] = value
-            at = self._skip(end)
-            if text[at : at + 1] != ",":
-                return None
-            at = self._skip(at + 1)
-        return None
+                if name in LISTS and isinstance(value, list) and isinstance(before.get(name), list):
+                    value = before[name] + value
+                before[name] = value
+                at = self._skip(end)
+                if text[at : at + 1] != ",":
+                    break
+                at = self._skip(at + 1)
+        except _DamageAt:
+            pass
+        return None if "eventName" in before else healthy
 
     def _elements(self, array: _Array) -> Generator[Document | Damage, None, int]:
         """The healthy elements of a damaged array; returns where to go on."""
@@ -173,7 +186,7 @@ class _Rescue:
             if value is not None:
                 size = self._most_bytes(at, after)
                 yield Document(array.holding(*header, value), f"record {index}", "rescued", size)
-                if array.name == _HEADED and not header:
+                if array.name == _HEADED and not header and not array.around[-1][0].get(_NAMING):
                     header = (value,)
             if damage is None:
                 at = after + 1 if text[after] == "," else after
@@ -281,8 +294,8 @@ class _Rescue:
         """Bytes that a part of the text has at most."""
         return (end - start) * (1 if self._ascii else 4)
 
-    def _skip(self, at: int) -> int:
-        found = _SPACE.match(self._text, at)
+    def _skip(self, at: int, blank: re.Pattern[str] = _SPACE) -> int:
+        found = blank.match(self._text, at) or _SPACE.match(self._text, at)
         return found.end() if found else at
 
     def _position(self, at: int) -> str:
@@ -296,8 +309,9 @@ class _Rescue:
 
 def _decoded(text: str) -> tuple[Any, int]:
     try:
-        return _DECODER.raw_decode(text)
+        value, end = _DECODER.raw_decode(text)
     except json.JSONDecodeError:
         raise
     except ValueError:
-        return TOLERANT.raw_decode(text)
+        value, end = TOLERANT.raw_decode(text)
+    return with_every_list(value, text[:end]), end

@@ -17,9 +17,14 @@ from cloudsigma.reading.limits import Limits
 from cloudsigma.reading.lines import split_lines
 
 _UTF8 = b"\xef\xbb\xbf"
-_DELIMITERS = (",", ";", "\t")
-_TELLING = frozenset({"_raw", "@message", "eventjson", "cloudtrailevent", "eventname", "event.original"})
+_DELIMITERS = (",", ";", "\t", "|")
+_ANNOUNCED = re.compile(rb'\s*"?sep=([^\s"])"?[ \t]*\r?\n|\s*"?sep=(\t)"?[ \t]*\r?\n', re.IGNORECASE)
+"""A line above the names by which Excel is told the delimiter."""
+_RULE = frozenset("-+=: ")
+"""What lines between the names and the rows are drawn with."""
+_TELLING = frozenset({"_raw", "@message", "eventjson", "cloudtrailevent", "eventname", "event.original", "p_log_type"})
 """Columns that hold records or parts of them, in lower case."""
+_LOOKED_FOR = "eventName, eventJson, CloudTrailEvent, @message, event.original, _raw"
 _DISPLAYED = frozenset({"event name", "event time"})
 """Columns of the table that the console shows of the event history."""
 _LONGEST_NAME = 200
@@ -33,24 +38,46 @@ class Layout(msgspec.Struct, frozen=True):
 
     names: tuple[str, ...]
     delimiter: str
+    above: int = 1
+    """Rows above those of the table: that of the names, and perhaps one that tells the delimiter."""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it is drawn for people, with blanks around the cells."""
+        return self.delimiter == "|" and any(name != name.strip() for name in self.names)
+
+
+def is_announced(head: bytes) -> bool:
+    """Whether the first line of a file tells the delimiter, and the names stand in the next."""
+    return _ANNOUNCED.match(head.removeprefix(_UTF8)) is not None
 
 
 def layout(head: bytes) -> Layout | None:
     """What the first line of a file says of the table in it; `None` where the file does not look like one."""
-    line = next((line for line in head.removeprefix(_UTF8).splitlines() if line.strip()), b"")
+    head = head.removeprefix(_UTF8)
+    told = _ANNOUNCED.match(head)
+    delimiters = ((told[1] or told[2]).decode("latin-1"),) if told else _DELIMITERS
+    lines = (line for line in head[told.end() if told else 0 :].splitlines() if line.strip())
+    line, below = next(lines, b""), next(lines, b"")
     if line.lstrip()[:1] in (b"{", b"[", b"<") or len(line) > 100 * _LONGEST_NAME:
         return None
     try:
         text = line.decode().strip("\r")
     except UnicodeDecodeError:
         return None
-    tables = [Layout(_cells(text, delimiter), delimiter) for delimiter in _DELIMITERS]
+    tables = [Layout(_cells(text, delimiter), delimiter, 2 if told else 1) for delimiter in delimiters]
     for table in tables:
         if {name.strip().lower() for name in table.names} & (_TELLING | _DISPLAYED):
             return table
-    table = tables[0]
-    named = all(name.strip() and len(name) <= _LONGEST_NAME and not re.search(r"[{}:=]", name) for name in table.names)
-    return table if len(table.names) > 1 and named and b"\n" in head else None
+    return next((table for table in tables if _is_table(table, below.decode("utf-8", "replace"), head)), None)
+
+
+def _is_table(table: Layout, below: str, head: bytes) -> bool:
+    """Whether a file without any of the columns that are looked for is a table all the same, which is told then."""
+    if not all(name.strip() and len(name) <= _LONGEST_NAME and not re.search(r"[{}:=]", name) for name in table.names):
+        return False
+    alike = table.delimiter == _DELIMITERS[0] or len(_cells(below, table.delimiter)) == len(table.names)
+    return len(table.names) > 1 and alike and b"\n" in head
 
 
 def _cells(text: str, delimiter: str) -> tuple[str, ...]:
@@ -71,13 +98,15 @@ def rows(table: Layout, chunks: Iterator[bytes], limits: Limits) -> Iterator[Doc
             )
         else:
             shown = ", ".join(name.strip() for name in table.names[:5])
-            yield Damage(f"a table without a column that holds CloudTrail records (it has {shown})")
+            yield Damage(
+                f"a table without a column that holds CloudTrail records (it has {shown}); looked for: {_LOOKED_FOR}"
+            )
         return
     if csv.field_size_limit() < _LONGEST_CELL:
         csv.field_size_limit(_LONGEST_CELL)  # of the whole process, there is no other; never made less
     lines = _Lines(split_lines(chunks, limits.document))
     columns = tuple(name.strip() for name in table.names)
-    below = False
+    above = table.above
     while True:
         lines.keep_from_here()
         try:
@@ -91,11 +120,15 @@ def rows(table: Layout, chunks: Iterator[bytes], limits: Limits) -> Iterator[Doc
             break
         if not cells or cells == [""]:
             continue
-        if not below:
-            below = True
+        if above:
+            above -= 1
             if lines.broken_off:
                 yield Damage("the table ends in its first line")
             continue
+        if table.drawn:
+            cells = [cell.strip() for cell in cells]
+            if _RULE.issuperset("".join(cells)):
+                continue
         if len(cells) != len(columns):
             yield Damage(f"the row has {len(cells):,} cells, and there are {len(columns):,} columns", lines.position)
             if lines.several:  # a quote that was left open, or one too many, has swallowed the rows below

@@ -52,9 +52,9 @@ def as_bytes(content: Written) -> bytes:
     return content.encode() if isinstance(content, str) else content
 
 
-def as_csv(rows: list[list[str]], *, mark: bool = False) -> bytes:
+def as_csv(rows: list[list[str]], *, mark: bool = False, delimiter: str = ",") -> bytes:
     text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
+    csv.writer(text, quoting=csv.QUOTE_ALL, delimiter=delimiter).writerows(rows)
     return text.getvalue().encode("utf-8-sig" if mark else "utf-8")
 
 
@@ -62,10 +62,16 @@ def as_csv(rows: list[list[str]], *, mark: bool = False) -> bytes:
 
 form("log_file.json")(lambda: {"Records": RECORDS})
 form("log_file_compressed.json.gz")(lambda: packed({"Records": RECORDS}))
+form("log_file_twice.json")(lambda: dumped({"Records": RECORDS[:3]})[:-1] + "," + dumped({"Records": RECORDS[3:]})[1:])
+form("log_file_two_spellings.json")(lambda: {"Records": RECORDS[:1], "records": RECORDS[1:]})
 form("array.json")(lambda: dumped(RECORDS, indent=1))
 form("record.json")(lambda: dumped(RECORDS[0], indent=4))
 form("pretty.json")(lambda: "\n".join(dumped(record, indent=2) for record in RECORDS))
 form("lines.jsonl")(lambda: lines(RECORDS))
+form("lines_with_commas")(lambda: ",\n".join(map(dumped, RECORDS)))
+form("lines_begun_by_commas")(lambda: "\n,".join(map(dumped, RECORDS)))
+form("pretty_with_commas")(lambda: ",\n".join(dumped(record, indent=2) for record in RECORDS) + ",\n")
+form("objects_with_commas")(lambda: ", ".join(map(dumped, RECORDS)))
 form("objects")(lambda: "".join(map(dumped, RECORDS)))
 
 
@@ -122,6 +128,9 @@ def bridged(record: dict[str, Any]) -> dict[str, Any]:
 
 form("lookup_events.json")(lambda: dumped({"Events": [looked_up(r) for r in RECORDS], "NextToken": "n"}, indent=4))
 form("lookup_events_lines.jsonl")(lambda: lines([looked_up(r) for r in RECORDS]))
+form("lookup_events_texts.json")(lambda: list(map(dumped, RECORDS)))  # --query 'Events[].CloudTrailEvent'
+form("lookup_events_lists.json")(lambda: [[dumped(r)] for r in RECORDS])  # --query 'Events[].[CloudTrailEvent]'
+form("lookup_events_texts.jsonl")(lambda: lines(list(map(dumped, RECORDS))))
 form("eventbridge.json")(lambda: dumped(bridged(RECORDS[1]), indent=2))
 form("eventbridge_array.json")(lambda: [bridged(r) for r in RECORDS])
 
@@ -129,7 +138,14 @@ form("eventbridge_array.json")(lambda: [bridged(r) for r in RECORDS])
 @form("eventbridge_lines.jsonl")
 def eventbridge_lines() -> Written:
     other = {"version": "0", "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2"}
-    return lines([*map(bridged, RECORDS), {**other, "detail": {"instance-id": "i-0", "state": "running"}}])
+    details = {"insightDetails": {"state": "Start", "eventName": "CreateGroup"}, "eventCategory": "Insight"}
+    insight = {
+        "version": "0",
+        "detail-type": "AWS Insight via CloudTrail",
+        "source": "aws.cloudtrail",
+        "detail": details,
+    }
+    return lines([*map(bridged, RECORDS), {**other, "detail": {"instance-id": "i-0", "state": "running"}}, insight])
 
 
 # --- CloudWatch Logs ----------------------------------------------------------------------------------------
@@ -178,7 +194,7 @@ form("log_lines_tailed.log")(
 
 
 @form("logs_insights.json")
-def logs_insights() -> Written:
+def logs_insights() -> dict[str, Any]:
     rows = [
         [{"field": "@timestamp", "value": "2025-03-04 10:15:30.000"}, {"field": "@message", "value": dumped(record)}]
         for record in RECORDS
@@ -186,13 +202,22 @@ def logs_insights() -> Written:
     return {"results": rows, "statistics": {"recordsMatched": 4.0}, "status": "Complete"}
 
 
+def insights_rows(*, decoded: bool) -> list[dict[str, Any]]:
+    """Rows as the console saves them, where what is JSON may be so in the row too."""
+    return [{"@timestamp": "2025-03-04 10:15:30.000", "@message": r if decoded else dumped(r)} for r in RECORDS]
+
+
+form("logs_insights_rows.json")(lambda: insights_rows(decoded=False))
+form("logs_insights_rows_decoded.json")(lambda: insights_rows(decoded=True))
+form("logs_insights_rows.jsonl")(lambda: lines(insights_rows(decoded=False)))
+form("logs_insights_results.json")(lambda: logs_insights()["results"])  # --query results
 form("logs_insights.csv")(
     lambda: as_csv([["@timestamp", "@message"], *(["2025-03-04 10:15:30.000", dumped(r)] for r in RECORDS)])
 )
 
 
 @form("logs_insights_fields.json")
-def logs_insights_fields() -> Written:
+def logs_insights_fields() -> dict[str, Any]:
     row = {
         "@timestamp": "2025-03-04 10:15:30.000",
         "eventName": "CreateGroup",
@@ -203,6 +228,12 @@ def logs_insights_fields() -> Written:
         "@ptr": "CmEKJgoi",
     }
     return {"results": [[{"field": name, "value": value} for name, value in row.items()]], "statistics": {}}
+
+
+@form("logs_insights_fields_rows.json")
+def logs_insights_fields_rows() -> Written:
+    cells = logs_insights_fields()["results"][0]
+    return [{cell["field"]: cell["value"] for cell in cells}]
 
 
 # --- messages, streams --------------------------------------------------------------------------------------
@@ -293,6 +324,15 @@ def kinesis() -> Written:
     }
 
 
+@form("log_file_of_messages.json")
+def log_file_of_messages() -> Written:
+    """A list that begins with a record and goes on with messages."""
+    topic = {"EventSource": "aws:sns", "Sns": published(RECORDS[3])}
+    stream = {"kinesis": {"data": encoded(packed(delivery()))}, "eventSource": "aws:kinesis"}
+    queue = queued(RECORDS[2])["Records"]
+    return {"Records": [RECORDS[0], bridged(RECORDS[1]), *queue, topic, stream, stored("AWSLogs/a.json.gz")]}
+
+
 form("kinesis_get_records.json")(
     lambda: {
         "Records": [
@@ -377,7 +417,24 @@ def lake_cells(record: dict[str, Any]) -> list[str | None]:
     return [row.get(name) for name in LAKE_COLUMNS]
 
 
-form("athena.csv")(lambda: as_csv([COLUMNS, *([cell or "" for cell in athena_cells(r)] for r in RECORDS)]))
+def athena_table() -> list[list[str]]:
+    return [COLUMNS, *([cell or "" for cell in athena_cells(r)] for r in RECORDS)]
+
+
+form("athena.csv")(lambda: as_csv(athena_table()))
+form("athena_announced.csv")(lambda: b"sep=;\r\n" + as_csv(athena_table(), delimiter=";"))
+form("athena_bars.csv")(lambda: as_csv(athena_table(), delimiter="|"))
+form("athena_tabs.csv")(lambda: as_csv(athena_table(), delimiter="\t"))
+
+
+@form("lake_drawn")
+def lake_drawn() -> Written:
+    """A table as terminals show it."""
+    rows = [["eventID", "eventJson"], *([r["eventID"], dumped(r)] for r in RECORDS)]
+    drawn = [" | ".join(cell.ljust(40) for cell in row) for row in rows]
+    return "\n".join([drawn[0], "-" * 41 + "+" + "-" * 41, *drawn[1:]]) + "\n"
+
+
 form("lake.csv")(lambda: as_csv([LAKE_COLUMNS, *([c or "" for c in lake_cells(r)] for r in RECORDS)], mark=True))
 
 
@@ -386,6 +443,31 @@ def athena() -> Written:
     rows = [[{"VarCharValue": name} for name in COLUMNS]]
     rows += [[{"VarCharValue": cell} if cell is not None else {} for cell in athena_cells(r)] for r in RECORDS]
     return {"UpdateCount": 0, "ResultSet": {"Rows": [{"Data": row} for row in rows], "ResultSetMetadata": {}}}
+
+
+def athena_page(records: list[dict[str, Any]], *, first: bool) -> dict[str, Any]:
+    """A page of results as the API gives it: only the first has the row of names."""
+    rows = [[{"VarCharValue": name} for name in COLUMNS]] if first else []
+    rows += [[{"VarCharValue": cell} if cell is not None else {} for cell in athena_cells(r)] for r in records]
+    columns = [{"Name": name, "Label": name, "Type": "varchar", "Nullable": "UNKNOWN"} for name in COLUMNS]
+    return {
+        "UpdateCount": 0,
+        "ResultSet": {"Rows": [{"Data": row} for row in rows], "ResultSetMetadata": {"ColumnInfo": columns}},
+    }
+
+
+def athena_pages() -> list[dict[str, Any]]:
+    return [
+        athena_page(RECORDS[:2], first=True),
+        athena_page(RECORDS[2:3], first=False),
+        athena_page(RECORDS[3:], first=False),
+    ]
+
+
+form("athena_second_page.json")(lambda: athena_page(RECORDS, first=False))
+form("athena_pages.json")(athena_pages)
+form("athena_pages.jsonl")(lambda: lines(athena_pages()))
+form("athena_pages")(lambda: "".join(dumped(page, indent=4) for page in athena_pages()))
 
 
 @form("athena_unloaded.jsonl")
@@ -669,20 +751,54 @@ form("wazuh.jsonl")(
         ]
     )
 )
-form("panther.jsonl")(
+form("wazuh_archives.jsonl")(
     lambda: lines(
         [
-            {
-                **r,
-                "eventTime": r["eventTime"].replace("T", " ").replace("Z", ".000000000"),
-                "p_log_type": "AWS.CloudTrail",
-                "p_event_time": "2025-03-04 10:15:30.000000000",
-                "p_row_id": "0",
-            }
-            for r in RECORDS
+            archived(dumped({"integration": "aws", "aws": {**RECORDS[0], "source": "cloudtrail"}}), "Wazuh-AWS"),
+            archived("Mar  4 10:20:00 h sshd[7]: Accepted publickey for jordan", "/var/log/auth.log"),
+            archived('{"event_type": "dns"}', "/var/log/suricata/eve.json"),
+            {**archived("File '/etc/hosts' modified", "syscheck"), "syscheck": {"path": "/etc/hosts"}},
+            {**archived("x", "Wazuh-AWS"), "rule": {"level": 3, "id": "80202"}, "data": {"aws": {"source": "vpc"}}},
         ]
     )
 )
+
+
+def archived(log: str, location: str) -> dict[str, Any]:
+    """A line of Wazuh's archives: what came from where."""
+    return {
+        "timestamp": "2025-03-04T10:20:00.000+0000",
+        "agent": {"id": "000", "name": "manager"},
+        "manager": {"name": "manager"},
+        "id": "1741083600.1",
+        "full_log": log,
+        "decoder": {},
+        "location": location,
+    }
+
+
+def panther(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **record,
+        "eventTime": record["eventTime"].replace("T", " ").replace("Z", ".000000000"),
+        "p_log_type": "AWS.CloudTrail",
+        "p_event_time": "2025-03-04 10:15:30.000000000",
+        "p_row_id": "0",
+    }
+
+
+form("panther.jsonl")(lambda: lines(list(map(panther, RECORDS))))
+
+
+@form("panther.csv")
+def panther_table() -> Written:
+    other = {"eventName": "REST.GET.OBJECT", "eventSource": "s3.amazonaws.com", "p_log_type": "AWS.S3ServerAccess"}
+    rows: list[dict[str, Any]] = [*map(panther, RECORDS), {**other, "eventID": "x", "p_row_id": "1"}]
+    columns = [*dict.fromkeys(name for row in rows for name in row)]
+    texts = [
+        [dumped(v) if isinstance(v, (dict, list, bool)) else v or "" for v in map(row.get, columns)] for row in rows
+    ]
+    return as_csv([columns, *texts])
 
 
 def main() -> None:

@@ -22,7 +22,18 @@ from cloudsigma.reading.envelope import (
     siem,
     streams,
 )
-from cloudsigma.reading.envelope.interface import Carried, Family, NoCalls, NoForm, Part, Record, Refused, inside
+from cloudsigma.reading.envelope.interface import (
+    UNNAMED,
+    Carried,
+    Family,
+    NoCalls,
+    NoForm,
+    Part,
+    Record,
+    Refused,
+    bytes_of,
+    inside,
+)
 from cloudsigma.reading.inflate import Damage, Inflater
 from cloudsigma.reading.limits import Limits
 
@@ -41,6 +52,8 @@ _FAMILIES: tuple[Family, ...] = (
 )
 """Asked in this order; each says `None` of what is not its own."""
 _NO_LIMITS = Limits()
+_STEPS = 3
+"""Steps inside for each envelope that may be: a list around it, and data that only carries it."""
 
 
 def unwrap(value: Any, form: str, limits: Limits = _NO_LIMITS, text: Document | None = None) -> Iterator[Part]:
@@ -48,7 +61,21 @@ def unwrap(value: Any, form: str, limits: Limits = _NO_LIMITS, text: Document | 
 
     `text` is the document itself, as it was read: what it says of its text spares work.
     """
-    return _Unwrapping(limits).parts(value, form, None, 0, text or Document(value, None, form))
+    return _Unwrapping(limits).parts(value, form, None, _NOTHING, text or Document(value, None, form))
+
+
+class _Around(msgspec.Struct, frozen=True):
+    """What stands around a value."""
+
+    envelopes: int
+    steps: int
+    """With lists and the like, which are no envelopes of their own."""
+
+    def plus(self, name: str) -> _Around:
+        return _Around(self.envelopes + (name != "" and name not in UNNAMED), self.steps + 1)
+
+
+_NOTHING = _Around(0, 0)
 
 
 class _Unwrapping:
@@ -58,8 +85,8 @@ class _Unwrapping:
         self._limits = limits
         self._left = limits.payload
 
-    def parts(self, value: Any, form: str, place: str | None, depth: int, text: Document) -> Iterator[Part]:
-        """The parts of a value that stands in `text`, with so many envelopes around it."""
+    def parts(self, value: Any, form: str, place: str | None, around: _Around, text: Document) -> Iterator[Part]:
+        """The parts of a value that stands in `text`, with envelopes around it."""
         try:
             for family in _FAMILIES:
                 found = family(value, form)
@@ -74,7 +101,7 @@ class _Unwrapping:
                         yield part if refusal is None else Refused(refusal, part.value, part.form)
                     elif isinstance(part, Carried):
                         within = _within(place, part.place)
-                        yield from self._carried(part, inside(form, part.name), within, depth + 1, text)
+                        yield from self._carried(part, inside(form, part.name), within, around.plus(part.name), text)
                     elif isinstance(part, NoForm):
                         yield NoForm(part.reason, _within(place, part.place))
                     else:
@@ -85,9 +112,9 @@ class _Unwrapping:
             return
         yield NoForm(_among_records(value) if form in ("array", "log_file") else describe(value), place)
 
-    def _carried(self, part: Carried, form: str, place: str | None, depth: int, text: Document) -> Iterator[Part]:
+    def _carried(self, part: Carried, form: str, place: str | None, around: _Around, text: Document) -> Iterator[Part]:
         content = part.content
-        if depth > self._limits.envelopes:
+        if around.envelopes > self._limits.envelopes or around.steps > _STEPS * self._limits.envelopes:
             met = self._limits.said("envelopes")
             yield NoForm(f"the envelopes that stand within one another are more than {met}", place)
         elif part.empty and content in (None, "", "{}", b"", {}):
@@ -99,19 +126,25 @@ class _Unwrapping:
                     yield NoForm(found.reason, inner)
                 else:
                     named = found.form if found.form in ("csv", "parquet", "log_lines") else ""
-                    yield from self.parts(found.value, inside(form, named), inner, depth, found)
+                    yield from self.parts(found.value, inside(form, named), inner, around, found)
+        elif part.size > self._left:
+            yield NoForm(self._too_much, place)
         else:
-            yield from self.parts(content, form, place, depth, text)
+            self._left -= part.size
+            yield from self.parts(content, form, place, around, text)
 
     def _documents(self, content: str | bytes) -> Iterator[Document | Damage]:
         if isinstance(content, str):
+            size = bytes_of(content)
             try:
-                value = loads(content)
+                value = loads(content) if size <= self._left else None
             except (ValueError, RecursionError):
-                content = content.encode("utf-8", "surrogatepass")
-            else:
+                value = None
+            if value is not None:
+                self._left -= size
                 yield Document(value, None, "whole", 4 * len(content), deep=True)
                 return
+            content = content.encode("utf-8", "surrogatepass")
         inflater = Inflater(io.BytesIO(content), msgspec.structs.replace(self._limits, inflated=max(self._left, 1)))
         last: Document | Damage | None = None
         for found in documents(inflater.chunks(), self._limits):
@@ -123,9 +156,12 @@ class _Unwrapping:
         if last is not None:
             yield last
         if inflater.damage is not None:
-            met = f"what the envelopes carry inflates to more than {self._limits.said('payload')}"
-            yield Damage(met if inflater.inflated > self._left else inflater.damage.reason)
+            yield Damage(self._too_much if inflater.inflated > self._left else inflater.damage.reason)
         self._left = max(self._left - inflater.inflated, 0)
+
+    @property
+    def _too_much(self) -> str:
+        return f"what the envelopes carry comes to more than {self._limits.said('payload')}"
 
 
 def _within(place: str | None, inner: str | None) -> str | None:

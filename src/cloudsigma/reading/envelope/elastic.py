@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudsigma.reading.document import loads
 from cloudsigma.reading.envelope.field_mapping import ECS, mapped, nested
-from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, NoForm, as_record, inside
+from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, NoForm, as_record, bytes_of, inside
 
 _NAME = "elastic"
 _ACTIONS = ("index", "create")
@@ -44,10 +44,12 @@ def _event(event: dict[str, Any], form: str) -> Found:
     if isinstance(original, str):
         try:
             record = loads(original)
-        except (ValueError, RecursionError):
+        except RecursionError:
+            return Carried(original, _NAME)  # told as what it is, though the fields are left
+        except ValueError:
             record = None  # cut off, perhaps: the fields are left
         if isinstance(record, dict):
-            return Carried(record, _NAME)
+            return Carried(record, _NAME, size=bytes_of(original))
     record = mapped(event, ECS)
     if not isinstance(record.get("eventName"), str) or not _cloudtrail(event):
         return NoForm("an event of Elastic without event.original and without fields of aws.cloudtrail")

@@ -13,6 +13,8 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # 
     if not isinstance(value, dict) or not isinstance(value.get("detail-type"), str) or "detail" not in value:
         return None
     kind, detail = value["detail-type"], value["detail"]
+    if kind == "AWS Insight via CloudTrail":
+        return iter((NoCalls("Insights event"),))
     if isinstance(detail, str) or (
         isinstance(detail, dict) and (kind.endswith("via CloudTrail") or names_an_event(detail))
     ):

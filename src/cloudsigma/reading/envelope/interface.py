@@ -7,17 +7,19 @@ family. `form` says how the document stood in its file, or the envelopes around 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
 INSIGHT = "AwsCloudTrailInsight"
 """The `eventType` of what CloudTrail Insights finds: it tells of calls and is none."""
+LOG_TYPE = "p_log_type"
+"""The member by which Panther says what it took a log for; in tables of any case."""
 _NAMING_FIELDS = ("eventName", "eventSource", "eventID", "eventVersion", "userIdentity")
 NO_PLAIN_RECORD = (
     *("Records", "TopicArn", "digestS3Object", "logFiles", "messageType"),
     *("s3", "Sns", "kinesis"),
-    *("_raw", "@timestamp", "p_log_type", "eventJson"),
+    *("_raw", "@timestamp", LOG_TYPE, "eventJson"),
 )
 """Members that no record has of its own: what has one is looked at more closely, even with an `eventName`."""
 UNNAMED = frozenset({"whole", "lines", "objects", "rescued", "array", "log_file"})
@@ -74,6 +76,8 @@ class Carried(msgspec.Struct, frozen=True):
     place: str | None = None
     empty: str | None = None
     """The kind of thing that it is if it carries nothing."""
+    size: int = 0
+    """Bytes of the text that a JSON value was read of, if it stood as text in the envelope."""
 
 
 Part = Record | Refused | NoCalls | Reference | NoForm
@@ -107,6 +111,16 @@ def as_record(value: dict[str, Any], form: str) -> Part:
     return Record(value, _BARE.get(form, form))
 
 
-def is_text(value: Any) -> bool:
+def is_field_list(value: Any) -> bool:
+    """Whether it is a row as Logs Insights gives it: a list of fields with their values."""
+    return isinstance(value, list) and bool(value) and all(isinstance(cell, dict) and "field" in cell for cell in value)
+
+
+def bytes_of(text: str) -> int:
+    """Bytes of a text as UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def is_text(value: Any) -> TypeGuard[str]:
     """Whether it is text that may hold a JSON object."""
     return isinstance(value, str) and value.lstrip("\ufeff \t\r\n")[:1] == "{"

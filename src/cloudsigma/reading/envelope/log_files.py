@@ -1,7 +1,7 @@
 """CloudTrail's own files, and records that stand alone: `Records`, arrays, single records, lines, digests.
 
-Of a log file, which is known by its first record, every object is taken for a record. One that stands elsewhere must
-have a field that names a CloudTrail event, so that other JSON beside the logs is named as what it is.
+Each element of a list is told by itself: messages may stand among records. What has neither an envelope nor a field
+that names a CloudTrail event is no record, so that other JSON beside the logs is named as what it is.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from cloudsigma.reading.document import RECORDS_KEYS
 from cloudsigma.reading.envelope.interface import (
     TABLES,
     UNNAMED,
@@ -18,23 +19,24 @@ from cloudsigma.reading.envelope.interface import (
     NoForm,
     as_record,
     inside,
+    is_field_list,
     is_plain_record,
+    is_text,
     names_an_event,
 )
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:
     """The parts of a plain record, a log file, an array or a digest; `None` of anything else."""
-    if isinstance(value, list):
+    if isinstance(value, list) and not is_field_list(value):
         return _elements(value, form, "array" if form in UNNAMED else "")
+    if is_text(value):  # JSON that was written as a JSON text
+        return iter((Carried(value),))
     if not isinstance(value, dict):
         return None
     if is_plain_record(value) and form not in TABLES:
         return iter((as_record(value, form),))
     if value.get("Type") != "Notification" and (elements := _records(value)) is not None:
-        first = next((element for element in elements if isinstance(element, dict)), {})
-        if isinstance(first.get("eventType"), str):
-            return _log_file(elements, inside(form, "log_file"))
         return _elements(elements, form, "log_file")
     if "digestS3Object" in value or ("digestStartTime" in value and "logFiles" in value):
         return iter((NoCalls("digest"),))
@@ -51,27 +53,32 @@ def unwrap_bare(value: Any, form: str) -> Iterator[Found] | None:
 def _records(value: dict[str, Any]) -> list[Any] | None:
     """The elements of `Records`, whatever the case of the key; an object with `eventName` is itself a record."""
     elements = value.get("Records")
-    if elements is None and "eventName" not in value:
-        elements = next((item for key, item in value.items() if key.lower() == "records"), None)
+    if "eventName" not in value:
+        lists = [item for key, item in value.items() if key in RECORDS_KEYS and isinstance(item, list)]
+        if len(lists) > 1:
+            return [element for one in lists for element in one]
+        if elements is None:
+            elements = next((item for key, item in value.items() if key.lower() == "records"), None)
     return elements if isinstance(elements, list) else None
-
-
-def _log_file(elements: list[Any], form: str) -> Iterator[Found]:
-    for index, element in enumerate(elements):
-        if isinstance(element, dict):
-            yield as_record(element, form)
-        else:
-            yield _stranger(element, index)
 
 
 def _elements(elements: list[Any], form: str, name: str) -> Iterator[Found]:
     for index, element in enumerate(elements):
-        if not isinstance(element, dict):
+        if name != "log_file" and _may_hold(element):
+            yield Carried(element, name, f"record {index}")
+        elif not isinstance(element, dict):
             yield _stranger(element, index)
-        elif is_plain_record(element):
+        elif (name == "log_file" and isinstance(element.get("eventType"), str)) or is_plain_record(element):
             yield as_record(element, inside(form, name))
         else:
             yield Carried(element, name, f"record {index}")
+
+
+def _may_hold(element: Any) -> bool:
+    """Whether an element that is no object may hold records: as a text, or as a list, which queries of the CLI make."""
+    if isinstance(element, list):
+        return any(isinstance(inner, (dict, list)) or is_text(inner) for inner in element)
+    return is_text(element)
 
 
 def _stranger(element: Any, index: int) -> NoForm:

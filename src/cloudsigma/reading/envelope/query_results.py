@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudsigma.reading.envelope.field_mapping import spelled
 from cloudsigma.reading.envelope.interface import (
+    LOG_TYPE,
     TABLES,
     Carried,
     Found,
@@ -35,7 +36,9 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:
         return _lake(value["QueryResultRows"], inside(form, "lake"))
     result = value.get("ResultSet")
     if isinstance(result, dict) and isinstance(result.get("Rows"), list):
-        return _athena(result["Rows"], inside(form, "athena"))
+        return _athena(result["Rows"], _columns(result), inside(form, "athena"))
+    if form in TABLES and any(name.lower() == LOG_TYPE for name in value):
+        return None
     if form in TABLES or "eventname" in value or "eventJson" in value or "eventjson" in value:
         found = _row(value, form)
         return iter((found,)) if found is not None else None
@@ -68,8 +71,16 @@ def _lake(rows: list[Any], form: str) -> Iterator[Found]:
         yield _row(row, form, "lake", place) or _strange(list(row), place)
 
 
-def _athena(rows: list[Any], form: str) -> Iterator[Found]:
-    names: list[Any] | None = None
+def _columns(result: dict[str, Any]) -> list[Any]:
+    """The names of the columns, which every page has; none where they are not all there."""
+    metadata = result.get("ResultSetMetadata")
+    columns = metadata.get("ColumnInfo") if isinstance(metadata, dict) else None
+    names = [column.get("Name") for column in columns if isinstance(column, dict)] if isinstance(columns, list) else []
+    return names if all(isinstance(name, str) for name in names) else []
+
+
+def _athena(rows: list[Any], columns: list[Any], form: str) -> Iterator[Found]:
+    names: list[Any] | None = columns or None
     for index, row in enumerate(rows):
         place = f"row {index}"
         cells = row.get("Data") if isinstance(row, dict) else None
@@ -77,13 +88,28 @@ def _athena(rows: list[Any], form: str) -> Iterator[Found]:
             yield NoForm("the row has no list of data", place)
             continue
         values = [cell.get("VarCharValue") for cell in cells]
-        if names is None:
-            names = values
+        if index == 0 and _is_header(values, columns):
+            names = names or values
+        elif names is None:
+            shown = ", ".join(str(value)[:40] for value in values[:5])
+            yield NoForm(
+                "the rows have no names: there is no ResultSetMetadata.ColumnInfo, and the first row is no header "
+                f"(it has {shown})"
+            )
+            return
         elif len(names) != len(values):
             yield NoForm(f"the row has {len(values):,} cells, and there are {len(names):,} columns", place)
         else:
             made = {str(name): value for name, value in zip(names, values, strict=True) if value is not None}
             yield _row(made, form, "athena", place) or _strange(names, place)
+
+
+def _is_header(values: list[Any], columns: list[Any]) -> bool:
+    """Whether the first row of a page names the columns, which is so on the first page alone."""
+    lower = [str(value).lower() for value in values]
+    if columns:
+        return lower == [name.lower() for name in columns]
+    return "eventname" in lower or any(column in lower for column, _ in _CARRYING)
 
 
 def _strange(names: list[Any], place: str) -> NoForm:

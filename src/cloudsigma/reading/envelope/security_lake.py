@@ -7,7 +7,16 @@ from typing import Any
 
 from cloudsigma.reading.document import loads
 from cloudsigma.reading.envelope.field_mapping import OCSF, mapped, nested, put, spelled
-from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, NoForm, as_record, inside, names_an_event
+from cloudsigma.reading.envelope.interface import (
+    Carried,
+    Found,
+    NoCalls,
+    NoForm,
+    as_record,
+    bytes_of,
+    inside,
+    names_an_event,
+)
 from cloudsigma.reading.envelope.struct_text import KEPT_AS_TEXT, decoded
 
 _NAME = "ocsf"
@@ -22,17 +31,21 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:
     if name is not None and name != "CloudTrail":
         return iter((NoCalls("OCSF event of another product"),))
     for member in ("raw_data", "unmapped"):
-        if (record := _whole_record(value.get(member))) is not None:
-            return iter((Carried(record, _NAME),))
+        held = value.get(member)
+        if (record := _whole_record(held)) is not None:
+            return iter((Carried(record, _NAME, size=bytes_of(held) if isinstance(held, str) else 0),))
     return iter((_mapped(value, inside(form, _NAME)),))
 
 
-def _whole_record(held: Any) -> dict[str, Any] | None:
+def _whole_record(held: Any) -> dict[str, Any] | str | None:
+    """The record, or its text where it nests too deep to be read, which is told as that."""
     record = held
     if isinstance(held, str):
         try:
             record = loads(held)
-        except (ValueError, RecursionError):
+        except RecursionError:
+            return held
+        except ValueError:
             return None
     if isinstance(record, dict) and "eventName" in record and names_an_event(record):
         return record

@@ -5,14 +5,28 @@ Fields that they put beside the record's own stay where they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from cloudsigma.reading.envelope.field_mapping import as_time, spelled
-from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, as_record, inside, is_text, names_an_event
+from cloudsigma.reading.envelope.interface import (
+    LOG_TYPE,
+    TABLES,
+    Carried,
+    Found,
+    NoCalls,
+    as_record,
+    inside,
+    is_text,
+    names_an_event,
+)
 
 _HEC = ("sourcetype", "source", "host", "index", "time")
 """Members beside `event` in what is sent to Splunk's HTTP Event Collector."""
+
+_OF_AWS = re.compile(r'"integration"\s*:\s*"aws"')
+"""In a log that Wazuh's module for AWS has read."""
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:
@@ -47,14 +61,31 @@ def _wazuh(value: dict[str, Any], form: str) -> Iterator[Found] | None:
     if held is None and value.get("integration") == "aws":
         held = value.get("aws")
     if not isinstance(held, dict):
-        return None
+        return _wazuh_elsewhere(value)
     if held.get("source", "cloudtrail") != "cloudtrail" or not names_an_event(held):
         return iter((NoCalls("Wazuh event of another source"),))
     return iter((as_record(spelled(held), inside(form, "wazuh")),))
 
 
+def _wazuh_elsewhere(value: dict[str, Any]) -> Iterator[Found] | None:
+    """An alert or a line of an archive that no decoder made fields of AWS of; the log as it came may still be one."""
+    rule = value.get("rule")
+    alert = isinstance(rule, dict) and "level" in rule
+    archived = isinstance(value.get("manager"), dict) and any(
+        name in value for name in ("full_log", "decoder", "location")
+    )
+    if not isinstance(value.get("agent"), dict) or not (alert or archived):
+        return None
+    log = value.get("full_log")
+    if is_text(log) and _OF_AWS.search(log):
+        return iter((Carried(log, "wazuh"),))
+    return iter((NoCalls("Wazuh event of another source"),))
+
+
 def _panther(value: dict[str, Any], form: str) -> Iterator[Found] | None:
-    kind = value.get("p_log_type")
+    kind = value.get(LOG_TYPE)
+    if kind is None and form in TABLES:
+        kind = next((held for name, held in value.items() if name.lower() == LOG_TYPE), None)
     if not isinstance(kind, str):
         return None
     if kind == "AWS.CloudTrailDigest":

@@ -1,7 +1,9 @@
 """Text of structs, maps and arrays as Athena, CloudTrail Lake and Elastic print them: `{type=Root, ids=[1, 2]}`.
 
 That text is ambiguous, since values stand in it bare. It is read so that what CloudTrail writes comes out right: a
-comma separates only where a name and `=` follow, and JSON inside is taken as JSON. What does not fit is kept as text.
+comma separates only where a name and `=` follow, and JSON inside is taken as JSON. What does not fit is kept as text,
+and so is a struct with a member twice: one of the two is part of a value. A value that holds `, name=` but once reads
+as two members.
 """
 
 from __future__ import annotations
@@ -79,12 +81,14 @@ class _Reading:
     def _struct(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
         text = self._text
         members: dict[str, Any] = {}
+        names: set[str] = set()
         if text[at : at + 1] == "}":
             return members, at + 1
         while True:
             name = _NAME.match(text, at)
-            if name is None:
+            if name is None or name[1] in names:
                 raise _NotStruct
+            names.add(name[1])
             value, at = self._member(name.end(), depth, _NEXT, "}")
             if name[1] in KEPT_AS_TEXT and isinstance(value, (dict, list)):
                 value = text[name.end() : at]
