@@ -125,7 +125,7 @@ def test_a_record_that_cannot_match_is_counted_whatever_its_size(tmp_path: Path,
         for positions, ledger in (scanned(tmp_path / "a.json", limits), scanned_plainly(tmp_path / "a.json", limits)):
             assert ledger.complete
             assert ledger.records == 3
-            assert positions == [0]  # the second call has the same event
+            assert positions == [0, 2]
         reader = read_records(tmp_path / "a.json", limits=limits)
         assert len(list(reader)) == 2
         assert not reader.ledger.complete

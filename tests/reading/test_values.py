@@ -33,16 +33,19 @@ def test_bytes_are_read_as_a_file_is(name: str) -> None:
 
 
 def values() -> dict[str, Any]:
-    """The forms that are one object or array of JSON."""
+    """The forms that are one object or array of JSON, and are the same as a value: no key twice."""
     found = {}
     for name in NAMES:
         with suppress(ValueError):
-            found[name] = json.loads((FORMS / name).read_bytes())
+            value = json.loads((FORMS / name).read_bytes())
+            if "twice" not in name:
+                found[name] = value
     return found
 
 
-@pytest.mark.parametrize(("name", "value"), values().items(), ids=str)
-def test_a_value_is_read_as_its_text_is(name: str, value: Any) -> None:
+@pytest.mark.parametrize("name", values())
+def test_a_value_is_read_as_its_text_is(name: str) -> None:
+    value = values()[name]
     from_file, from_memory = read_records(FORMS / name), read_records(value)
     assert list(from_memory) == list(from_file)
     assert from_memory.ledger.forms == from_file.ledger.forms
