@@ -6,6 +6,7 @@ be forgotten is counted.
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
@@ -68,7 +69,7 @@ class Repeats(msgspec.Struct, frozen=True):
 
     def to_dict(self) -> dict[str, Any]:
         """The repeats as plain values, for JSON."""
-        made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        made: dict[str, Any] = json.loads(json.dumps(msgspec.to_builtins(self)))  # lists, as JSON has them
         return made
 
     def __str__(self) -> str:
