@@ -116,6 +116,19 @@ def test_both_ways_respect_a_limit_and_say_so(tmp_path: Path, limit: str, way: s
         assert fast[1].records == 3
 
 
+def test_as_many_places_are_named_as_may_be_lost(tmp_path: Path) -> None:
+    """The place that is one too many is among the rest, which is told first."""
+    (tmp_path / "a.jsonl").write_bytes(written([CALL], "lines") + b"\n{bad" * 30)
+    for found in (
+        scanned(tmp_path / "a.jsonl", Limits(losses=3)),
+        scanned_plainly(tmp_path / "a.jsonl", Limits(losses=3)),
+    ):
+        rest, *named = found[1].losses
+        assert rest.reason.startswith("the places that cannot be read are more than 3 (the limit 'losses'")
+        assert [loss.position for loss in named] == ["line 2", "line 3", "line 4"]
+        assert "NOT READ, 4 places:" in str(found[1])
+
+
 @pytest.mark.parametrize("special", [nested(25), "y" * 2000], ids=["deep", "large"])
 def test_a_record_that_cannot_match_is_counted_whatever_its_size(tmp_path: Path, special: Any) -> None:
     """Nobody asks for it, so that nothing is lost: on the fast way it is never even looked at."""

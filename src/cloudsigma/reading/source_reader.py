@@ -172,6 +172,7 @@ class SourceReader:
         if lost.count <= self._limits.losses:
             return False
         met = self._limits.said("losses")
+        lost.forget_last()  # it is among the rest
         lost.add_first(f"the places that cannot be read are more than {met}; the rest is not read")
         return True
 
