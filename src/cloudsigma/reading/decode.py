@@ -130,18 +130,24 @@ def _wide(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
     yield from documents(iter((content,)), limits)
 
 
-def _by_lines(head: bytes) -> bool:
-    """Whether the first line is a document of its own and more follows, or lines begin as those of exported logs do."""
+def begins_with_lines(head: bytes) -> bool:
+    """Whether the first line is a document of its own and more follows, so that every line is one."""
     line, newline, rest = head.removeprefix(_UTF8).lstrip().partition(b"\n")
     line = _without_commas(line)
-    if newline and line.startswith((b"{", b"[", b'"{')) and rest.strip():
-        try:
-            loads(line)
-        except (ValueError, RecursionError):
-            pass
-        else:
-            return True
-    return any(_LOG_LINE.match(line) for line in head.removeprefix(_UTF8).split(b"\n", _LINES_LOOKED_AT))
+    if not newline or not line.startswith((b"{", b"[", b'"{')) or not rest.strip():
+        return False
+    try:
+        loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _by_lines(head: bytes) -> bool:
+    """Whether the file is read by lines; those of exported logs begin in a way of their own."""
+    return begins_with_lines(head) or any(
+        _LOG_LINE.match(line) for line in head.removeprefix(_UTF8).split(b"\n", _LINES_LOOKED_AT)
+    )
 
 
 # --- lines --------------------------------------------------------------------------------------------------

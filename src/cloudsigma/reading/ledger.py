@@ -178,6 +178,8 @@ class Recorder:
         """Which matches there were, where repeated ones are left out."""
         self.stored: Callable[[], int] | None = None
         """How many bytes have been taken of the file that is being read, where it is streamed."""
+        self.watch: Callable[[], None] | None = None
+        """Called as a file is streamed of which records are counted and few are given."""
         self.unread: set[str] = set()
         """Files and folders of which nothing was read; not taken over by `add`."""
         self._losses: list[Loss] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import msgspec
 
@@ -10,15 +11,15 @@ ENOUGH = 1 << 20
 """Bytes of whole lines that make a block."""
 
 
-class Block(msgspec.Struct, frozen=True):
+class Block:
     """Lines that follow one another."""
 
-    data: bytes
-    """With what ends each; the last line of the file has no end."""
-    number: int
-    """Of the first line, from 1."""
+    def __init__(self, data: bytes, number: int) -> None:
+        """`data` is with what ends each line, where it ends; `number` is that of the first, from 1."""
+        self.data = data
+        self.number = number
 
-    @property
+    @cached_property
     def lines(self) -> list[bytes]:
         """The lines without what ends them."""
         lines = self.data.split(b"\n")
@@ -36,8 +37,8 @@ class TooLong(msgspec.Struct, frozen=True):
 def blocks(chunks: Iterator[bytes], most: int) -> Iterator[Block | TooLong]:
     """All lines in blocks; a line that is longer than `most` bytes may stand in a block or be passed over."""
     number = 1
-    whole: list[bytes] = []  # lines that have ended
-    begun: list[bytes] = []  # the line that has not
+    whole: list[bytes | memoryview] = []  # lines that have ended
+    begun: list[bytes | memoryview] = []  # the line that has not
     held = size = 0
     passing = False
     for chunk in chunks:
@@ -50,17 +51,18 @@ def blocks(chunks: Iterator[bytes], most: int) -> Iterator[Block | TooLong]:
             chunk = chunk[chunk.find(b"\n") + 1 :]  # noqa: PLW2901  # what follows the line
             end = chunk.rfind(b"\n") + 1
         if end:
-            whole += (*begun, chunk[:end])
+            piece = memoryview(chunk)
+            whole += (*begun, piece[:end])
             held += size + end
-            begun, size = [chunk[end:]], len(chunk) - end
+            begun, size = [piece[end:]], len(chunk) - end
         else:
             begun.append(chunk)
             size += len(chunk)
         if whole and (held >= ENOUGH or size > most):
             block = Block(b"".join(whole), number)
-            yield block
-            number += block.data.count(b"\n")
             whole, held = [], 0
+            yield block
+            number += len(block.lines)  # whoever took it has cut it
         if size > most:
             yield TooLong(number)
             begun, size = [], 0
@@ -68,7 +70,7 @@ def blocks(chunks: Iterator[bytes], most: int) -> Iterator[Block | TooLong]:
     if whole:
         block = Block(b"".join(whole), number)
         yield block
-        number += block.data.count(b"\n")
+        number += len(block.lines)
     if not passing:
         yield Block(b"".join(begun), number)
 
