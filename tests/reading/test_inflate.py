@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,34 @@ def test_log_files_that_were_put_one_after_the_other(sizes: tuple[int, ...], way
         )  # fmt: skip
         assert [line.split("\t")[1] for line in done.stdout.decode().splitlines()] == expected
         assert "NOT READ" not in done.stderr.decode()
+
+
+def test_the_faster_library_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where anything is damaged, cut, more than is allowed or follows the end, the content is read once more."""
+    chance = random.Random(7)  # noqa: S311  # no secrets
+    words = [chance.randbytes(chance.randint(1, 30)).hex().encode() for _ in range(3000)]
+    again = 0
+    for _ in range(300):
+        monkeypatch.setattr(module, "_CHUNK", chance.choice([7, 100, 5000, 1 << 16]))
+        parts = [chance.choices(words, k=chance.choice([0, 3, 300, 1000])) for _ in range(chance.randint(1, 4))]
+        content = bytearray()
+        for part in parts:
+            content += gzip.compress(b"".join(part), chance.randint(0, 9)) + bytes(chance.choice([0, 0, 5]))
+        at = chance.randrange(len(content))
+        match chance.randint(0, 4):
+            case 1:
+                content[at] ^= chance.randint(1, 255)
+            case 2:
+                del content[at:]
+            case 3:
+                content += chance.choice([b"more", b"\x1f", b"\x1f\x8b"])
+        limits = Limits(inflated=chance.choice([1 << 30, 1 << 30, chance.randint(1, 200_000)]))
+        found: list[Any] = []
+        for quick in (False, True):
+            inflater = Inflater(io.BytesIO(content), limits, quick=quick)
+            joined = b"".join(inflater.chunks())
+            assert inflater.reached >= inflater.stored
+            found.append((joined, inflater.damage, inflater.stored, inflater.inflated))
+        assert found[0] == found[1]
+        again += bool(joined) and inflater.damage is not None
+    assert again > 50

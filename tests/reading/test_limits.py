@@ -19,6 +19,7 @@ import cloudsigma
 from cloudsigma.reading import Ledger, Limits, read_records
 from cloudsigma.reading.inflate import Inflater, inflate
 from cloudsigma.reading.limits import RATIO_FROM, SIZES, _nests_deeper, parse_size, size_text, text_nests_deeper
+from cloudsigma.reading.probe import View
 
 CALL = {
     "eventVersion": "1.11",
@@ -60,7 +61,14 @@ def scanned(path: Path, limits: Limits) -> tuple[list[int], Ledger]:
 
 
 def scanned_plainly(path: Path, limits: Limits) -> tuple[list[int], Ledger]:
-    """The same through a pipe, which is never read the fast way."""
+    """The same without the fast way."""
+    with pytest.MonkeyPatch.context() as patch:
+        for way in ("probe_log_file", "probe_lines"):
+            patch.setattr(View, way, lambda *_: None)
+        return scanned(path, limits)
+
+
+def scanned_through_a_pipe(path: Path, limits: Limits) -> tuple[list[int], Ledger]:
     with path.open("rb") as stream:
         found = cloudsigma.scan("-", stdin=stream, limits=limits)
         return [match.origin.position for match in found if match.origin is not None], found.ledger
@@ -99,13 +107,14 @@ def test_both_ways_respect_a_limit_and_say_so(tmp_path: Path, limit: str, way: s
     limits = Limits(**{limit: value})
     fast = scanned(tmp_path / "a.json", limits)
     plain = scanned_plainly(tmp_path / "a.json", limits)
-    assert fast[0] == plain[0]
-    assert losses(fast[1]) == losses(plain[1])
+    piped = scanned_through_a_pipe(tmp_path / "a.json", limits)
+    assert fast[0] == plain[0] == piped[0]
+    assert losses(fast[1]) == losses(plain[1]) == losses(piped[1])
     if limit == "document" and way in ("lines", "eventbridge"):
         assert fast[1].complete  # each line is a document
     else:
         assert message.removesuffix("; the rest is not read") in fast[1].losses[0].reason
-    assert fast[1].records == plain[1].records
+    assert fast[1].records == plain[1].records == piped[1].records
     if limit in ("record", "depth"):
         assert fast[0] == [0, 3, 4]
         assert losses(fast[1]) == [(message, "record 2", 4)]
@@ -114,6 +123,19 @@ def test_both_ways_respect_a_limit_and_say_so(tmp_path: Path, limit: str, way: s
             assert len(list(reader)) == reader.ledger.records == 4
     if limit == "records":
         assert fast[1].records == 3
+
+
+def test_as_many_places_are_named_as_may_be_lost(tmp_path: Path) -> None:
+    """The place that is one too many is among the rest, which is told first."""
+    (tmp_path / "a.jsonl").write_bytes(written([CALL], "lines") + b"\n{bad" * 30)
+    for found in (
+        scanned(tmp_path / "a.jsonl", Limits(losses=3)),
+        scanned_plainly(tmp_path / "a.jsonl", Limits(losses=3)),
+    ):
+        rest, *named = found[1].losses
+        assert rest.reason.startswith("the places that cannot be read are more than 3 (the limit 'losses'")
+        assert [loss.position for loss in named] == ["line 2", "line 3", "line 4"]
+        assert "NOT READ, 4 places:" in str(found[1])
 
 
 @pytest.mark.parametrize("special", [nested(25), "y" * 2000], ids=["deep", "large"])

@@ -344,6 +344,9 @@ def test_many_losses_of_one_file_are_summed_up(tmp_path: Path, records: Records)
     _, ledger = read(file)
     assert len(ledger.losses) == 20
     assert ledger.losses[-1].reason == "981 more places that cannot be read"
+    assert [loss.places for loss in ledger.losses] == [*[1] * 19, 981]
+    assert "\nNOT READ, 1,000 places:\n" in str(ledger)
+    assert sum(loss["places"] for loss in ledger.to_dict()["losses"]) == 1000
 
 
 def test_r42_values_with_a_defined_result(tmp_path: Path) -> None:

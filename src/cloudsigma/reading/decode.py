@@ -18,7 +18,7 @@ from cloudsigma.reading import packing, parquet, tables
 from cloudsigma.reading.document import Document, loads, reason
 from cloudsigma.reading.inflate import Damage
 from cloudsigma.reading.limits import Limits, text_nests_deeper
-from cloudsigma.reading.lines import split_lines
+from cloudsigma.reading.lines import Block, blocks
 from cloudsigma.reading.rescue import rescued
 
 _UTF8 = b"\xef\xbb\xbf"
@@ -41,6 +41,15 @@ _COMMAS = b", \t\r\n\v\f"
 
 def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
     """The documents of a file's content, and the damage between them."""
+    for found in contents(chunks, limits):
+        if isinstance(found, Block):
+            yield from line_documents(found, limits)
+        else:
+            yield found
+
+
+def contents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage | Block]:
+    """The same, with lines still in blocks: `line_documents` makes documents of them."""
     pieces: list[bytes] = []
     size = 0
     first_line = _FirstLine()
@@ -121,32 +130,45 @@ def _wide(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
     yield from documents(iter((content,)), limits)
 
 
-def _by_lines(head: bytes) -> bool:
-    """Whether the first line is a document of its own and more follows, or lines begin as those of exported logs do."""
+def begins_with_lines(head: bytes) -> bool:
+    """Whether the first line is a document of its own and more follows, so that every line is one."""
     line, newline, rest = head.removeprefix(_UTF8).lstrip().partition(b"\n")
     line = _without_commas(line)
-    if newline and line.startswith((b"{", b"[", b'"{')) and rest.strip():
-        try:
-            loads(line)
-        except (ValueError, RecursionError):
-            pass
-        else:
-            return True
-    return any(_LOG_LINE.match(line) for line in head.removeprefix(_UTF8).split(b"\n", _LINES_LOOKED_AT))
+    if not newline or not line.startswith((b"{", b"[", b'"{')) or not rest.strip():
+        return False
+    try:
+        loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _by_lines(head: bytes) -> bool:
+    """Whether the file is read by lines; those of exported logs begin in a way of their own."""
+    return begins_with_lines(head) or any(
+        _LOG_LINE.match(line) for line in head.removeprefix(_UTF8).split(b"\n", _LINES_LOOKED_AT)
+    )
 
 
 # --- lines --------------------------------------------------------------------------------------------------
 
 
-def _lines(head: bytes, chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
-    for number, line in enumerate(
-        split_lines(itertools.chain((head.removeprefix(_UTF8),), chunks), limits.document), 1
-    ):
-        if line is None:
-            met = f"the line is longer than {limits.said('document')}; the rest is not read"
-            yield Damage(met, f"line {number}")
+def _lines(head: bytes, chunks: Iterator[bytes], limits: Limits) -> Iterator[Block | Damage]:
+    for found in blocks(itertools.chain((head.removeprefix(_UTF8),), chunks), limits.document):
+        yield found if isinstance(found, Block) else _too_long(found.number, limits)
+
+
+def line_documents(block: Block, limits: Limits) -> Iterator[Document | Damage]:
+    """The documents of lines, and the damage between them."""
+    for number, line in enumerate(block.lines, block.number):
+        if len(line) > limits.document:
+            yield _too_long(number, limits)
         elif line.strip(_COMMAS):
             yield from _line(line, number, limits)
+
+
+def _too_long(number: int, limits: Limits) -> Damage:
+    return Damage(f"the line is longer than {limits.said('document')}", f"line {number}")
 
 
 def _without_commas(line: bytes) -> bytes:

@@ -1,15 +1,17 @@
 """Stored bytes → content: the only door to a decompressor.
 
 Gzip is told by content, and all its members are read. `Inflater` streams, and says what is damaged; `inflate` takes a
-whole healthy file at once with a faster library, and leaves everything else to `Inflater`. Both look at how much comes
-of how little whenever another 64 MiB have come, so that a bomb goes off early.
+whole healthy file at once with a faster library, and leaves everything else to `Inflater`. That too tries the faster
+library first where it can go back, and leaves what is not healthy to the one that says more. Both look at how much
+comes of how little whenever another 64 MiB have come, so that a bomb goes off early.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import msgspec
@@ -28,6 +30,8 @@ _USUAL = Limits()
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 _PADDING = re.compile(rb"\0*")
+_BEGINNING = 1 << 14
+"""Bytes of gzip data that the beginning of a file is told from."""
 _NEXT_MEMBER = 1 << 14
 """Bytes that a member which is not the first is fed at first: what it leaves of them is copied, for each member."""
 
@@ -42,25 +46,69 @@ class Damage(msgspec.Struct, frozen=True):
 class Inflater:
     """The bytes of a stream, decompressed if they are gzip; what went wrong stands in `damage` afterwards."""
 
-    def __init__(self, stream: BinaryIO, limits: Limits, head: bytes = b"") -> None:
-        """`head` is what has been read of the stream before."""
+    def __init__(self, stream: BinaryIO, limits: Limits, head: bytes = b"", *, quick: bool = False) -> None:
+        """`head` is what has been read of the stream before.
+
+        With `quick` gzip data is tried with the faster library: where anything is unusual, what the stream holds is
+        read once more, and what has been given is passed over. The stream can be gone back in then.
+        """
         self._stream = stream
         self._head = head
         self._limits = limits
+        self._start = stream.tell() if quick and _fast is not zlib else None
+        self._reached = 0
+        self._begin()
+
+    def _begin(self) -> None:
         self.damage: Damage | None = None
         self.stored = 0
         self.inflated = 0
         self._waiting = 0  # bytes read and not yet inflated
 
+    @property
+    def reached(self) -> int:
+        """Bytes as stored that were taken at any time; `stored` begins anew where they are read once more."""
+        return max(self._reached, self.stored)
+
     def chunks(self) -> Iterator[bytes]:
         """The content piece by piece; ends early at damage or at the limit."""
-        first = self._read()
-        while first and len(first) < len(_GZIP) and (more := self._read()):
-            first += more
-        compressed = first.startswith(_GZIP)
+        first = self._first()
+        if not first.startswith(_GZIP):
+            yield from self._checked(self._plain(first), compressed=False)
+            return
+        given = 0
+        if self._start is not None:
+            for piece in self._quickly(first):
+                given += len(piece)
+                yield piece
+            if self.damage is None:
+                return
+            self._reached = self.stored
+            self._stream.seek(self._start)
+            self._begin()
+            first = self._first()
+        for piece in self._checked(self._members(first, zlib.decompressobj), compressed=True):
+            if self.inflated > given:
+                yield piece[-(self.inflated - given) :]
+
+    def _quickly(self, first: bytes) -> Iterator[bytes]:
+        """The content by the faster library; what is unusual ends it, and stands in `damage`."""
+        for piece in self._members(first, _fast.decompressobj):
+            inflated = self.inflated + len(piece)
+            # Limits are looked at in other moments when the data is read again, which then decides.
+            if inflated > self._limits.inflated - _CHUNK:
+                self._stop_at("inflated")
+                return
+            if self._limits.inflates_too_much(2 * inflated, self.stored - self._waiting):
+                self._stop_at("ratio")
+                return
+            self.inflated = inflated
+            yield piece
+
+    def _checked(self, pieces: Iterator[bytes], *, compressed: bool) -> Iterator[bytes]:
         looked_at = RATIO_FROM
-        for chunk in self._members(first) if compressed else self._plain(first):
-            self.inflated += len(chunk)
+        for piece in pieces:
+            self.inflated += len(piece)
             if self.inflated > self._limits.inflated:
                 self._stop_at("inflated")
                 return
@@ -69,10 +117,16 @@ class Inflater:
                 if self._limits.inflates_too_much(self.inflated, self.stored - self._waiting):
                     self._stop_at("ratio")
                     return
-            yield chunk
+            yield piece
 
     def _stop_at(self, limit: str) -> None:
         self.damage = Damage(f"it inflates to more than {self._limits.said(limit)}; the rest is not read")
+
+    def _first(self) -> bytes:
+        first = self._read()
+        while first and len(first) < len(_GZIP) and (more := self._read()):
+            first += more
+        return first
 
     def _read(self) -> bytes:
         data = self._head[self.stored : self.stored + _CHUNK] or self._stream.read(_CHUNK)
@@ -84,19 +138,20 @@ class Inflater:
             yield data
             data = self._read()
 
-    def _members(self, data: bytes) -> Iterator[bytes]:
-        member = zlib.decompressobj(31)
+    def _members(self, data: bytes, make: Callable[[int], Any]) -> Iterator[bytes]:
+        member = make(31)
         at = 0
         step = _CHUNK
         while at < len(data) or (data := self._read()):
             at = at if at < len(data) else 0
             fed = memoryview(data)[at : at + step]
-            before = member.copy()
+            before = member.copy() if make is zlib.decompressobj else None
             try:
                 piece = member.decompress(fed, _CHUNK)
-            except zlib.error as error:
+            except (zlib.error, _fast.error) as error:
                 self.damage = Damage(f"the gzip data is damaged ({error})")
-                yield from _up_to_damage(before, fed)
+                if before is not None:
+                    yield from _up_to_damage(before, fed)
                 return
             # At the end of a member what is left of a piece may stand in both.
             at += len(fed) - len(member.unused_data if member.eof else member.unconsumed_tail)
@@ -115,7 +170,7 @@ class Inflater:
                 if not data.startswith(_GZIP, at):
                     self.damage = Damage("there are other bytes after the end of the gzip data")
                     return
-                member = zlib.decompressobj(31)
+                member = make(31)
                 step = _NEXT_MEMBER
         if piece := member.flush():
             yield piece
@@ -138,6 +193,14 @@ def _up_to_damage(member: Any, data: memoryview) -> Iterator[bytes]:
             return
         if piece:
             yield piece
+
+
+def beginning(stream: BinaryIO) -> bytes:
+    """Some of the content of a stream, enough to tell what it holds; leaves the stream somewhere behind it."""
+    stored = stream.read(_BEGINNING)
+    if not stored.startswith(_GZIP):
+        return stored + stream.read(_CHUNK)
+    return b"".join(Inflater(io.BytesIO(stored), _USUAL).chunks())
 
 
 def inflate(stored: bytes, most: int, limits: Limits = _USUAL) -> bytes | None:

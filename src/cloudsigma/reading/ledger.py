@@ -28,6 +28,8 @@ class Loss(msgspec.Struct, frozen=True):
     """Where in the file, as far as it is known: `line 3`, `record 17`."""
     rescued: int = 0
     """Records of the same file that were read all the same."""
+    places: int = 1
+    """How many places it stands for: of a file with very many, one loss sums up all but the first."""
 
     def __str__(self) -> str:
         where = f" at {self.position}" if self.position else ""
@@ -104,7 +106,7 @@ class Ledger(msgspec.Struct, frozen=True):
         if self.coverage is not None:
             lines.append(str(self.coverage))
         if self.losses:
-            lines.append(f"NOT READ, {counted(len(self.losses), 'place')}:")
+            lines.append(f"NOT READ, {counted(sum(loss.places for loss in self.losses), 'place')}:")
             lines += [f"  {loss}" for loss in self.losses]
         return "\n".join(lines)
 
@@ -176,6 +178,8 @@ class Recorder:
         """Which matches there were, where repeated ones are left out."""
         self.stored: Callable[[], int] | None = None
         """How many bytes have been taken of the file that is being read, where it is streamed."""
+        self.watch: Callable[[], None] | None = None
+        """Called as a file is streamed of which records are counted and few are given."""
         self.unread: set[str] = set()
         """Files and folders of which nothing was read; not taken over by `add`."""
         self._losses: list[Loss] = []
@@ -204,10 +208,8 @@ class Recorder:
         """Note the parts of one file that were not read."""
         named = lost.named if lost.count <= _LOSSES_A_FILE else lost.named[: _LOSSES_A_FILE - 1]
         self._losses += [Loss(path, reason, position, rescued) for reason, position in named]
-        if len(named) < lost.count:
-            self._losses.append(
-                Loss(path, f"{lost.count - len(named):,} more places that cannot be read", None, rescued)
-            )
+        if others := lost.count - len(named):
+            self._losses.append(Loss(path, f"{others:,} more places that cannot be read", None, rescued, others))
 
     def refer(self, kind: str, bucket: str, key: str) -> None:
         """Note a message that names a file in S3."""

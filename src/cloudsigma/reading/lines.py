@@ -1,24 +1,85 @@
-"""Content → lines, piece by piece."""
+"""Content → lines, in blocks of whole lines and one by one; what is held stays bounded whatever stands in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
+
+import msgspec
+
+ENOUGH = 1 << 20
+"""Bytes of whole lines that make a block."""
+
+
+class Block:
+    """Lines that follow one another."""
+
+    def __init__(self, data: bytes, number: int) -> None:
+        """`data` is with what ends each line, where it ends; `number` is that of the first, from 1."""
+        self.data = data
+        self.number = number
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The lines without what ends them."""
+        lines = self.data.split(b"\n")
+        if self.data.endswith(b"\n"):
+            lines.pop()
+        return lines
+
+
+class TooLong(msgspec.Struct, frozen=True):
+    """A line that is passed over since it is too long to be held."""
+
+    number: int
+
+
+def blocks(chunks: Iterator[bytes], most: int) -> Iterator[Block | TooLong]:
+    """All lines in blocks; a line that is longer than `most` bytes may stand in a block or be passed over."""
+    number = 1
+    whole: list[bytes | memoryview] = []  # lines that have ended
+    begun: list[bytes | memoryview] = []  # the line that has not
+    held = size = 0
+    passing = False
+    for chunk in chunks:
+        end = chunk.rfind(b"\n") + 1
+        if passing:
+            if not end:
+                continue
+            passing = False
+            number += 1
+            chunk = chunk[chunk.find(b"\n") + 1 :]  # noqa: PLW2901  # what follows the line
+            end = chunk.rfind(b"\n") + 1
+        if end:
+            piece = memoryview(chunk)
+            whole += (*begun, piece[:end])
+            held += size + end
+            begun, size = [piece[end:]], len(chunk) - end
+        else:
+            begun.append(chunk)
+            size += len(chunk)
+        if whole and (held >= ENOUGH or size > most):
+            block = Block(b"".join(whole), number)
+            whole, held = [], 0
+            yield block
+            number += len(block.lines)  # whoever took it has cut it
+        if size > most:
+            yield TooLong(number)
+            begun, size = [], 0
+            passing = True
+    if whole:
+        block = Block(b"".join(whole), number)
+        yield block
+        number += len(block.lines)
+    if not passing:
+        yield Block(b"".join(begun), number)
 
 
 def split_lines(chunks: Iterator[bytes], most: int) -> Iterator[bytes | None]:
     """The lines without what ends them; `None`, and nothing more, where one is longer than `most` bytes."""
-    begun: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        first, *others = chunk.split(b"\n")
-        begun.append(first)
-        size += len(first)
-        if others:
-            yield b"".join(begun)
-            yield from others[:-1]
-            begun = [others[-1]]
-            size = len(others[-1])
-        if size > most:
-            yield None
-            return
-    yield b"".join(begun)
+    for block in blocks(chunks, most):
+        for line in block.lines if isinstance(block, Block) else (None,):
+            if line is None or len(line) > most:
+                yield None
+                return
+            yield line

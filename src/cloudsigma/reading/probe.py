@@ -1,4 +1,4 @@
-"""The fast way through a healthy file: a few fields of every record, and the whole of those that could match.
+"""The fast way through what is healthy: a few fields of every record, and the whole of those that could match.
 
 A rule set says which fields decide (`Probe`). These are decoded into small views, and only records that the rule set
 lets through become Python objects. Whatever is not entirely usual (damage, bytes that are no UTF-8, NaN, another form
@@ -19,9 +19,10 @@ from msgspec import UNSET, UnsetType
 
 from cloudsigma.reading.document import RECORDS_KEYS, loads
 from cloudsigma.reading.envelope.interface import INSIGHT, NO_PLAIN_RECORD
+from cloudsigma.reading.lines import Block
 
 MOST = 256 << 20
-"""Bytes of a file, stored and inflated, up to which it is held whole; larger ones are streamed."""
+"""Bytes of a log file, stored and inflated, up to which it is held whole; larger ones are streamed, as lines are."""
 
 _Text = str | None | UnsetType
 _Never = Literal["\x00 no key of this name is expected"] | UnsetType
@@ -29,8 +30,6 @@ _Never = Literal["\x00 no key of this name is expected"] | UnsetType
 _NOT_USUAL = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NUMBER = " number"
 """A member of views that no record has."""
-_LONGEST_LINE = 4 << 20
-"""Bytes within which the first line must end for the lines to be read the fast way; a record has at most 1 MB."""
 
 
 class Probe(Protocol):
@@ -48,7 +47,7 @@ class Probe(Protocol):
 
 
 class Probed(msgspec.Struct, frozen=True):
-    """What was found in a file."""
+    """What was found in a file, or in some of its lines."""
 
     form: str
     size: int
@@ -57,7 +56,7 @@ class Probed(msgspec.Struct, frozen=True):
     """Records, Insights events left out."""
     insights: int
     candidates: list[tuple[int, msgspec.Raw | bytes]]
-    """The records that could match, still as text, with their positions among the records of the file.
+    """The records that could match, still as text, with their positions among all of these.
 
     `decode_record` makes them Python objects, best one at a time: what is used while it is fresh costs a third of what
     many records at once do, which no processor's cache holds.
@@ -101,32 +100,10 @@ class View:
         traps = dict.fromkeys(NO_PLAIN_RECORD, (_Never, UNSET))
         self._line = msgspec.json.Decoder(_struct("line", {**shape, **traps}))
 
-    def probe(self, data: bytes) -> Probed | None:
-        """The records of a log file or of JSON lines; `None`: the plain way must read it."""
+    def probe_log_file(self, data: bytes) -> Probed | None:
+        """The records of a log file; `None`: the plain way must read it."""
         try:
-            if not data.isascii():
-                data.decode()  # the decoder does not look at texts that it skips
-        except UnicodeDecodeError:
-            return None
-        probed = self._probe_log_file(data)
-        if probed is None and b"\n" in data[:_LONGEST_LINE]:
-            probed = self._probe_lines(data)
-        return probed
-
-    def could_match(self, record: Mapping[str, Any]) -> bool:
-        """Whether the probe lets a record through that was read whole; true too where a field is no text."""
-        columns: list[Iterator[Any]] = []
-        for name in self._probe.fields:
-            value: Any = record
-            for part in name.split("."):
-                value = value.get(part, UNSET) if isinstance(value, Mapping) else value
-            if not (isinstance(value, str) or value is None or value is UNSET):
-                return True
-            columns.append(iter((value,)))
-        return bool(self._probe.candidates(columns))
-
-    def _probe_log_file(self, data: bytes) -> Probed | None:
-        try:
+            _check_text(data)
             before = next(self._numbers)
             views = self._log_file.decode(data).Records
             if (self._number(views[0]) if views else next(self._numbers)) != before + 1:
@@ -139,16 +116,32 @@ class View:
         except _NOT_USUAL:
             return None
 
-    def _probe_lines(self, data: bytes) -> Probed | None:
+    def probe_lines(self, block: Block, most: int) -> Probed | None:
+        """The records of lines, of which none has more than `most` bytes; `None`: the plain way must read them."""
         try:
-            lines = [line for line in data.split(b"\n") if line and not line.isspace()]
+            _check_text(block.data)
+            lines = [line for line in block.lines if line and not line.isspace()]
+            if len(block.data) > most and any(len(line) > most for line in block.lines):
+                return None
             # One by one: `decode_lines` takes a document that goes over several lines, and several in one line.
             views = list(map(self._line.decode, lines))
-            if len(views) < 2 or not all(type(view.eventName) is str for view in views):
+            if not views or not all(type(view.eventName) is str for view in views):
                 return None  # perhaps something else than a record
-            return self._probed("lines", len(data), views, lambda: lines)
+            return self._probed("lines", len(block.data), views, lambda: lines)
         except _NOT_USUAL:
             return None
+
+    def could_match(self, record: Mapping[str, Any]) -> bool:
+        """Whether the probe lets a record through that was read whole; true too where a field is no text."""
+        columns: list[Iterator[Any]] = []
+        for name in self._probe.fields:
+            value: Any = record
+            for part in name.split("."):
+                value = value.get(part, UNSET) if isinstance(value, Mapping) else value
+            if not (isinstance(value, str) or value is None or value is UNSET):
+                return True
+            columns.append(iter((value,)))
+        return bool(self._probe.candidates(columns))
 
     def _probed(self, form: str, size: int, views: list[Any], slices: Callable[[], list[Any]]) -> Probed:
         kinds = [view.eventType for view in views]
@@ -178,6 +171,12 @@ def decode_record(raw: msgspec.Raw | bytes) -> dict[str, Any]:
     except _NOT_USUAL:
         record = loads(bytes(raw).decode())
     return record
+
+
+def _check_text(data: bytes) -> None:
+    """Raises where it is not UTF-8: the decoders do not look at texts that they skip."""
+    if not data.isascii():
+        data.decode()
 
 
 def _attribute(name: str) -> str:

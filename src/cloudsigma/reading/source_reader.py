@@ -1,23 +1,33 @@
-"""One source → its records: by the fast way where that is open, else piece by piece."""
+"""One source → its records: which way it is read is told by its size and its beginning.
+
+A log file is held whole for the fast way, and so is all that is small. Other lines are streamed, and go the fast way in
+blocks.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+import io
 from collections.abc import Iterator
-from typing import Any
+from typing import BinaryIO
 
-from cloudsigma.origin import Origin
 from cloudsigma.reading.coverage_counts import CoverageCounts
 from cloudsigma.reading.covering import Covering
-from cloudsigma.reading.decode import documents
-from cloudsigma.reading.envelope import unwrap
-from cloudsigma.reading.envelope.interface import NoCalls, Record, Reference, Refused
-from cloudsigma.reading.inflate import Damage, Inflater, inflate
-from cloudsigma.reading.ledger import Losses, Recorder
+from cloudsigma.reading.decode import begins_with_lines
+from cloudsigma.reading.inflate import Inflater, beginning, inflate
+from cloudsigma.reading.ledger import Recorder
 from cloudsigma.reading.limits import Limits
-from cloudsigma.reading.probe import MOST, Probe, Probed, View, decode_record
-from cloudsigma.reading.selection import RecordFilter, Selection
+from cloudsigma.reading.lines import Block
+from cloudsigma.reading.one_file import Found, OneFile
+from cloudsigma.reading.probe import MOST, Probe, Probed, View
+from cloudsigma.reading.selection import Selection
 from cloudsigma.reading.sources.interface import Source, Unreadable
+
+_SMALL = 1 << 20
+"""Bytes of a file, as stored, below which it is held whole whatever is in it."""
+_SHORT = 8 << 20
+"""Bytes of lines that are looked at as a whole, since that is quicker than in blocks."""
+_LONGEST_LINE = 4 << 20
+"""Bytes within which the first line must end for lines to be told before they are read; a record has at most 1 MB."""
 
 
 class SourceReader:
@@ -44,145 +54,60 @@ class SourceReader:
         self._view = View(probe) if probe is not None else None
         self._coverage = coverage
 
-    def records(self, source: Source, recorder: Recorder) -> Iterator[tuple[dict[str, Any], Origin]]:
+    def records(self, source: Source, recorder: Recorder) -> Iterator[Found]:
         """The records of one source: those that could match where the fast way is open, else all of them."""
         if self._coverage and recorder.coverage is None:
             recorder.coverage = CoverageCounts()
         try:
             with source.open() as stream:
-                stored = source.read_whole(stream, MOST) if self._view is not None else None
-                probed = self._probe(self._view, stored) if self._view is not None and stored is not None else None
-                if probed is not None and stored is not None:
-                    if self._covering is not None and recorder.coverage is not None:
-                        self._covering.count(recorder.coverage)
-                    found = self._let_through(source.name, probed, stored, recorder)
-                    yield from self._asked_for(found, recorder, "records (of those that could match)")
-                else:
-                    inflater = Inflater(stream, self._limits, stored or b"")
-                    yield from self._asked_for(self._read_plainly(source.name, inflater, recorder), recorder, "records")
+                yield from self._read(source, stream, recorder)
         except Unreadable as error:
             recorder.lose(error.name, error.reason)
         except OSError as error:
             recorder.lose(source.name, f"it cannot be read: {(error.strerror or str(error)).lower()}")
 
-    def _probe(self, view: View, stored: bytes) -> Probed | None:
-        content = inflate(stored, min(MOST, self._limits.inflated, self._limits.document), self._limits)
-        probed = view.probe(content) if content is not None else None
+    def _read(self, source: Source, stream: BinaryIO, recorder: Recorder) -> Iterator[Found]:
+        limits, view = self._limits, self._view
+        file = OneFile(
+            source.name, recorder, limits, self._selection, view=view, covering=self._covering, strict=self._strict
+        )
+        if view is None:
+            return file.content(Inflater(stream, limits))
+        stored = source.read_whole(stream, _SMALL)
+        if stored is None and self._streams_lines(stream):
+            return file.content(Inflater(stream, limits, quick=True))
+        stored = stored if stored is not None else source.read_whole(stream, MOST)
+        content = inflate(stored, min(MOST, limits.inflated), limits) if stored is not None else None
+        if content is not None and stored is not None:
+            probed = self._probe(view, content)
+            if probed is not None:
+                return file.all_of(probed, len(stored))
+            if begins_with_lines(content[: self._longest_line]):
+                return file.content(Inflater(io.BytesIO(content), limits), len(stored))
+        return file.content(Inflater(stream, limits, stored or b""))
+
+    def _probe(self, view: View, content: bytes) -> Probed | None:
+        """The records of a log file or of a few lines, if the probe takes it as a whole and no limit ends in it."""
+        if len(content) > self._limits.document:
+            return None
+        probed = view.probe_log_file(content)
+        if probed is None and len(content) <= _SHORT and b"\n" in content:
+            probed = view.probe_lines(Block(content, 1), self._limits.document)
+            if probed is not None and probed.total + probed.insights < 2:
+                return None  # what stands alone is no line
         return probed if probed is not None and probed.total <= self._limits.records else None
 
-    def _let_through(
-        self, name: str, probed: Probed, stored: bytes, recorder: Recorder
-    ) -> Iterator[tuple[dict[str, Any], Origin]]:
-        """The records that could match, once the account has all of them."""
-        recorder.records += probed.total
-        if probed.total:
-            recorder.forms[probed.form] += probed.total
-        if probed.insights:
-            recorder.recognized["Insights event"] += probed.insights
-        lost = Losses()
-        try:
-            for position, raw in probed.candidates:
-                text = bytes(raw)
-                try:
-                    record = decode_record(raw)
-                    closely = self._limits.may_refuse(text)
-                    size = probed.size if probed.form == "log_file" else len(text)
-                    refusal = self._limits.refusal(record, size, deep=True) if closely else None
-                except (ValueError, RecursionError):
-                    record, refusal = {}, self._limits.too_deep
-                if refusal is None:
-                    yield record, Origin(name, position, probed.form)
-                else:
-                    lost.add(refusal, f"record {position}")
-                    recorder.uncount(probed.form)
-                    if self._strict:
-                        break
-        finally:
-            given = probed.total - lost.count
-            if given or not lost.count:
-                recorder.files += 1
-                recorder.note_file(len(stored), probed.size, {probed.form: given} if given else {})
-            else:
-                recorder.unread.add(name)
-            recorder.lose_parts(name, lost, given)
-
-    def _read_plainly(
-        self, name: str, inflater: Inflater, recorder: Recorder
-    ) -> Iterator[tuple[dict[str, Any], Origin]]:
-        lost = Losses()
-        forms: Counter[str] = Counter()
-        position = 0
-        recognized = ended = False
-        recorder.stored = lambda: inflater.stored
-        cut = False  # whether the last thing found was damage
-        try:
-            for found in documents(inflater.chunks(), self._limits):
-                if self._strict and lost.count:
-                    break
-                cut = isinstance(found, Damage)
-                if isinstance(found, Damage):
-                    lost.add(found.reason, found.position)
-                    if self._are_too_many(lost):
-                        return
-                    continue
-                for part in unwrap(found.value, found.form, self._limits, found):
-                    if isinstance(part, (Record, Refused)):
-                        if position >= self._limits.records:
-                            lost.add(f"it has more records than {self._limits.said('records')}; the rest is not read")
-                            return
-                        if self._coverage and recorder.coverage is not None:
-                            recorder.coverage.add_record(part.value, self._selection)
-                        position += 1
-                        if isinstance(part, Refused) and self._is_wanted(part.value):
-                            lost.add(part.reason, f"record {position - 1}")
-                            continue
-                        forms[part.form] += 1
-                        recorder.records += 1
-                        recorder.forms[part.form] += 1
-                        if isinstance(part, Record):
-                            yield part.value, Origin(name, position - 1, part.form)
-                    elif isinstance(part, NoCalls):
-                        recorder.recognized[part.kind] += 1
-                        recognized = True
-                    elif isinstance(part, Reference):
-                        recorder.refer(part.kind, part.bucket, part.key)
-                        recognized = True
-                    else:
-                        inner = part.place if found.form != "rescued" else None  # its element is the only one in there
-                        lost.add(part.reason, ", ".join(filter(None, (found.position, inner))) or None)
-                        if self._are_too_many(lost):
-                            return
-            ended = True
-            if inflater.damage is not None:
-                if cut:  # what the JSON lacks at its end is what the compressed data lacks
-                    lost.forget_last()
-                lost.add_first(inflater.damage.reason)
-        except OSError as error:
-            lost.add(f"it cannot be read: {(error.strerror or str(error)).lower()}")
-        finally:
-            recorder.stored = None
-            if forms or recognized or (ended and not lost.count):  # else nothing was read of it
-                recorder.files += 1
-                recorder.note_file(inflater.stored, inflater.inflated, forms)
-            else:
-                recorder.unread.add(name)
-            recorder.lose_parts(name, lost, forms.total())
-
-    def _are_too_many(self, lost: Losses) -> bool:
-        if lost.count <= self._limits.losses:
+    def _streams_lines(self, stream: BinaryIO) -> bool:
+        """Whether a stream that can be gone back in has lines, told from its beginning."""
+        seekable = getattr(stream, "seekable", None)  # what is given as standard input may have `read` alone
+        if seekable is None or not seekable():
             return False
-        met = self._limits.said("losses")
-        lost.add_first(f"the places that cannot be read are more than {met}; the rest is not read")
-        return True
+        start = stream.tell()
+        head = beginning(stream)
+        stream.seek(start)
+        return begins_with_lines(head[: self._longest_line])
 
-    def _is_wanted(self, record: dict[str, Any]) -> bool:
-        """Whether a record that a limit refuses is a loss: not where the probe rules it out, as the fast way does."""
-        return self._view is None or self._view.could_match(record)
-
-    def _asked_for(
-        self, found: Iterator[tuple[dict[str, Any], Origin]], recorder: Recorder, among: str
-    ) -> Iterator[tuple[dict[str, Any], Origin]]:
-        if self._selection.everything:
-            return found
-        chosen = RecordFilter(self._selection, recorder.left_out, recorder.kept, among)
-        return (pair for pair in found if chosen.keeps(pair[0]))
+    @property
+    def _longest_line(self) -> int:
+        """Within the limit what is decided does not depend on the pieces that a file comes in."""
+        return min(_LONGEST_LINE, self._limits.document)

@@ -1,0 +1,206 @@
+"""The records of one file and the account of them, whichever way they are read.
+
+A file that the probe has taken as a whole is one stretch of records. Lines come in blocks: one that the probe takes is
+such a stretch, too, and only those that it leaves are read plainly, line by line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from cloudsigma.origin import Origin
+from cloudsigma.reading.covering import Covering
+from cloudsigma.reading.decode import contents, line_documents
+from cloudsigma.reading.document import Document
+from cloudsigma.reading.envelope import unwrap
+from cloudsigma.reading.envelope.interface import NoCalls, Record, Reference, Refused
+from cloudsigma.reading.inflate import Damage, Inflater
+from cloudsigma.reading.ledger import Losses, Recorder
+from cloudsigma.reading.limits import Limits
+from cloudsigma.reading.lines import Block
+from cloudsigma.reading.probe import Probed, View, decode_record
+from cloudsigma.reading.selection import RecordFilter, Selection
+
+Found = tuple[dict[str, Any], Origin]
+
+
+class OneFile:
+    """Reads one file once; what cannot be read is noted by the recorder."""
+
+    def __init__(
+        self,
+        name: str,
+        recorder: Recorder,
+        limits: Limits,
+        selection: Selection,
+        *,
+        view: View | None,
+        covering: Covering | None,
+        strict: bool,
+    ) -> None:
+        """With a view, records that its probe rules out are counted and not given, where the probe takes them."""
+        self._name = name
+        self._recorder = recorder
+        self._limits = limits
+        self._selection = selection
+        self._view = view
+        self._covering = covering
+        self._strict = strict
+        self._among_some = self._filter("records (of those that could match)")
+        self._among_all = self._filter("records")
+        self._lost = Losses()
+        self._forms: Counter[str] = Counter()
+        self._position = 0
+        """Records so far, also those that are not given."""
+        self._recognized = False
+        """Whether anything was recognized that holds no calls."""
+        self._ended = False
+        """Whether its end was reached, as far as it can be read."""
+
+    def _filter(self, among: str) -> RecordFilter | None:
+        recorder, selection = self._recorder, self._selection
+        return None if selection.everything else RecordFilter(selection, recorder.left_out, recorder.kept, among)
+
+    def all_of(self, probed: Probed, stored: int) -> Iterator[Found]:
+        """The records of a file of so many bytes that the probe has taken as a whole."""
+        self._ended = True
+        try:
+            yield from self._stretch(probed)
+        finally:
+            self._close(stored, probed.size)
+
+    def content(self, inflater: Inflater, stored: int | None = None) -> Iterator[Found]:
+        """The records of a file's content; `stored` are its bytes where the inflater is given what is inflated."""
+        lost, recorder = self._lost, self._recorder
+        if stored is None:
+            recorder.stored = lambda: inflater.reached
+        cut = False  # whether the last thing found was damage
+        try:
+            for found in self._found(inflater.chunks()):
+                cut = isinstance(found, Damage)
+                if isinstance(found, Probed):
+                    yield from self._stretch(found)
+                    if recorder.watch is not None:
+                        recorder.watch()
+                elif isinstance(found, Damage):
+                    lost.add(found.reason, found.position)
+                    if self._are_too_many():
+                        return
+                elif not (yield from self._document(found)):
+                    return
+                if self._strict and lost.count:
+                    break
+            self._ended = True
+            if inflater.damage is not None:
+                if cut:  # what the JSON lacks at its end is what the compressed data lacks
+                    lost.forget_last()
+                lost.add_first(inflater.damage.reason)
+        except OSError as error:
+            lost.add(f"it cannot be read: {(error.strerror or str(error)).lower()}")
+        finally:
+            recorder.stored = None
+            self._close(inflater.stored if stored is None else stored, inflater.inflated)
+
+    def _close(self, stored: int, inflated: int) -> None:
+        if self._forms or self._recognized or (self._ended and not self._lost.count):  # else nothing was read of it
+            self._recorder.files += 1
+            self._recorder.note_file(stored, inflated, self._forms)
+        else:
+            self._recorder.unread.add(self._name)
+        self._recorder.lose_parts(self._name, self._lost, self._forms.total())
+
+    def _found(self, chunks: Iterator[bytes]) -> Iterator[Document | Damage | Probed]:
+        for found in contents(chunks, self._limits):
+            if not isinstance(found, Block):
+                yield found
+            elif (probed := self._probe(found)) is not None:
+                yield probed
+            else:
+                yield from line_documents(found, self._limits)
+
+    def _probe(self, block: Block) -> Probed | None:
+        """The records of a block, if the probe takes it and no limit ends in it."""
+        probed = self._view.probe_lines(block, self._limits.document) if self._view is not None else None
+        return probed if probed is not None and self._position + probed.total <= self._limits.records else None
+
+    def _stretch(self, probed: Probed) -> Iterator[Found]:
+        """The records that could match, once the account has all of them."""
+        recorder, before = self._recorder, self._position
+        self._position += probed.total
+        self._count(probed.form, probed.total)
+        if probed.insights:
+            recorder.recognized["Insights event"] += probed.insights
+            self._recognized = True
+        if self._covering is not None and recorder.coverage is not None and probed.total + probed.insights:
+            self._covering.count(recorder.coverage)
+        chosen = self._among_some
+        for at, raw in probed.candidates:
+            text = bytes(raw)
+            try:
+                record = decode_record(raw)
+                closely = self._limits.may_refuse(text)
+                size = probed.size if probed.form == "log_file" else len(text)
+                refusal = self._limits.refusal(record, size, deep=True) if closely else None
+            except (ValueError, RecursionError):
+                record, refusal = {}, self._limits.too_deep
+            if refusal is not None:
+                self._lost.add(refusal, f"record {before + at}")
+                self._count(probed.form, -1)
+                if self._strict:
+                    return
+            elif chosen is None or chosen.keeps(record):
+                yield record, Origin(self._name, before + at, probed.form)
+
+    def _document(self, document: Document) -> Generator[Found, None, bool]:
+        """The records of a document that is read whole; gives whether the file is to be read on."""
+        lost, recorder = self._lost, self._recorder
+        chosen = self._among_all
+        for part in unwrap(document.value, document.form, self._limits, document):
+            if isinstance(part, (Record, Refused)):
+                if self._position >= self._limits.records:
+                    lost.add(f"it has more records than {self._limits.said('records')}; the rest is not read")
+                    return False
+                if recorder.coverage is not None:
+                    recorder.coverage.add_record(part.value, self._selection)
+                self._position += 1
+                if isinstance(part, Refused) and self._is_wanted(part.value):
+                    lost.add(part.reason, f"record {self._position - 1}")
+                    continue
+                self._count(part.form, 1)
+                if isinstance(part, Record) and (chosen is None or chosen.keeps(part.value)):
+                    yield part.value, Origin(self._name, self._position - 1, part.form)
+            elif isinstance(part, NoCalls):
+                recorder.recognized[part.kind] += 1
+                self._recognized = True
+            elif isinstance(part, Reference):
+                recorder.refer(part.kind, part.bucket, part.key)
+                self._recognized = True
+            else:
+                inner = part.place if document.form != "rescued" else None  # its element is the only one in there
+                lost.add(part.reason, ", ".join(filter(None, (document.position, inner))) or None)
+                if self._are_too_many():
+                    return False
+        return True
+
+    def _count(self, form: str, records: int) -> None:
+        """Count records of a form; fewer than none take back such as turned out not to be given."""
+        self._recorder.records += records
+        for forms in (self._forms, self._recorder.forms):
+            forms[form] += records
+            if not forms[form]:
+                del forms[form]
+
+    def _are_too_many(self) -> bool:
+        lost = self._lost
+        if lost.count <= self._limits.losses:
+            return False
+        met = self._limits.said("losses")
+        lost.forget_last()  # it is among the rest
+        lost.add_first(f"the places that cannot be read are more than {met}; the rest is not read")
+        return True
+
+    def _is_wanted(self, record: dict[str, Any]) -> bool:
+        """Whether a record that a limit refuses is a loss: not where the probe rules it out, as the fast way does."""
+        return self._view is None or self._view.could_match(record)
