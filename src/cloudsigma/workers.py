@@ -159,6 +159,8 @@ class _Search:
         """What a batch comes to; it is read while `found` is used up."""
         recorder = Recorder()
         recorder.references = [] if self.job.references else None
+        if (tick := self._tick) is not None:
+            recorder.watch = lambda: tick(recorder)
         return Outcome(self._found(batch, recorder), recorder, batch)
 
     def _found(self, batch: Iterable[Source | Unreadable], recorder: Recorder) -> Iterator[Found | Line]:
