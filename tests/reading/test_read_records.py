@@ -240,10 +240,13 @@ def test_logs_that_are_packed_are_losses_and_rotated_ones_are_read(tmp_path: Pat
     assert len(list(reader)) == 3 * len(records)
     assert reader.ledger.not_looked_at == {".zip": 1, ".xz": 1, ".7z": 1, ".2": 1}
     assert [(Path(loss.path).name, loss.reason) for loss in reader.ledger.losses] == [
-        (name, f"it is packed with {form}, which is not read; unpack it, or pipe it: {tool} FILE | cloudsigma scan -")
-        for name, form, tool in [
-            ("a.json.xz", "xz", "xzcat"), ("b.LOG.bz2", "bzip2", "bzcat"), ("c.jsonl.zst", "zstd", "zstdcat"),
-            ("d.json.zip", "zip", "unzip -p"), ("e.csv.lz4", "lz4", "lz4cat"),
+        (name, f"it is {form}, which is not read: {remedy} it first, or pipe it: {tool} FILE | cloudsigma scan -")
+        for name, form, remedy, tool in [
+            ("a.json.xz", "compressed with xz", "decompress", "xzcat"),
+            ("b.LOG.bz2", "compressed with bzip2", "decompress", "bzcat"),
+            ("c.jsonl.zst", "compressed with zstd", "decompress", "zstdcat"),
+            ("d.json.zip", "a zip archive", "unpack", "unzip -p"),
+            ("e.csv.lz4", "compressed with lz4", "decompress", "lz4cat"),
         ]
     ]  # fmt: skip
 

@@ -186,8 +186,8 @@ def test_a_prefix_without_slash_is_a_folder_or_object_where_there_is_one(page_si
 def test_logs_that_are_packed_are_losses_and_rotated_ones_are_read() -> None:
     keys, lost, recorder = listing(MemoryStore(["a/x.json.xz", "a/cloudtrail.log.1", "a/y.zip", "a/z.json.gzip"]), "a/")
     assert keys == ["a/cloudtrail.log.1", "a/z.json.gzip"]
-    assert [(each.name, each.reason.partition(";")[0]) for each in lost] == [
-        ("s3://trails/a/x.json.xz", "it is packed with xz, which is not read")
+    assert [(each.name, each.reason.partition(":")[0]) for each in lost] == [
+        ("s3://trails/a/x.json.xz", "it is compressed with xz, which is not read")
     ]
     assert recorder.not_looked_at == {".zip": 1}
 

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from cloudsigma.reading.packing import refusal_of_ending
+
 LOG_ENDINGS = frozenset(
     {".json", ".jsonl", ".ndjson", ".jsonlines", ".gz", ".gzip", ".csv", ".tsv", ".parquet", ".log", ""}
 )
 """Endings of files that are looked at, whatever their case."""
-_PACKED = {
-    ".bz2": ("bzip2", "bzcat"),
-    ".xz": ("xz", "xzcat"),
-    ".zst": ("zstd", "zstdcat"),
-    ".lz4": ("lz4", "lz4cat"),
-    ".zip": ("zip", "unzip -p"),
-}
-"""Endings of what holds a file in a form that is not read: its name, and what unpacks it to standard output."""
 
 
 def ending_of(name: str) -> str:
@@ -35,8 +29,4 @@ def is_log(name: str) -> bool:
 def packed(name: str) -> str | None:
     """Why a log that is packed is not read, and what to do; `None` where it is none, as far as its name tells."""
     path = PurePath(name)
-    found = _PACKED.get(path.suffix.lower())
-    if found is None or ending_of(path.stem) not in LOG_ENDINGS - {""}:
-        return None
-    form, unpack = found
-    return f"it is packed with {form}, which is not read; unpack it, or pipe it: {unpack} FILE | cloudsigma scan -"
+    return refusal_of_ending(path.suffix.lower()) if ending_of(path.stem) in LOG_ENDINGS - {""} else None
