@@ -15,8 +15,11 @@ import pytest
 
 os.environ["CLOUDSIGMA_NO_CACHE"] = "1"  # what a run finds must not depend on an earlier one
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job: commands under test would inherit it
+# What is ignored, as in a background job or under nohup, would be ignored by commands under test, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).parent.parent
 MISSING = "shared corpus not found beside the checkout"
