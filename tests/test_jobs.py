@@ -148,6 +148,16 @@ def test_little_to_read_starts_no_workers(trail: Path, monkeypatch: pytest.Monke
     assert len(list(cloudsigma.scan(trail, jobs=None))) > FILES
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+def test_workers_end_where_sigterm_is_ignored(trail: Path) -> None:
+    """A process hands on what it ignores; workers end all the same, and at once."""
+    command = f"trap '' TERM; exec {sys.executable} -m cloudsigma scan --jobs 2 --format ids {trail}"
+    began = time.monotonic()
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, start_new_session=True)
+    assert len(done.stdout.splitlines()) > FILES
+    assert time.monotonic() - began < 5
+
+
 @pytest.mark.parametrize("jobs", [0, -1])
 def test_jobs_must_be_at_least_one(trail: Path, jobs: int) -> None:
     with pytest.raises(cloudsigma.UsageError, match="give 1 or more"):

@@ -177,7 +177,7 @@ class Scan:
             checkpoint.restore(self._tally)
             register = checkpoint.register
         elif follow is not None or self.named_files:
-            database = sqlite3.connect("")  # a file of SQLite's own, which is gone with it
+            database = sqlite3.connect("", check_same_thread=False)  # a file of SQLite's own, which is gone with it
             weakref.finalize(self, database.close)
             register = Register(database, pause=follow.interval if follow is not None else 0.0)
         self._rounds = self._rounds_with(register)

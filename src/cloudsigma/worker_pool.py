@@ -11,6 +11,7 @@ import os
 import queue
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -91,8 +92,9 @@ class WorkerPool(Generic[_Task, _Answer]):
         """End the workers, whatever they are at."""
         for worker in self._workers:
             worker.connection.close()
+        end = time.monotonic() + _PATIENCE
         for worker in self._workers:
-            worker.process.join(_PATIENCE)
+            worker.process.join(max(0.0, end - time.monotonic()))
             if worker.process.exitcode is None:
                 worker.process.kill()
                 worker.process.join()
@@ -141,6 +143,7 @@ def _settle(ticket: Ticket[Any], answer: Any) -> None:
 
 def _serve(connection: Connection[Any, Any], begin: Callable[[Any], Callable[[Any], Any]], setup: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it may be ignored there; `_take_tasks` ends the process by it
     tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_take_tasks, args=(connection, tasks), daemon=True).start()
     work = begin(setup)

@@ -66,6 +66,20 @@ def test_output_of_its_own_is_written_anew_where_it_lies(folder: Path) -> None:
         (folder / "logs/ids.log").unlink()
 
 
+def test_a_table_is_written_anew_too(folder: Path) -> None:
+    for _ in range(2):
+        assert scan("logs", "-o", "logs/table.log", "--format", "table").returncode == 1
+
+
+@pytest.mark.parametrize("arguments", [["-o", "beside.jsonl", "?"], ["-o", "?", "logs"], ["--ledger", "?", "logs"]])
+def test_a_name_that_is_too_long_is_told(folder: Path, arguments: list[str]) -> None:
+    (folder / "beside.jsonl").write_text("{}")
+    done = scan(*["a" * 300 if each == "?" else each for each in arguments])
+    assert done.returncode in {4, 5}
+    assert "file name too long" in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
 def test_what_no_path_leads_to_may_be_overwritten(folder: Path) -> None:
     """And what is empty, or not there."""
     for file in ("beside.json", "logs/empty.json", "logs/new.json"):

@@ -78,6 +78,27 @@ def test_s02_a_batch_is_never_one_giant_event(content: bytes) -> None:
     assert ledger.complete
 
 
+FORGED = {
+    "eventName": "CreateGroup",
+    "eventSource": "iam.amazonaws.com",
+    "eventType": "AwsApiCall",
+    "eventID": "forged",
+}
+
+
+@pytest.mark.parametrize(
+    "text", ['{"Records": [%s %s, %s]}', "[%s, [%s, %s]", '{"Records": [%s}, %s, %s]}', "[%s; %s, %s]"]
+)
+def test_s01_what_stands_in_a_record_is_none_beside_damage(text: str, records: Records) -> None:
+    """Damage between records makes no record of what one of them says, and gives none twice."""
+    spoken = [{**record, "additionalEventData": {"x": FORGED}} for record in records[:3]]
+    found, ledger = read((text % tuple(json.dumps(record) for record in spoken)).encode())
+    ids = [record["eventID"] for record in found]
+    assert "forged" not in ids
+    assert len(ids) == len(set(ids)) >= 2
+    assert len(ledger.losses) == 1
+
+
 def test_s02_an_envelope_that_is_not_known_is_named() -> None:
     found, ledger = read(dumped({"items": RECORDS}))
     assert found == []

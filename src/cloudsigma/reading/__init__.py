@@ -97,7 +97,7 @@ class Reader:
         from cloudsigma.reading.sources.register import Register
 
         recorder.references = []
-        with closing(sqlite3.connect("")) as database:  # a file of SQLite's own, which is gone with it
+        with closing(sqlite3.connect("", check_same_thread=False)) as database:  # a file of SQLite's own
             register = Register(database)
             named = NamedFiles(register, self._named)
             for source in self._found(recorder, register.first_listed):

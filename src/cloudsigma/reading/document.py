@@ -14,7 +14,7 @@ from cloudsigma.reading.limits import Limits
 RECORDS_KEYS = ("Records", "records", "RECORDS")
 """Keys under which one document may hold several lists of records: none of them is lost."""
 LISTS = (*RECORDS_KEYS, "Events", "events", "logEvents", "Messages", "results", "QueryResultRows")
-"""Keys of lists that hold what a document is read for; where one is repeated, none is lost either."""
+"""Keys of lists that hold what a document is read for; where one is repeated in the outermost object, none is lost."""
 _LONG = 4000
 
 

@@ -142,8 +142,11 @@ class Inflater:
         member = make(31)
         at = 0
         step = _CHUNK
-        while at < len(data) or (data := self._read()):
-            at = at if at < len(data) else 0
+        while True:
+            if at == len(data):
+                if not (data := self._read()):
+                    break
+                at = 0
             fed = memoryview(data)[at : at + step]
             before = member.copy() if make is zlib.decompressobj else None
             try:

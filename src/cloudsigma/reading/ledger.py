@@ -192,13 +192,6 @@ class Recorder:
             self.files_by_form[form] += 1
             self.bytes_by_form[form] += stored
 
-    def uncount(self, form: str) -> None:
-        """Take back the count of one record, which turned out to be none that is given."""
-        self.records -= 1
-        self.forms[form] -= 1
-        if not self.forms[form]:
-            del self.forms[form]
-
     def lose(self, path: str, reason: str) -> None:
         """Note a file or folder of which nothing was read."""
         self.unread.add(path)

@@ -15,8 +15,7 @@ from cloudsigma.reading.parquet_pages import (
     DICTIONARY,
     PLAIN,
     PLAIN_DICTIONARY,
-    ColumnPages,
-    column_pages,
+    pages_of,
 )
 
 MAGIC = b"PAR1"
@@ -90,10 +89,9 @@ class _Plan:
         self.refusal: str | None = None
         """Why the table is not read."""
         columns = [table.schema.column(index) for index in range(len(table.schema))]
-        groups: list[list[ColumnPages]] = []
-        for at in range(table.metadata.num_row_groups):
-            group = table.metadata.row_group(at)
-            groups.append([_pages(content, group.column(index)) for index in range(group.num_columns)])
+        groups = pages_of(content)
+        if any(len(group) != len(columns) for group in groups):
+            raise ValueError("a part of the table has other columns than the table")
         encodings = [set().union(*(pages.encodings for pages in column)) for column in zip(*groups, strict=True)]
         self.dictionaries = [
             column.path
@@ -123,15 +121,6 @@ class _Plan:
             self.refusal = f"the table inflates to more than {limits.said(met)}"
         self.rows = max(1, min(_ROWS, limits.document // 4 // max(at_once, 1)))
         """Rows to decode at a time."""
-
-
-def _pages(content: bytes, column: Any) -> ColumnPages:
-    if column.num_values <= 0:  # then none of its pages is read
-        return ColumnPages()
-    start = column.data_page_offset
-    if column.dictionary_page_offset:
-        start = min(start, column.dictionary_page_offset)
-    return column_pages(content, start, column.total_compressed_size)
 
 
 def _parts(batch: Any, most: int) -> Iterator[tuple[Any, int]]:

@@ -1,8 +1,9 @@
 """What the pages of a Parquet file come to once they are decompressed, told before any is.
 
-The file's own summary says so, too, and may say anything. What counts is in the header before each page: so many bytes
-are set aside for it. Source: the Parquet format, https://github.com/apache/parquet-format (`PageHeader`, in Thrift's
-compact protocol).
+The file's footer says so, too, and may say anything. What counts is in the header before each page: so many bytes are
+set aside for it. The footer only tells where pages are; it is read here, since pyarrow ends the process where a column
+in it is damaged. Source: the Parquet format, https://github.com/apache/parquet-format (`FileMetaData`, `PageHeader`, in
+Thrift's compact protocol).
 """
 
 from __future__ import annotations
@@ -11,9 +12,14 @@ from typing import Any
 
 import msgspec
 
-_DEEPEST = 4
+_DEEPEST = 8
+_FOOTER = 8
+"""Bytes at the end of a file: the length of what stands before them, and `PAR1`."""
 PLAIN, PLAIN_DICTIONARY, DELTA_BYTE_ARRAY, DICTIONARY = 0, 2, 7, 8
 """Encodings by their numbers in the format."""
+# Members of the footer, a row group, a column chunk, and what is said of it.
+_GROUPS, _CHUNKS, _ABOUT = 4, 1, 3
+_NUM_VALUES, _LENGTH, _FIRST_DATA, _FIRST_DICTIONARY = 5, 7, 9, 11
 # Members of a page header, and of the headers of its kinds.
 _UNCOMPRESSED, _COMPRESSED, _DATA, _DICTIONARY, _DATA_V2 = 2, 3, 5, 7, 8
 _VALUES, _ENCODING, _ENCODING_V2 = 1, 2, 4
@@ -30,6 +36,37 @@ class ColumnPages(msgspec.Struct):
     """Values in all data pages."""
     encodings: set[int] = msgspec.field(default_factory=set)
     """How the values of data pages are encoded, by numbers."""
+
+
+def pages_of(content: bytes) -> list[list[ColumnPages]]:
+    """What each column of each row group comes to; raises `ValueError` where a file is damaged."""
+    length = int.from_bytes(content[-_FOOTER:-4], "little")
+    start = len(content) - _FOOTER - length
+    if start < 0:
+        raise ValueError("the footer is longer than the file")
+    try:
+        footer, _ = _struct(content, start, _DEEPEST)
+    except IndexError:
+        raise ValueError("the footer is cut off") from None
+    groups = _member(footer, _GROUPS, list)
+    return [[_chunk(content, chunk) for chunk in _member(group, _CHUNKS, list)] for group in groups]
+
+
+def _chunk(content: bytes, chunk: Any) -> ColumnPages:
+    about = _member(chunk, _ABOUT, dict)
+    if _member(about, _NUM_VALUES, int) <= 0:  # then none of its pages is read
+        return ColumnPages()
+    start: int = _member(about, _FIRST_DATA, int)
+    if about.get(_FIRST_DICTIONARY):
+        start = min(start, _member(about, _FIRST_DICTIONARY, int))
+    return column_pages(content, start, _member(about, _LENGTH, int))
+
+
+def _member(value: Any, number: int, kind: type) -> Any:
+    found = value.get(number) if isinstance(value, dict) else None
+    if not isinstance(found, kind):
+        raise ValueError("the footer makes no sense")  # noqa: TRY004  # damaged data, no wrong call
+    return found
 
 
 def column_pages(content: bytes, start: int, length: int) -> ColumnPages:
@@ -59,11 +96,14 @@ def column_pages(content: bytes, start: int, length: int) -> ColumnPages:
     return found
 
 
+_NO_SENSE = "a header makes no sense"
+
+
 # --- Thrift's compact protocol ------------------------------------------------------------------------------
 
 
 def _struct(data: bytes, at: int, levels: int) -> tuple[dict[int, Any], int]:
-    """The members of a struct by their numbers, and the place after it; what is neither number nor struct is `None`."""
+    """The members of a struct by their numbers, and the place after it; bytes are `None`."""
     members: dict[int, Any] = {}
     number = 0
     while (head := data[at]) != 0:
@@ -89,9 +129,26 @@ def _value(data: bytes, at: int, kind: int, levels: int) -> tuple[Any, int]:
         case 8:  # bytes
             length, at = _number(data, at)
             return None, at + length
+        case 9 | 10 if levels:  # lists and sets
+            return _elements(data, at, levels - 1)
         case 12 if levels:
             return _struct(data, at, levels - 1)
-    raise ValueError("the header of a page makes no sense")  # page headers have no lists and no maps
+    raise ValueError(_NO_SENSE)  # there are no maps
+
+
+def _elements(data: bytes, at: int, levels: int) -> tuple[list[Any], int]:
+    count, kind = data[at] >> 4, data[at] & 15
+    at += 1
+    if count == 15:
+        count, at = _number(data, at)
+    found = []
+    for _ in range(count):
+        if kind in {1, 2}:  # alone a kind of its own, here a byte
+            value, at = data[at] == 1, at + 1
+        else:
+            value, at = _value(data, at, kind, levels)
+        found.append(value)
+    return found, at
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
@@ -103,7 +160,7 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
         if byte < 128:
             return number, at
         shift += 7
-    raise ValueError("the header of a page makes no sense")
+    raise ValueError(_NO_SENSE)
 
 
 def _signed(data: bytes, at: int) -> tuple[int, int]:

@@ -194,7 +194,8 @@ class _Rescue:
                 if not (told and damage.at >= len(text)):  # a cut was told where its record starts
                     yield Damage(damage.why, f"record {index}, {self._position(damage.at)}")
                 told = True
-                at = self._next_element(starts, at + 1)
+                # Not within an element that is whole: what stands in it is no record.
+                at = self._next_element(starts, max(at + 1, after if value is not None else 0))
                 if at < 0:
                     return len(text)
             index += 1

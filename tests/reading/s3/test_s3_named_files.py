@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,16 @@ def test_what_reads_s3_must_be_installed(
     monkeypatch.setattr(clients, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="pip install"):
         read(tmp_path, named_files=True)
+
+
+@pytest.mark.parametrize("read", [read_records, cloudsigma.scan])
+def test_an_iteration_may_go_on_in_another_thread(
+    read: Callable[..., Any], messages: Path, bucket: str, proxy: Any, client: S3Options
+) -> None:
+    going = iter(read(messages, named_files=True))
+    next(going)
+    with ThreadPoolExecutor(1) as pool:
+        assert len(pool.submit(list, going).result()) >= 3
 
 
 # --- long work ----------------------------------------------------------------------------------------------
