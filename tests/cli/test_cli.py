@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import COMMAND, run
 from group_calls import create_group
-
-COMMAND = [sys.executable, "-m", "cloudsigma"]
 
 RULE = """\
 title: Own rule
@@ -31,17 +30,6 @@ detection:
         eventName: Own*
     condition: selection
 """
-
-
-def run(*arguments: str | Path, stdin: bytes = b"", env: dict[str, str] | None = None) -> Any:
-    """Run the command; the result has text."""
-    done = subprocess.run(
-        [*COMMAND, *map(os.fspath, arguments)], input=stdin, capture_output=True, check=False, timeout=60,
-        env={**os.environ, **(env or {})},
-    )  # fmt: skip
-    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def record(name: str = "CreateGroup", number: int = 0, **changes: Any) -> dict[str, Any]:

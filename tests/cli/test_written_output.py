@@ -9,12 +9,12 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import COMMAND, run
 from group_calls import create_group
 from rich.cells import cell_len
 
@@ -22,22 +22,11 @@ import cloudsigma
 from cloudsigma.cli import exit_codes
 from cloudsigma.printable import printable
 
-COMMAND = [sys.executable, "-m", "cloudsigma"]
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", '"=1', "'=1"]
 
 
 def record(number: int = 0, **changes: Any) -> dict[str, Any]:
     return create_group(f"e{number}", **{"recipientAccountId": "111122223333", **changes})
-
-
-def run(*arguments: str | Path, stdin: bytes = b"", env: dict[str, str] | None = None) -> Any:
-    done = subprocess.run(
-        [*COMMAND, *map(os.fspath, arguments)], input=stdin, capture_output=True, check=False, timeout=60,
-        env={**os.environ, **(env or {})},
-    )  # fmt: skip
-    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def rule(title: str, **more: Any) -> str:

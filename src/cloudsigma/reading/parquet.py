@@ -57,9 +57,8 @@ def rows(content: bytes, limits: Limits) -> Iterator[Document | Damage]:
         for batch in itertools.chain.from_iterable(batches):
             for part, size in _parts(batch, min(_AT_ONCE, limits.record)):
                 inflated += size
-                if inflated > limits.inflated or limits.inflates_too_much(inflated, len(content)):
-                    met = "inflated" if inflated > limits.inflated else "ratio"
-                    yield Damage(f"the table inflates to more than {limits.said(met)}", f"row {number + 1}")
+                if (why := _too_much(inflated, content, limits)) is not None:
+                    yield Damage(why, f"row {number + 1}")
                     return
                 if size > limits.record:  # so it is one row
                     number += 1
@@ -115,12 +114,17 @@ class _Plan:
                     self.refusal = f"the lists in column {column.path} may come to more than {limits.said('document')}"
                     return
             at_once = max(at_once, of_row)
-        total = sum(pages.size for each in groups for pages in each)
-        if total > limits.inflated or limits.inflates_too_much(total, len(content)):
-            met = "inflated" if total > limits.inflated else "ratio"
-            self.refusal = f"the table inflates to more than {limits.said(met)}"
+        self.refusal = _too_much(sum(pages.size for each in groups for pages in each), content, limits)
         self.rows = max(1, min(_ROWS, limits.document // 4 // max(at_once, 1)))
         """Rows to decode at a time."""
+
+
+def _too_much(inflated: int, content: bytes, limits: Limits) -> str | None:
+    """Why so many bytes are more than may come of a file; `None` where they are not."""
+    met = "inflated" if inflated > limits.inflated else "ratio"
+    if met == "ratio" and not limits.inflates_too_much(inflated, len(content)):
+        return None
+    return f"the table inflates to more than {limits.said(met)}"
 
 
 def _parts(batch: Any, most: int) -> Iterator[tuple[Any, int]]:

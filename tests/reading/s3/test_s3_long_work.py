@@ -7,12 +7,12 @@ import json
 import random
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from looks import Looks
 
 import cloudsigma
 from cloudsigma.checkpoint import Checkpoint
@@ -76,20 +76,6 @@ def test_a_killed_scan_of_s3_goes_on(trail: Any, proxy: Any, tmp_path: Path, job
     if named:
         total = len(trail.records)
         assert f"files in S3 that these name: {2 * total:,}, {total:,} of them read" in last.stderr
-
-
-class Looks(threading.Event):
-    """Puts objects down between the looks of a scan."""
-
-    def __init__(self, rounds: list[Any]) -> None:
-        super().__init__()
-        self.rounds = iter(rounds)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        change = next(self.rounds, None)
-        if change is not None:
-            change()
-        return change is None
 
 
 def test_objects_that_are_done_are_not_fetched_again(

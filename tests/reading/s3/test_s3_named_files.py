@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from looks import Looks
 
 import cloudsigma
 from cloudsigma.checkpoint import Checkpoint
@@ -226,20 +227,6 @@ def test_names_outlive_a_scan_that_is_gone_on_with(
     assert found == ["second#0"]
     check_ledger(last.ledger, bucket)
     assert {request.key for request in proxy.requests if request.key} == {SECOND, "gone.json"}
-
-
-class Looks(threading.Event):
-    """Puts files down between the looks of a scan."""
-
-    def __init__(self, rounds: list[Callable[[], object]]) -> None:
-        super().__init__()
-        self.rounds = iter(rounds)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        change = next(self.rounds, None)
-        if change is not None:
-            change()
-        return change is None
 
 
 def test_messages_that_come_are_followed_to_their_files(
