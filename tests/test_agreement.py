@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import cloudsigma
 from cloudsigma import ir
-from cloudsigma.engine import fields, operators, runtime
-from cloudsigma.engine.explain import evidence, explain
+from cloudsigma.engine.evaluate import fields, operators, runtime
+from cloudsigma.engine.evaluate.explain import evidence, explain
 
 WORDS = [
     "a",

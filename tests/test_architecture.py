@@ -24,7 +24,7 @@ PACKAGE = ROOT / "src" / "cloudsigma"
 FILES = sorted(PACKAGE.rglob("*.py"))
 MODULES = [path.relative_to(PACKAGE).as_posix() for path in FILES]
 
-COMPILE_SIDE = {"compiler", "bundled", "cli", "pytest_plugin", "testing", "__main__"}
+COMPILE_SIDE = {"compiler", "cli", "pytest_plugin", "testing", "__main__"}
 """Rooms that may reach pySigma; each other room must be listed in the contract `run-side`."""
 
 NAMES_OF_NOTHING = {"base", "common", "core", "helper", "helpers", "manager", "misc", "types", "util", "utils"}
@@ -99,14 +99,14 @@ def test_imports_go_one_way() -> None:
 @pytest.mark.parametrize(
     ("file", "line", "broken"),
     [
-        ("ruleset.py", "import sigma", {"run-side", "door-sigma"}),
-        ("ruleset.py", "import cloudsigma.compiler", {"rows", "run-side"}),
-        ("ir.py", "import cloudsigma.engine.fields", {"rows"}),
+        ("rulesets/rule_set.py", "import sigma", {"run-side", "door-sigma"}),
+        ("rulesets/rule_set.py", "import cloudsigma.compiler", {"rows", "run-side"}),
+        ("ir/__init__.py", "import cloudsigma.engine.evaluate.fields", {"rows"}),
         ("utils.py", "", {"rows"}),
-        ("engine/fields.py", "import cloudsigma.engine.match", {"engine"}),
+        ("engine/evaluate/fields.py", "import cloudsigma.engine.match", {"engine"}),
         ("compiler/filters.py", "import cloudsigma.compiler.lower", {"stages"}),
         ("compiler/lower.py", "import jsonpath_ng", {"door-jsonpath"}),
-        ("bundled.py", "import click", {"door-click"}),
+        ("api.py", "import click", {"door-click"}),
         ("engine/match.py", "import rich", {"door-rich"}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -12,7 +12,7 @@ import pytest
 
 import cloudsigma
 from cloudsigma import RuleSet, UsageError
-from cloudsigma.packaged import packaged_correlations
+from cloudsigma.rulesets.resources import packaged_correlations
 
 ROOT = Path(__file__).parent.parent
 RULE = """\
@@ -119,10 +119,10 @@ def test_what_json_cannot_hold_is_not_saved(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("correlations", [False, True])
 def test_the_bundled_rules_are_those_of_the_rule_files(correlations: bool) -> None:
-    """They ship compiled: `python -m cloudsigma.bundled` writes them anew after a change."""
+    """They ship compiled: `scripts/compile_bundled.py` writes them anew after a change."""
     folders = [packaged_correlations()] if correlations else []
     fresh = cloudsigma.compile_rules(*folders, bundled=True)
-    assert cloudsigma.bundled_rules(correlations=correlations) == fresh, "run: python -m cloudsigma.bundled"
+    assert cloudsigma.bundled_rules(correlations=correlations) == fresh, "run: python scripts/compile_bundled.py"
 
 
 BARE = """

@@ -23,7 +23,7 @@ from cloudsigma.cli import exit_codes
 KILLS = int(os.environ.get("CLOUDSIGMA_KILLS", "15"))
 FILES, RECORDS = 90, 60
 PROGRAM = (
-    "import sys, cloudsigma.checkpoint as checkpoint; checkpoint.EVERY, checkpoint._SHARE = {every}, 0;"
+    "import sys, cloudsigma.scanning.checkpoint as checkpoint; checkpoint.EVERY, checkpoint._SHARE = {every}, 0;"
     "from cloudsigma.cli import main; sys.exit(main(sys.argv[1:]))"
 )
 

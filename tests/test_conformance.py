@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import cloudsigma
-from cloudsigma.engine.explain import explain
+from cloudsigma.engine.evaluate.explain import explain
 
 FOLDER = Path(__file__).parent / "corpus" / "conformance"
 FILES = sorted(FOLDER.glob("*.yml"))

@@ -26,13 +26,13 @@ from group_calls import create_group as record
 
 import cloudsigma
 from cloudsigma.cli import exit_codes
-from cloudsigma.reading.ledger import Loss, Recorder
+from cloudsigma.reading.account.ledger import Loss, Recorder
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.files import find_sources
 from cloudsigma.reading.sources.interface import Source
 from cloudsigma.reading.sources.register import Register
-from cloudsigma.rounds import Follow
-from cloudsigma.scanner import Scan
+from cloudsigma.scanning.scan import Scan
+from cloudsigma.scanning.source_queue import Follow
 
 COMMAND = [sys.executable, "-m", "cloudsigma", "scan", "--follow", "--interval", "0.1"]
 
@@ -318,7 +318,7 @@ def test_open_frames_are_given_at_the_end_unless_a_checkpoint_keeps_them(tmp_pat
 
 
 def test_a_restart_keeps_open_frames(tmp_path: Path) -> None:
-    from cloudsigma.checkpoint import Checkpoint
+    from cloudsigma.scanning.checkpoint import Checkpoint
 
     trail = tmp_path / "trail"
     trail.mkdir()

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cloudsigma
-from cloudsigma.engine.explain import evidence, explain
-from cloudsigma.engine.matcher import Matcher
-from cloudsigma.ruleset import RuleSet
+from cloudsigma.engine.evaluate.explain import evidence, explain
+from cloudsigma.engine.prefilter.matcher import Matcher
+from cloudsigma.rulesets.rule_set import RuleSet
 
 NAMES = ["CreateUser", "createuser", "DeleteUser", "Create", "", "ſtop", "STOP", "İ", "*", "a.b"]
 SOURCES = ["iam.amazonaws.com", "IAM.amazonaws.com", "s3.amazonaws.com", "aws:s3"]

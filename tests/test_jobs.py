@@ -17,8 +17,9 @@ import pytest
 from process_groups import lives
 
 import cloudsigma
-from cloudsigma import scan_progress, workers
-from cloudsigma.scanner import Scan
+from cloudsigma.scanning import progress as scan_progress
+from cloudsigma.scanning import workers
+from cloudsigma.scanning.scan import Scan
 
 FILES = 40
 

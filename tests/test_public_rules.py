@@ -12,8 +12,8 @@ import pytest
 
 import cloudsigma
 from cloudsigma import ir
-from cloudsigma.engine import runtime
-from cloudsigma.engine.explain import explain
+from cloudsigma.engine.evaluate import runtime
+from cloudsigma.engine.evaluate.explain import explain
 
 
 def items_of(body: ir.Group | ir.Test) -> Iterator[ir.Test]:

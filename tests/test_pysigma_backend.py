@@ -16,7 +16,7 @@ from sigma.plugins import InstalledSigmaPlugins
 from sigma.processing.pipeline import ProcessingPipeline
 
 import cloudsigma
-from cloudsigma.engine import runtime
+from cloudsigma.engine.evaluate import runtime
 
 RULE = """
 title: Group of Administrators Created

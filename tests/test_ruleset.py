@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import cloudsigma
-from cloudsigma.ruleset import RuleSet
+from cloudsigma.rulesets.rule_set import RuleSet
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cloudsigma.worker_pool import WorkerDied, WorkerPool
+from cloudsigma.scanning.worker_pool import WorkerDied, WorkerPool
 
 Task = tuple[str, int]
 

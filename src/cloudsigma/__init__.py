@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Any
 from cloudsigma.version import __version__
 
 if TYPE_CHECKING:
-    from cloudsigma.bundled import bundled_rules, evaluate, scan
+    from cloudsigma.api import evaluate, scan
     from cloudsigma.compiler import compile_rules, compile_text
     from cloudsigma.correlation import Correlator
-    from cloudsigma.engine.context import Context, Principal, Resource
-    from cloudsigma.engine.explain import Evidence, Explanation
+    from cloudsigma.engine.context.context import Context, Principal, Resource
+    from cloudsigma.engine.evaluate.explain import Evidence, Explanation
     from cloudsigma.engine.match import Match
     from cloudsigma.engine.rule import Rule
     from cloudsigma.errors import CloudSigmaError, InputLostError, RuleError, RuleErrors, UnknownRuleError, UsageError
     from cloudsigma.origin import Origin
     from cloudsigma.reading import read_records
-    from cloudsigma.ruleset import RuleSet, load_rules
+    from cloudsigma.rulesets.bundled import bundled_rules
+    from cloudsigma.rulesets.rule_set import RuleSet, load_rules
 
 __all__ = [
     "CloudSigmaError",
@@ -58,28 +59,28 @@ __all__ = [
 
 _HOMES = {
     "CloudSigmaError": "errors",
-    "Context": "engine.context",
+    "Context": "engine.context.context",
     "Correlator": "correlation",
-    "Evidence": "engine.explain",
-    "Explanation": "engine.explain",
+    "Evidence": "engine.evaluate.explain",
+    "Explanation": "engine.evaluate.explain",
     "InputLostError": "errors",
     "Match": "engine.match",
     "Origin": "origin",
-    "Principal": "engine.context",
-    "Resource": "engine.context",
+    "Principal": "engine.context.context",
+    "Resource": "engine.context.context",
     "Rule": "engine.rule",
     "RuleError": "errors",
     "RuleErrors": "errors",
-    "RuleSet": "ruleset",
+    "RuleSet": "rulesets.rule_set",
     "UnknownRuleError": "errors",
     "UsageError": "errors",
-    "bundled_rules": "bundled",
+    "bundled_rules": "rulesets.bundled",
     "compile_rules": "compiler",
     "compile_text": "compiler",
-    "evaluate": "bundled",
-    "load_rules": "ruleset",
+    "evaluate": "api",
+    "load_rules": "rulesets.rule_set",
     "read_records": "reading",
-    "scan": "bundled",
+    "scan": "api",
 }
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from cloudsigma.ruleset import RuleSet
-    from cloudsigma.testing.pytest_assertions import Evaluate
+    from cloudsigma.rulesets.rule_set import RuleSet
+    from cloudsigma.testing.pytest.assertions import Evaluate
 
 _OURS = re.compile(
     rb"""^[{"']{0,2}(logsource|detection|correlation|cases|rule_metadata|regression_tests_info)["']?[ \t]*:|^\s*{""",
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "sigma: a test of a Sigma rule; with level_LEVEL, status_STATUS, rule_ID and more"
     )
     if config.getoption("cov_rules") or config.getoption("cov_rules_fail_under") is not None:
-        from cloudsigma.testing.pytest_coverage import CoverageOfRules
+        from cloudsigma.testing.pytest.coverage import CoverageOfRules
 
         config.pluginmanager.register(CoverageOfRules(config), "cloudsigma_coverage")
 
@@ -58,12 +58,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Collect rules, cases and regression data."""
     if file_path.suffix.lower() not in (".yml", ".yaml") or not _may_be_ours(file_path):
         return None
-    from cloudsigma.testing.kinds import kind_of
+    from cloudsigma.testing.cases.file_kinds import kind_of
 
     kind = kind_of(file_path)
     if kind is None:
         return None
-    from cloudsigma.testing import pytest_items
+    from cloudsigma.testing.pytest import items as pytest_items
 
     return pytest_items.collect_file(file_path, kind, parent)
 
@@ -84,7 +84,7 @@ def pytest_report_from_serializable(data: dict[str, Any]) -> Generator[None, Any
     """Give a failure that a worker of xdist sends its colors and its short form back."""
     report = yield
     if isinstance(getattr(report, "longrepr", None), str) and "sigma" in data.get("keywords", ()):
-        from cloudsigma.testing.pytest_failure import Failure
+        from cloudsigma.testing.pytest.failure import Failure
 
         report.longrepr = Failure.from_text(report.longrepr)
     return report
@@ -99,7 +99,7 @@ def cloudsigma_rules(pytestconfig: pytest.Config) -> RuleSet:
 
     A failing `assert` that calls the `predicate` of one of them says why it matches or not.
     """
-    from cloudsigma.testing import pytest_items
+    from cloudsigma.testing.pytest import items as pytest_items
 
     return pytest_items.project_rules(pytestconfig)
 
@@ -107,8 +107,8 @@ def cloudsigma_rules(pytestconfig: pytest.Config) -> RuleSet:
 @pytest.fixture
 def evaluate(cloudsigma_rules: RuleSet, pytestconfig: pytest.Config) -> Evaluate:
     """Give the matches of a record or of several: `evaluate(record)`, `evaluate(records, rule="name")`."""
-    from cloudsigma.testing import pytest_items
-    from cloudsigma.testing.pytest_assertions import Evaluate
+    from cloudsigma.testing.pytest import items as pytest_items
+    from cloudsigma.testing.pytest.assertions import Evaluate
 
     return Evaluate(cloudsigma_rules, pytest_items.assertion_help(pytestconfig))
 

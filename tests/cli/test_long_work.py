@@ -24,9 +24,9 @@ from group_calls import create_group as record
 from process_groups import lives
 
 import cloudsigma
-from cloudsigma import workers
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.progress import Rate
+from cloudsigma.scanning import workers
 from cloudsigma.sinks.output import LineOutput
 
 COMMAND = [sys.executable, "-m", "cloudsigma", "scan"]

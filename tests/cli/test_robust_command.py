@@ -214,8 +214,8 @@ def test_s25_a_byte_order_mark_changes_nothing_in_any_file(tmp_path: Path) -> No
 
 MOMENTS = {
     "rules": "import cloudsigma.cli.rule_options as m; m.Choice.load = end",
-    "checkpoint": "import cloudsigma.cli.long_work as m; m.LongWork.open_checkpoint = end",
-    "output": "import cloudsigma.cli.long_work as m; m.LongWork.announce = end",
+    "checkpoint": "import cloudsigma.cli.checkpoint_options as m; m.LongWork.open_checkpoint = end",
+    "output": "import cloudsigma.cli.checkpoint_options as m; m.LongWork.announce = end",
     "first file": "import cloudsigma.reading.sources.finder as m; m.SourceFinder.find = end",
 }
 

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from cloudsigma.cli import main
-from cloudsigma.printable import printable, printable_json, printable_lines
+from cloudsigma.escaping import printable, printable_json, printable_lines
 
 FORGED = "NOT-READ-FORGED"
 """If a line begins with this, a record has written a line of ours."""

@@ -20,7 +20,7 @@ from rich.cells import cell_len
 
 import cloudsigma
 from cloudsigma.cli import exit_codes
-from cloudsigma.printable import printable
+from cloudsigma.escaping import printable
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", '"=1', "'=1"]
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import cloudsigma
-from cloudsigma import disk_cache
 from cloudsigma.compiler import cache, stages
+from cloudsigma.storage import disk_cache
 
 RULE = """\
 title: {title}

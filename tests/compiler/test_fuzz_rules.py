@@ -25,7 +25,7 @@ import yaml
 
 import cloudsigma
 from cloudsigma import ir
-from cloudsigma.engine.explain import evidence, explain
+from cloudsigma.engine.evaluate.explain import evidence, explain
 from cloudsigma.errors import CATEGORIES
 
 ROOT = Path(__file__).parent.parent.parent

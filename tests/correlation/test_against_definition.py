@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import cloudsigma
 from cloudsigma.correlation.total import Total
-from cloudsigma.ruleset import RuleSet
+from cloudsigma.rulesets.rule_set import RuleSet
 
 START = datetime(2025, 3, 4, 10, tzinfo=UTC)
 SPAN = 10

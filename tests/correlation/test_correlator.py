@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import cloudsigma
 from cloudsigma.correlation import Correlator
-from cloudsigma.correlation.measure import percentile
-from cloudsigma.ruleset import RuleSet
+from cloudsigma.correlation.aggregation import percentile
+from cloudsigma.rulesets.rule_set import RuleSet
 
 START = datetime(2025, 3, 4, 10, tzinfo=UTC)
 

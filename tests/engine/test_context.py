@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudsigma.engine.context import Context, Principal, Resource, read_context
+from cloudsigma.engine.context.context import Context, Principal, Resource, read_context
 
 CREATE_GROUP: dict[str, Any] = {
     "eventVersion": "1.08",

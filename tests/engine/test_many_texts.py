@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudsigma import ir
-from cloudsigma.engine import operators, runtime
+from cloudsigma.engine.evaluate import operators, runtime
 
 ALPHABET = st.sampled_from(list("abAB.*+?()[]{}|\\^$ éßİſK\x00\n\ud800\N{REPLACEMENT CHARACTER}"))
 TEXTS = st.text(ALPHABET, min_size=1, max_size=4)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import cloudsigma
-from cloudsigma.engine.occurrence import asked_for, could_have_matched
+from cloudsigma.engine.prefilter.reachability import asked_for, could_have_matched
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 EVENTS = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudsigma.engine.principal import Principal, read_principal
+from cloudsigma.engine.context.principal import Principal, read_principal
 
 ROLE = "arn:aws:iam::111122223333:role/team/deploy"
 SESSION = "arn:aws:sts::111122223333:assumed-role/deploy/alice@example.com"

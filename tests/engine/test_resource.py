@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cloudsigma.engine.resource import Resource, read_resources
-from cloudsigma.engine.resource_calls import describe_arn
-from cloudsigma.engine.resource_types import CALLS, SERVICES, WRAPPERS
+from cloudsigma.engine.context.resource import Resource, read_resources
+from cloudsigma.engine.context.resource_calls import describe_arn
+from cloudsigma.engine.context.resource_types import CALLS, SERVICES, WRAPPERS
 
 CASES: list[dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "data" / "resources.yml").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudsigma import ir
-from cloudsigma.engine import fields, runtime
+from cloudsigma.engine.evaluate import fields, runtime
 
 KEYS = st.sampled_from(["a", "b", "c", "a.b", "b.c", "a.b.c"])
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(0, 3), st.sampled_from(["", "x", "y"]))

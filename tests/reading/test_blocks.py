@@ -14,11 +14,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cloudsigma.reading import Ledger, Limits, inflate, lines, source_reader
-from cloudsigma.reading.ledger import Recorder
-from cloudsigma.reading.lines import Block
-from cloudsigma.reading.probe import View
-from cloudsigma.reading.selection import Selection, select
+from cloudsigma.reading import Ledger, Limits, source_reader
+from cloudsigma.reading.account.ledger import Recorder
+from cloudsigma.reading.content import inflate, lines
+from cloudsigma.reading.content.lines import Block
+from cloudsigma.reading.fast_path.probe import View
+from cloudsigma.reading.scope.selection import Selection, select
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.interface import Source
 

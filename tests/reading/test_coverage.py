@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cloudsigma
-from cloudsigma.reading import coverage_counts
-from cloudsigma.reading.coverage import Coverage, EventCount, Gap, SilentRule
-from cloudsigma.reading.coverage_counts import CoverageCounts, hours_of
-from cloudsigma.reading.selection import Selection, select
+from cloudsigma.reading.account import coverage_counts
+from cloudsigma.reading.account.coverage import Coverage, EventCount, Gap, SilentRule
+from cloudsigma.reading.account.coverage_counts import CoverageCounts, hours_of
+from cloudsigma.reading.scope.selection import Selection, select
 
 FORMS = Path(__file__).parent / "forms"
 

@@ -15,10 +15,10 @@ import pytest
 
 import cloudsigma
 from cloudsigma.reading import Limits, Reader, read_records
-from cloudsigma.reading.decode import documents
+from cloudsigma.reading.content.decode import documents
 from cloudsigma.reading.envelope import unwrap
 from cloudsigma.reading.envelope.interface import NoForm, Record, Reference
-from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.finder import SourceFinder
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import cloudsigma
 from cloudsigma.reading import Limits, read_records
-from cloudsigma.reading import inflate as module
-from cloudsigma.reading.inflate import Inflater, inflate
+from cloudsigma.reading.content import inflate as module
+from cloudsigma.reading.content.inflate import Inflater, inflate
 
 CONTENT = st.one_of(
     st.binary(max_size=200),  # what hardly gets smaller

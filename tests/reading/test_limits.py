@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 import cloudsigma
 from cloudsigma.reading import Ledger, Limits, read_records
-from cloudsigma.reading.inflate import Inflater, inflate
-from cloudsigma.reading.limits import RATIO_FROM, SIZES, _nests_deeper, parse_size, size_text, text_nests_deeper
-from cloudsigma.reading.probe import View
+from cloudsigma.reading.content.inflate import Inflater, inflate
+from cloudsigma.reading.fast_path.probe import View
+from cloudsigma.reading.scope.limits import RATIO_FROM, SIZES, _nests_deeper, parse_size, size_text, text_nests_deeper
 
 CALL = {
     "eventVersion": "1.11",
@@ -346,6 +346,6 @@ def test_a_record_is_never_five_times_as_long_as_its_text(values: list[Any], tex
     """So that the fast way finds every record that is too large by the length of its text."""
     body = ",".join(str(value) if isinstance(value, str) else repr(value) for value in values)
     raw = f'{{"x":[{body}],"y":{json.dumps(text)}}}'.encode()
-    from cloudsigma.reading.limits import _written
+    from cloudsigma.reading.scope.limits import _written
 
     assert _written(json.loads(raw)) <= 5 * len(raw)

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
-from cloudsigma.reading import Limits, lines, read_records
-from cloudsigma.reading.lines import Block, blocks, split_lines
+from cloudsigma.reading import Limits, read_records
+from cloudsigma.reading.content import lines
+from cloudsigma.reading.content.lines import Block, blocks, split_lines
 
 CALL = {
     "eventVersion": "1.11",

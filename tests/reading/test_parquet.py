@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from measured_scan import scan
 
 from cloudsigma.reading import Limits, read_records
-from cloudsigma.reading.inflate import Damage
-from cloudsigma.reading.parquet import rows
-from cloudsigma.reading.parquet_pages import DELTA_BYTE_ARRAY, ColumnPages, column_pages
+from cloudsigma.reading.content.inflate import Damage
+from cloudsigma.reading.content.parquet import rows
+from cloudsigma.reading.content.parquet_pages import DELTA_BYTE_ARRAY, ColumnPages, column_pages
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: NOTHING OF PARQUET IS TESTED")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -144,8 +144,8 @@ def test_rows_are_those_that_were_written(
     whole = io.BytesIO()
     parquet.write_table(pa.Table.from_pylist(values, SCHEMA), whole, row_group_size=15, **encoding)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cloudsigma.reading.parquet._AT_ONCE", at_once)
-        patch.setattr("cloudsigma.reading.parquet._ROWS", 7 if few else 1024)
+        patch.setattr("cloudsigma.reading.content.parquet._AT_ONCE", at_once)
+        patch.setattr("cloudsigma.reading.content.parquet._ROWS", 7 if few else 1024)
         found = [each if isinstance(each, Damage) else each.value for each in rows(whole.getvalue(), Limits())]
     assert found == [{**value, "map": dict(value["map"])} for value in values]
 
@@ -188,8 +188,8 @@ import io, random, sys
 import pyarrow as pa
 from pyarrow import parquet
 from cloudsigma.reading import Limits
-from cloudsigma.reading.inflate import Damage
-from cloudsigma.reading.parquet import rows
+from cloudsigma.reading.content.inflate import Damage
+from cloudsigma.reading.content.parquet import rows
 
 whole = io.BytesIO()
 values = {"text": [f"{n}" for n in range(50)], "list": [[{"arn": "x"}]] * 50, "number": list(range(50))}

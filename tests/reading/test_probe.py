@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import cloudsigma
 from cloudsigma.reading import Limits, Reader
-from cloudsigma.reading.inflate import inflate
-from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.content.inflate import inflate
+from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.finder import SourceFinder
 

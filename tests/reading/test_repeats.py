@@ -12,8 +12,8 @@ import pytest
 
 import cloudsigma
 from cloudsigma.origin import Origin
-from cloudsigma.reading import repeats
-from cloudsigma.reading.repeats import Deliveries, Place, Repeat, Repeats
+from cloudsigma.reading.account import repeats
+from cloudsigma.reading.account.repeats import Deliveries, Place, Repeat, Repeats
 
 RULE = "aa459000-af6c-425c-acc2-07c64acfaa76"
 

@@ -112,9 +112,9 @@ def test_s05_what_was_read_before_the_ceiling_is_no_success(
     form: str, limits: dict[str, int], records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lines before it are given; what is beyond is a loss, which names the limit, whatever was found."""
-    monkeypatch.setattr("cloudsigma.reading.limits.RATIO_FROM", 100_000)
-    monkeypatch.setattr("cloudsigma.reading.inflate.RATIO_FROM", 100_000)
-    monkeypatch.setattr("cloudsigma.reading.inflate._CHUNK", 50_000)
+    monkeypatch.setattr("cloudsigma.reading.scope.limits.RATIO_FROM", 100_000)
+    monkeypatch.setattr("cloudsigma.reading.content.inflate.RATIO_FROM", 100_000)
+    monkeypatch.setattr("cloudsigma.reading.content.inflate._CHUNK", 50_000)
     many = [{**record, "eventID": str(n)} for n, record in enumerate(records * 400)]
     content = b"\n".join(map(dumped, many)) if form == "lines" else dumped({"Records": many})
     (tmp_path / "a.json.gz").write_bytes(gzip.compress(content))
@@ -300,7 +300,7 @@ def test_r42_text_is_never_cut_within_a_character(
         "damaged": f'{{"Records": [{lines[0]}, {{"é, {lines[1]}]}}',
     }[form].encode()
     for size in itertools.chain(range(1, 30), range(100, 170)):
-        monkeypatch.setattr("cloudsigma.reading.inflate._CHUNK", size)
+        monkeypatch.setattr("cloudsigma.reading.content.inflate._CHUNK", size)
         for stored in (content, gzip.compress(content)):
             found, ledger = read(stored)
             assert [record["userAgent"] for record in found] == [value * 9] * 2

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import cloudsigma
 from cloudsigma.errors import UsageError
 from cloudsigma.reading import read_records
-from cloudsigma.reading.delivery import Delivery, delivery_of
-from cloudsigma.reading.selection import EARLY, LATE, select
-from cloudsigma.reading.time_window import TimeWindow, time_window
+from cloudsigma.reading.scope.file_name_facts import Delivery, delivery_of
+from cloudsigma.reading.scope.selection import EARLY, LATE, select
+from cloudsigma.reading.scope.time_window import TimeWindow, time_window
 
 NOW = dt.datetime(2025, 3, 10, 12, 0, tzinfo=dt.UTC)
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudsigma import compile_text, ir
-from cloudsigma.engine.explain import explain
+from cloudsigma.engine.evaluate.explain import explain
 from cloudsigma.testing import Coverage, RuleCoverage, Suite, find_tests, measure_coverage
-from cloudsigma.testing.coverage_clauses import Predicate
+from cloudsigma.testing.coverage.clauses import Predicate
 
 ROOT = Path(__file__).parent.parent.parent
 WEAK = Path(__file__).parent / "weak"

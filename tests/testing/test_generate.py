@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 import cloudsigma
 from cloudsigma import ir, testing
 from cloudsigma.cli import main
-from cloudsigma.engine import operators
-from cloudsigma.engine.explain import explain
+from cloudsigma.engine.evaluate import operators
+from cloudsigma.engine.evaluate.explain import explain
 from cloudsigma.engine.rule import Rule
-from cloudsigma.ruleset import RuleSet
-from cloudsigma.testing.expressions import same_letters
-from cloudsigma.testing.formula import Formula
-from cloudsigma.testing.near_misses import is_true
-from cloudsigma.testing.witness import Found, Nothing, find_value, meets
+from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.testing.generation.near_misses import is_true
+from cloudsigma.testing.solver.expressions import same_letters
+from cloudsigma.testing.solver.formula import Formula
+from cloudsigma.testing.solver.value_solver import Found, Nothing, find_value, meets
 
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))

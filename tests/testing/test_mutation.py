@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from cloudsigma import compile_text, ir
 from cloudsigma.compiler.spans import text_nodes
-from cloudsigma.engine import operators
-from cloudsigma.engine.explain import explain
+from cloudsigma.engine.evaluate import operators
+from cloudsigma.engine.evaluate.explain import explain
 from cloudsigma.testing import MutationReport, RuleMutation, find_tests, mutate
-from cloudsigma.testing.mutants import document_mutants
-from cloudsigma.testing.mutants_condition import condition_changes
-from cloudsigma.testing.mutants_text import diff, edited
-from cloudsigma.testing.mutation_proof import canonical, covers, has_no_case, same_verdicts
+from cloudsigma.testing.mutation.mutants import document_mutants
+from cloudsigma.testing.mutation.mutants_condition import condition_changes
+from cloudsigma.testing.mutation.mutants_text import diff, edited
+from cloudsigma.testing.mutation.proof import canonical, covers, has_no_case, same_verdicts
 
 ROOT = Path(__file__).parent.parent.parent
 WEAK = Path(__file__).parent / "weak"
@@ -474,7 +474,7 @@ def test_what_has_not_changed_is_not_mutated_again(tmp_path: Path, monkeypatch: 
         made.append(text)
         return edited(text, edits)
 
-    monkeypatch.setattr("cloudsigma.testing.mutation.edited", counting)
+    monkeypatch.setattr("cloudsigma.testing.mutation.mutate.edited", counting)
     assert mutate(find_tests(rules), cache=cache) == first
     assert made == []
     with (rules / "contains.cases.yml").open("a") as file:

@@ -14,7 +14,7 @@ import hypothesis  # noqa: F401  # its plugin imports it at the end of every run
 import pytest
 
 import cloudsigma.compiler.pipeline  # see below
-import cloudsigma.testing.pytest_items  # noqa: F401  # as above
+import cloudsigma.testing.pytest.items  # noqa: F401  # as above
 from cloudsigma import testing
 from cloudsigma.compiler import compile_rules
 
@@ -211,7 +211,7 @@ def test_rules_of_a_run_are_compiled_once_and_together(
         compiled.append(len(paths))
         return compile_rules(*paths, **options)
 
-    monkeypatch.setattr("cloudsigma.testing.suite.compile_rules", counting)
+    monkeypatch.setattr("cloudsigma.testing.cases.suite.compile_rules", counting)
     pytester.runpytest().assert_outcomes(passed=6)
     assert compiled == [3]
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from cloudsigma import testing
-from cloudsigma.engine.context import read_context
+from cloudsigma.engine.context.context import read_context
 from cloudsigma.errors import UsageError
-from cloudsigma.testing.records import CALLERS, OUTCOMES, PRINCIPALS, record
-from cloudsigma.testing.templates import read_call, read_data
+from cloudsigma.testing.records.records import CALLERS, OUTCOMES, PRINCIPALS, record
+from cloudsigma.testing.records.templates import read_call, read_data
 
 ACCOUNT = "111122223333"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"

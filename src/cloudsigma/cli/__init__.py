@@ -18,7 +18,7 @@ import cloudsigma
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.stop_signals import exit_code_of, leave, release_signals
 from cloudsigma.errors import CloudSigmaError, UnknownRuleError
-from cloudsigma.printable import printable, printable_lines
+from cloudsigma.escaping import printable, printable_lines
 
 _COMMANDS = {
     "compile": "Write rules to a file that needs neither pySigma nor YAML.",

@@ -9,7 +9,7 @@ import click
 
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.rule_options import Choice, rule_options
-from cloudsigma.printable import printable
+from cloudsigma.escaping import printable
 
 
 @click.command("compile")

@@ -15,9 +15,9 @@ from cloudsigma.cli.limit_options import limit_options
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.rule import Rule
-from cloudsigma.printable import printable, printable_json, printable_lines
+from cloudsigma.escaping import printable, printable_json, printable_lines
 from cloudsigma.reading import Limits, read_records
-from cloudsigma.ruleset import RuleSet
+from cloudsigma.rulesets.rule_set import RuleSet
 
 
 @click.command("explain")

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from cloudsigma.errors import UsageError
-from cloudsigma.printable import printable
-from cloudsigma.reading.limits import DEEPEST, SIZES, Limits, parse_size, size_text
+from cloudsigma.escaping import printable
+from cloudsigma.reading.scope.limits import DEEPEST, SIZES, Limits, parse_size, size_text
 
 _HELP = {
     "inflated": "The most bytes that a file may inflate to",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cloudsigma.printable import printable
+from cloudsigma.escaping import printable
 
 if TYPE_CHECKING:
-    from cloudsigma.ruleset import RuleSet
+    from cloudsigma.rulesets.rule_set import RuleSet
 
 _LEVELS = ("informational", "low", "medium", "high", "critical")
 _STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
@@ -132,11 +132,11 @@ class Choice:
         if self.compiled is not None:
             return self._read(self.compiled)
         if not (self.rule_paths or self.no_bundled or self.pipelines or self.placeholders):
-            from cloudsigma.bundled import bundled_rules
+            from cloudsigma.rulesets.bundled import bundled_rules
 
             return bundled_rules(correlations=self.correlations)
         from cloudsigma.compiler import compile_rules, read_placeholders
-        from cloudsigma.packaged import packaged_correlations
+        from cloudsigma.rulesets.resources import packaged_correlations
 
         paths = ([packaged_correlations()] if self.correlations else []) + list(self.rule_paths)
         if not paths and self.no_bundled:
@@ -154,7 +154,7 @@ class Choice:
     def _read(self, file: Path) -> RuleSet:
         if self.rule_paths or self.no_bundled or self.correlations or self.pipelines or self.placeholders:
             raise click.UsageError("--compiled FILE holds all the rules: leave out the options that compile others.")
-        from cloudsigma.ruleset import load_rules
+        from cloudsigma.rulesets.rule_set import load_rules
 
         try:
             return load_rules(file)

@@ -11,7 +11,7 @@ from msgspec import structs
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.rule import Rule
-from cloudsigma.printable import printable, printable_json
+from cloudsigma.escaping import printable, printable_json
 
 
 @click.command("rules")

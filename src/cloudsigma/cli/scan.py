@@ -13,20 +13,20 @@ import click
 from msgspec import structs
 
 from cloudsigma.cli import exit_codes
+from cloudsigma.cli.checkpoint_options import LongWork, long_work_options
 from cloudsigma.cli.limit_options import limit_options
-from cloudsigma.cli.long_work import LongWork, long_work_options
-from cloudsigma.cli.matches import matches_to
+from cloudsigma.cli.open_sink import matches_to
+from cloudsigma.cli.overwrite_guard import check_written
 from cloudsigma.cli.progress import progress_bar
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.cli.stop_signals import stop_signals
-from cloudsigma.cli.written_files import check_written
 from cloudsigma.errors import InputLostError, UsageError
-from cloudsigma.memory import keep_freed_memory
-from cloudsigma.printable import printable, printable_json, printable_lines
-from cloudsigma.reading.ledger import Loss
-from cloudsigma.reading.limits import Limits
-from cloudsigma.reading.selection import select
-from cloudsigma.scanner import Scan
+from cloudsigma.escaping import printable, printable_json, printable_lines
+from cloudsigma.reading.account.ledger import Loss
+from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.reading.scope.selection import select
+from cloudsigma.scanning.malloc import keep_freed_memory
+from cloudsigma.scanning.scan import Scan
 from cloudsigma.sinks import JsonLinesSink
 
 

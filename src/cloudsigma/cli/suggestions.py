@@ -12,9 +12,9 @@ from cloudsigma.cli import exit_codes
 from cloudsigma.cli.rule_options import printable_error
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import UsageError
-from cloudsigma.printable import printable
-from cloudsigma.ruleset import RuleSet
-from cloudsigma.testing.suggestion import NothingToSuggestError, case_path, write_suggestion
+from cloudsigma.escaping import printable
+from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.testing.generation.suggestion import NothingToSuggestError, case_path, write_suggestion
 
 suggest_option = click.option(
     "--suggest",

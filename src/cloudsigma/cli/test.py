@@ -12,16 +12,16 @@ from typing import Any
 import click
 
 from cloudsigma.cli import exit_codes
-from cloudsigma.cli.measures import Wanted, measure, measuring_options
+from cloudsigma.cli.quality_options import Wanted, measure, measuring_options
 from cloudsigma.cli.rule_options import choosing_options, compile_options, printable_error
 from cloudsigma.cli.suggestions import suggest_cases, suggest_option
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CaseError
-from cloudsigma.printable import printable, printable_json
-from cloudsigma.testing.report import Ran, to_dict, to_junit
-from cloudsigma.testing.runner import Result
-from cloudsigma.testing.styles import Style, style_of
-from cloudsigma.testing.suite import RuleTest, Suite, find_tests
+from cloudsigma.escaping import printable, printable_json
+from cloudsigma.testing.cases.report import Ran, to_dict, to_junit
+from cloudsigma.testing.cases.runner import Result
+from cloudsigma.testing.cases.styles import Style, style_of
+from cloudsigma.testing.cases.suite import RuleTest, Suite, find_tests
 
 _STYLES: Mapping[Style, Mapping[str, Any]] = {
     "plain": {},

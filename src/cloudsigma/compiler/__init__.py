@@ -18,8 +18,8 @@ from cloudsigma.compiler.cache import cache_of, key_of
 from cloudsigma.compiler.files import RuleFile, read_file, read_files
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import RuleError, RuleErrors, UsageError
-from cloudsigma.packaged import packaged_rules
-from cloudsigma.ruleset import CLOUDTRAIL, RuleSet, without_duplicates
+from cloudsigma.rulesets.resources import packaged_rules
+from cloudsigma.rulesets.rule_set import CLOUDTRAIL, RuleSet, without_duplicates
 
 if TYPE_CHECKING:
     from cloudsigma.compiler.document import Document
@@ -89,7 +89,7 @@ def compile_text(
     if not isinstance(text, str):
         raise UsageError(f"compile_text takes text, not {type(text).__name__}")
     _check(on_error)
-    from cloudsigma.compiler.collection import apply_actions
+    from cloudsigma.compiler.actions import apply_actions
     from cloudsigma.compiler.document import read_documents
 
     documents = [
@@ -119,7 +119,7 @@ class _Options:
 
 
 def _documents(files: Iterable[RuleFile | RuleError]) -> Iterator[Document | RuleError]:
-    from cloudsigma.compiler.collection import apply_actions
+    from cloudsigma.compiler.actions import apply_actions
     from cloudsigma.compiler.document import read_documents
 
     for file in files:

@@ -18,10 +18,10 @@ from typing import Any
 
 import msgspec
 
-from cloudsigma import artifact
 from cloudsigma.compiler.files import RuleFile
-from cloudsigma.disk_cache import DiskCache, user_folder
-from cloudsigma.ruleset import RuleSet, from_artifact, to_artifact
+from cloudsigma.rulesets import compiled_file as artifact
+from cloudsigma.rulesets.rule_set import RuleSet, from_artifact, to_artifact
+from cloudsigma.storage.disk_cache import DiskCache, user_folder
 from cloudsigma.version import __version__
 
 OFF_VARIABLE = "CLOUDSIGMA_NO_CACHE"
@@ -111,6 +111,11 @@ def _versions() -> list[str]:
 def _own_code() -> list[tuple[str, int, int]]:
     """The state of our own modules, which change without a new version while they are worked on."""
     package = Path(__file__).parents[1]
-    modules = [package / "ir.py", *sorted(package.glob("compiler/*.py")), *sorted(package.glob("pipelines/*"))]
+    modules = sorted(
+        path
+        for room in ("ir", "compiler", "pipelines")
+        for path in (package / room).rglob("*.*")
+        if path.suffix != ".pyc"
+    )
     states = [(module.name, module.stat()) for module in modules]
     return [(name, state.st_size, state.st_mtime_ns) for name, state in states]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cloudsigma.engine import operators
+from cloudsigma.engine.evaluate import operators
 
 _SECONDS = {f"{second:02}Z": second for second in range(60)}
 _MINUTES_KEPT = 10_000

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cloudsigma.correlation.event_time import event_time
-from cloudsigma.engine.context import read_context
+from cloudsigma.engine.context.context import read_context
 from cloudsigma.engine.match import Match, record_identity
 from cloudsigma.engine.rule import Rule
 

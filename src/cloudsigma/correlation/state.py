@@ -20,7 +20,7 @@ import msgspec
 
 from cloudsigma.correlation.entry import Entry
 from cloudsigma.correlation.match import correlation_match, identity_of
-from cloudsigma.engine import operators
+from cloudsigma.engine.evaluate import operators
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.match import Match, make_match
 from cloudsigma.engine.rule import Rule

@@ -10,9 +10,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 
+from cloudsigma.correlation.aggregation import Frame
 from cloudsigma.correlation.entry import Key, Moment
-from cloudsigma.correlation.measure import Frame
-from cloudsigma.correlation.sliding import Tracker
+from cloudsigma.correlation.incremental import Tracker
 
 
 class Window:

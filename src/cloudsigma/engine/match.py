@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from cloudsigma.engine.context import Context, read_context
-from cloudsigma.engine.explain import Evidence
+from cloudsigma.engine.context.context import Context, read_context
+from cloudsigma.engine.evaluate.explain import Evidence
 from cloudsigma.engine.json_form import json_ready, plain_json, safe
 from cloudsigma.engine.rule import Rule
 from cloudsigma.origin import Origin

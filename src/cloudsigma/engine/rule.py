@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from cloudsigma import ir
-from cloudsigma.engine import codegen, runtime
-from cloudsigma.engine.evidence import plan_evidence
-from cloudsigma.engine.explain import Evidence
+from cloudsigma.engine.evaluate import codegen, runtime
+from cloudsigma.engine.evaluate.evidence import plan_evidence
+from cloudsigma.engine.evaluate.explain import Evidence
 from cloudsigma.engine.json_form import safe
 
 

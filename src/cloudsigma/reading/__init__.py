@@ -13,14 +13,14 @@ from typing import Any, BinaryIO
 import msgspec
 
 from cloudsigma.origin import Origin
-from cloudsigma.reading.ledger import Ledger, Loss, Recorder
-from cloudsigma.reading.limits import Limits
-from cloudsigma.reading.selection import Selection, select
+from cloudsigma.reading.account.ledger import Ledger, Loss, Recorder
+from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.reading.scope.selection import Selection, select
+from cloudsigma.reading.scope.time_window import Moment
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.finder import SourceFinder
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.value import Value
-from cloudsigma.reading.time_window import Moment
 
 __all__ = ["Ledger", "Limits", "Loss", "Progress", "Reader", "read_records"]
 

@@ -11,17 +11,17 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from cloudsigma.origin import Origin
-from cloudsigma.reading.covering import Covering
-from cloudsigma.reading.decode import contents, line_documents
-from cloudsigma.reading.document import Document
+from cloudsigma.reading.account.ledger import Losses, Recorder
+from cloudsigma.reading.content.decode import contents, line_documents
+from cloudsigma.reading.content.document import Document
+from cloudsigma.reading.content.inflate import Damage, Inflater
+from cloudsigma.reading.content.lines import Block
 from cloudsigma.reading.envelope import unwrap
 from cloudsigma.reading.envelope.interface import NoCalls, Record, Reference, Refused
-from cloudsigma.reading.inflate import Damage, Inflater
-from cloudsigma.reading.ledger import Losses, Recorder
-from cloudsigma.reading.limits import Limits
-from cloudsigma.reading.lines import Block
-from cloudsigma.reading.probe import Probed, View, decode_record
-from cloudsigma.reading.selection import RecordFilter, Selection
+from cloudsigma.reading.fast_path.coverage_probe import Covering
+from cloudsigma.reading.fast_path.probe import Probed, View, decode_record
+from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.reading.scope.selection import RecordFilter, Selection
 
 Found = tuple[dict[str, Any], Origin]
 

@@ -10,16 +10,16 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from cloudsigma.reading.coverage_counts import CoverageCounts
-from cloudsigma.reading.covering import Covering
-from cloudsigma.reading.decode import begins_with_lines
-from cloudsigma.reading.inflate import Inflater, beginning, inflate
-from cloudsigma.reading.ledger import Recorder
-from cloudsigma.reading.limits import Limits
-from cloudsigma.reading.lines import Block
+from cloudsigma.reading.account.coverage_counts import CoverageCounts
+from cloudsigma.reading.account.ledger import Recorder
+from cloudsigma.reading.content.decode import begins_with_lines
+from cloudsigma.reading.content.inflate import Inflater, beginning, inflate
+from cloudsigma.reading.content.lines import Block
+from cloudsigma.reading.fast_path.coverage_probe import Covering
+from cloudsigma.reading.fast_path.probe import MOST, Probe, Probed, View
 from cloudsigma.reading.one_file import Found, OneFile
-from cloudsigma.reading.probe import MOST, Probe, Probed, View
-from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.interface import Source, Unreadable
 
 _SMALL = 1 << 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudsigma.engine.match import Match
-from cloudsigma.printable import printable_json
+from cloudsigma.escaping import printable_json
 from cloudsigma.sinks.interface import Sink
 from cloudsigma.sinks.output import LineOutput
 

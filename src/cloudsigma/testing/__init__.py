@@ -17,13 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cloudsigma.errors import CaseError
-    from cloudsigma.testing.case_file import read_case_file
-    from cloudsigma.testing.cases import Case, CaseFile, EquivalentMutant, ExpectedMatch
-    from cloudsigma.testing.changes import ABSENT, Difference, differences
-    from cloudsigma.testing.coverage import ClauseCoverage, Coverage, RuleCoverage, measure_coverage
-    from cloudsigma.testing.generated import Generated, NearMiss, Obstacle, Sample
-    from cloudsigma.testing.generation import generate
-    from cloudsigma.testing.mutation import (
+    from cloudsigma.testing.cases.case import Case, CaseFile, EquivalentMutant, ExpectedMatch
+    from cloudsigma.testing.cases.case_file import read_case_file
+    from cloudsigma.testing.cases.changes import ABSENT, Difference, differences
+    from cloudsigma.testing.cases.regression import read_regression
+    from cloudsigma.testing.cases.runner import Result, find_rule, passes, run_case
+    from cloudsigma.testing.cases.suite import RuleTest, Suite, find_tests
+    from cloudsigma.testing.coverage.measure import ClauseCoverage, Coverage, RuleCoverage, measure_coverage
+    from cloudsigma.testing.generation.generate import generate
+    from cloudsigma.testing.generation.generated import Generated, NearMiss, Obstacle, Sample
+    from cloudsigma.testing.generation.suggestion import NothingToSuggestError, suggest
+    from cloudsigma.testing.mutation.mutate import (
         MutantResult,
         MutationReport,
         Proposal,
@@ -31,11 +35,7 @@ if TYPE_CHECKING:
         default_cache,
         mutate,
     )
-    from cloudsigma.testing.records import calls, record
-    from cloudsigma.testing.regression import read_regression
-    from cloudsigma.testing.runner import Result, find_rule, passes, run_case
-    from cloudsigma.testing.suggestion import NothingToSuggestError, suggest
-    from cloudsigma.testing.suite import RuleTest, Suite, find_tests
+    from cloudsigma.testing.records.records import calls, record
 
 __all__ = [
     "ABSENT",
@@ -78,42 +78,42 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ABSENT": "testing.changes",
-    "Case": "testing.cases",
+    "ABSENT": "testing.cases.changes",
+    "Case": "testing.cases.case",
     "CaseError": "errors",
-    "CaseFile": "testing.cases",
-    "ClauseCoverage": "testing.coverage",
-    "Coverage": "testing.coverage",
-    "Difference": "testing.changes",
-    "EquivalentMutant": "testing.cases",
-    "ExpectedMatch": "testing.cases",
-    "Generated": "testing.generated",
-    "MutantResult": "testing.mutation",
-    "MutationReport": "testing.mutation",
-    "NearMiss": "testing.generated",
-    "NothingToSuggestError": "testing.suggestion",
-    "Obstacle": "testing.generated",
-    "Proposal": "testing.mutation",
-    "Result": "testing.runner",
-    "RuleCoverage": "testing.coverage",
-    "RuleMutation": "testing.mutation",
-    "RuleTest": "testing.suite",
-    "Sample": "testing.generated",
-    "Suite": "testing.suite",
-    "calls": "testing.records",
-    "default_cache": "testing.mutation",
-    "differences": "testing.changes",
-    "find_rule": "testing.runner",
-    "find_tests": "testing.suite",
-    "generate": "testing.generation",
-    "measure_coverage": "testing.coverage",
-    "mutate": "testing.mutation",
-    "passes": "testing.runner",
-    "read_case_file": "testing.case_file",
-    "read_regression": "testing.regression",
-    "record": "testing.records",
-    "run_case": "testing.runner",
-    "suggest": "testing.suggestion",
+    "CaseFile": "testing.cases.case",
+    "ClauseCoverage": "testing.coverage.measure",
+    "Coverage": "testing.coverage.measure",
+    "Difference": "testing.cases.changes",
+    "EquivalentMutant": "testing.cases.case",
+    "ExpectedMatch": "testing.cases.case",
+    "Generated": "testing.generation.generated",
+    "MutantResult": "testing.mutation.mutate",
+    "MutationReport": "testing.mutation.mutate",
+    "NearMiss": "testing.generation.generated",
+    "NothingToSuggestError": "testing.generation.suggestion",
+    "Obstacle": "testing.generation.generated",
+    "Proposal": "testing.mutation.mutate",
+    "Result": "testing.cases.runner",
+    "RuleCoverage": "testing.coverage.measure",
+    "RuleMutation": "testing.mutation.mutate",
+    "RuleTest": "testing.cases.suite",
+    "Sample": "testing.generation.generated",
+    "Suite": "testing.cases.suite",
+    "calls": "testing.records.records",
+    "default_cache": "testing.mutation.mutate",
+    "differences": "testing.cases.changes",
+    "find_rule": "testing.cases.runner",
+    "find_tests": "testing.cases.suite",
+    "generate": "testing.generation.generate",
+    "measure_coverage": "testing.coverage.measure",
+    "mutate": "testing.mutation.mutate",
+    "passes": "testing.cases.runner",
+    "read_case_file": "testing.cases.case_file",
+    "read_regression": "testing.cases.regression",
+    "record": "testing.records.records",
+    "run_case": "testing.cases.runner",
+    "suggest": "testing.generation.suggestion",
 }
 
 

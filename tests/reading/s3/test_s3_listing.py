@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from memory_store import QUICK, MemoryStore
 
 from cloudsigma.errors import UsageError
-from cloudsigma.reading.delivery import Delivery
-from cloudsigma.reading.ledger import Recorder
-from cloudsigma.reading.selection import Selection, select
+from cloudsigma.reading.account.ledger import Recorder
+from cloudsigma.reading.scope.file_name_facts import Delivery
+from cloudsigma.reading.scope.selection import Selection, select
 from cloudsigma.reading.sources.interface import Unreadable
 from cloudsigma.reading.sources.s3.key_layout import Location, TrailPrefix, parse_location, trail_prefix
 from cloudsigma.reading.sources.s3.listing import Listing

@@ -15,14 +15,14 @@ import pytest
 from looks import Looks
 
 import cloudsigma
-from cloudsigma.checkpoint import Checkpoint
 from cloudsigma.reading.sources.s3.options import S3Options
-from cloudsigma.rounds import Follow
-from cloudsigma.scanner import Scan
+from cloudsigma.scanning.checkpoint import Checkpoint
+from cloudsigma.scanning.scan import Scan
+from cloudsigma.scanning.source_queue import Follow
 from cloudsigma.sinks.output import LineOutput, open_output
 
 PROGRAM = (
-    "import sys, cloudsigma.checkpoint as checkpoint; checkpoint.EVERY = checkpoint._SHARE = 0;"
+    "import sys, cloudsigma.scanning.checkpoint as checkpoint; checkpoint.EVERY = checkpoint._SHARE = 0;"
     "from cloudsigma.cli import main; sys.exit(main(sys.argv[1:]))"
 )
 

@@ -19,13 +19,13 @@ import pytest
 from looks import Looks
 
 import cloudsigma
-from cloudsigma.checkpoint import Checkpoint
 from cloudsigma.errors import InputLostError, UsageError
 from cloudsigma.reading import read_records
 from cloudsigma.reading.sources.s3 import clients
 from cloudsigma.reading.sources.s3.options import S3Options
-from cloudsigma.rounds import Follow
-from cloudsigma.scanner import Scan
+from cloudsigma.scanning.checkpoint import Checkpoint
+from cloudsigma.scanning.scan import Scan
+from cloudsigma.scanning.source_queue import Follow
 
 Put = Callable[[dict[str, bytes]], str]
 LogFile = Callable[..., bytes]

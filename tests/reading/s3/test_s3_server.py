@@ -22,8 +22,8 @@ import pytest
 import cloudsigma
 from cloudsigma.errors import UsageError
 from cloudsigma.reading import read_records
-from cloudsigma.reading.ledger import Recorder
-from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.account.ledger import Recorder
+from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.s3 import clients, options
 from cloudsigma.reading.sources.s3.options import S3Options
@@ -360,8 +360,8 @@ def test_another_process_opens_a_client_of_its_own(trail: Any, proxy: Any, clien
 
 FORKED = """
 import os, signal, sys
-from cloudsigma.reading.ledger import Recorder
-from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.account.ledger import Recorder
+from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.s3.options import S3Options
 from cloudsigma.reading.sources.s3.source import find_objects
 sources = list(find_objects(sys.argv[1], Recorder(), Selection(), S3Options(client=sys.argv[2])))[:20]

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from cloudsigma.reading.decode import documents
-from cloudsigma.reading.document import Document, loads
+from cloudsigma.reading.content.decode import documents
+from cloudsigma.reading.content.document import Document, loads
+from cloudsigma.reading.content.inflate import Damage, Inflater
 from cloudsigma.reading.envelope import (
     cloudwatch_logs,
     elastic,
@@ -34,8 +35,7 @@ from cloudsigma.reading.envelope.interface import (
     bytes_of,
     inside,
 )
-from cloudsigma.reading.inflate import Damage, Inflater
-from cloudsigma.reading.limits import Limits
+from cloudsigma.reading.scope.limits import Limits
 
 _FAMILIES: tuple[Family, ...] = (
     log_files.unwrap,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cloudsigma.reading.document import RECORDS_KEYS
+from cloudsigma.reading.content.document import RECORDS_KEYS
 from cloudsigma.reading.envelope.interface import (
     TABLES,
     UNNAMED,

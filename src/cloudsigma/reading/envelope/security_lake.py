@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cloudsigma.reading.document import loads
+from cloudsigma.reading.content.document import loads
 from cloudsigma.reading.envelope.field_mapping import OCSF, mapped, nested, put, spelled
 from cloudsigma.reading.envelope.interface import (
     Carried,

@@ -13,8 +13,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cloudsigma.reading.document import loads
-from cloudsigma.reading.limits import DEEPEST
+from cloudsigma.reading.content.document import loads
+from cloudsigma.reading.scope.limits import DEEPEST
 
 KEPT_AS_TEXT: frozenset[str] = frozenset(
     json.loads(Path(__file__).with_name("kept_as_text.json").read_text(encoding="utf-8"))

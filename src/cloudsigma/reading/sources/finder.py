@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 from cloudsigma.errors import UsageError
-from cloudsigma.reading.delivery import delivery_of
-from cloudsigma.reading.ledger import Recorder
-from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.account.ledger import Recorder
+from cloudsigma.reading.scope.file_name_facts import delivery_of
+from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.files import StandardInput, find_sources
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.s3.clients import check_location

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from cloudsigma.reading.packing import refusal_of_ending
+from cloudsigma.reading.content.archive_formats import refusal_of_ending
 
 LOG_ENDINGS = frozenset(
     {".json", ".jsonl", ".ndjson", ".jsonlines", ".gz", ".gzip", ".csv", ".tsv", ".parquet", ".log", ""}

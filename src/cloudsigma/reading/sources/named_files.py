@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cloudsigma.errors import UsageError
-from cloudsigma.reading.ledger import Recorder
-from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.account.ledger import Recorder
+from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.interface import Source
 from cloudsigma.reading.sources.log_names import packed
 from cloudsigma.reading.sources.register import Register

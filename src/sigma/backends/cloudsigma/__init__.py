@@ -48,7 +48,7 @@ class CloudsigmaBackend(base.Backend):
         self, rule: SigmaRule, output_format: str | None = None, callback: _Callback | None = None
     ) -> list[Any]:
         """The source of a rule, or its IR: a list with one entry, empty where a correlation hides the rule."""
-        from cloudsigma.compiler.upstream import convert
+        from cloudsigma.compiler.from_pysigma import convert
         from cloudsigma.errors import RuleError
 
         wanted = output_format or self.default_format

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cloudsigma.reading.delivery import delivery_of
-from cloudsigma.reading.ledger import Recorder
-from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.account.ledger import Recorder
+from cloudsigma.reading.scope.file_name_facts import delivery_of
+from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.log_names import ending_of, is_log
 from cloudsigma.reading.sources.s3.key_layout import TrailPrefix, trail_prefix
 

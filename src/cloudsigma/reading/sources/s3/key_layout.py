@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from cloudsigma.errors import UsageError
-from cloudsigma.reading.delivery import Delivery
+from cloudsigma.reading.scope.file_name_facts import Delivery
 
 SCHEME = "s3://"
 

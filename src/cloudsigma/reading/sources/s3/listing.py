@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from glob import has_magic
 
-from cloudsigma.reading.ledger import Recorder
-from cloudsigma.reading.selection import OTHER_ACCOUNTS, Selection
+from cloudsigma.reading.account.ledger import Recorder
+from cloudsigma.reading.scope.selection import OTHER_ACCOUNTS, Selection
 from cloudsigma.reading.sources.interface import NothingThere, Unreadable
 from cloudsigma.reading.sources.log_names import LOG_ENDINGS, ending_of, packed
 from cloudsigma.reading.sources.s3.key_filter import KeyFilter

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, BinaryIO, cast
 
-from cloudsigma.reading.ledger import Recorder
-from cloudsigma.reading.selection import Selection
+from cloudsigma.reading.account.ledger import Recorder
+from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.s3 import options as chosen
 from cloudsigma.reading.sources.s3.clients import open_store, shared_store

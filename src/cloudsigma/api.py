@@ -1,0 +1,90 @@
+"""The functions that most programs need, with the bundled rules as the default: `evaluate` and `scan`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, BinaryIO
+
+from cloudsigma.engine.match import Match
+from cloudsigma.errors import UsageError
+from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.reading.scope.selection import select
+from cloudsigma.reading.scope.time_window import Moment
+from cloudsigma.reading.sources.value import Value
+from cloudsigma.rulesets.bundled import bundled_rules
+from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.scanning.scan import Scan
+
+
+def evaluate(
+    records: Iterable[Mapping[str, Any]], *, rules: RuleSet | None = None, lateness: dt.timedelta | None = None
+) -> Iterator[Match]:
+    """The matches of records under the bundled rules, or under `rules`; see `RuleSet.evaluate`."""
+    return _chosen(rules).evaluate(records, lateness=lateness)
+
+
+def _chosen(rules: RuleSet | None) -> RuleSet:
+    if rules is None:
+        return bundled_rules()
+    if not isinstance(rules, RuleSet):
+        raise UsageError(f"rules is a {type(rules).__name__}; give a RuleSet, such as cloudsigma.compile_rules(PATH)")
+    return rules
+
+
+def scan(
+    *paths: str | os.PathLike[str] | Value,
+    rules: RuleSet | None = None,
+    dedup: bool = True,
+    jobs: int | None = 1,
+    progress: Callable[..., None] | None = None,
+    stdin: BinaryIO | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    accounts: str | Iterable[str] = (),
+    regions: str | Iterable[str] = (),
+    limits: Limits | None = None,
+    coverage: bool = False,
+    strict: bool = False,
+    named_files: bool = False,
+) -> Scan:
+    """The matches of files and folders of CloudTrail logs: iterate the result; `result.ledger` says what was read.
+
+    Args:
+        paths: Files, folders, patterns of them (`logs/**/*.json`), places in S3 (`s3://bucket/prefix`), values; `-` is
+            standard input. See `read_records`.
+        rules: Default: the bundled rules.
+        dedup: Give one match where the same event matches the same rule more than once.
+        jobs: Processes that read and match; `None` for as many as there are cores, where there is enough to read. The
+            matches and their order are the same. A script that asks for several needs the usual
+            `if __name__ == "__main__":`, since workers import it.
+        progress: Called as files are read; see `read_records`.
+        stdin: What `-` stands for; default: the process's standard input.
+        since: Only events of this time or later; see `read_records`, also for the three below.
+        until: Only events before this time.
+        accounts: Only events of these accounts.
+        regions: Only events of these regions.
+        limits: Bounds on sizes, depth and numbers.
+        coverage: Count all records by account, region and hour for `ledger.coverage`, which also names the gaps and the
+            rules that could not match, since their event never occurred. It costs time.
+        strict: Raise `InputLostError` at the first loss; nothing after it is read.
+        named_files: Read the files in S3 that notifications name, too; see `read_records`.
+
+    Raises:
+        UsageError: A time, account, region or S3 place has no form that there is, or what reads S3 is not installed.
+        InputLostError: With `strict`, as the result is iterated: something could not be read.
+    """
+    return Scan(
+        paths,
+        _chosen(rules),
+        dedup=dedup,
+        jobs=jobs,
+        progress=progress,
+        stdin=stdin,
+        selection=select(since, until, accounts, regions),
+        limits=limits,
+        coverage=coverage,
+        strict=strict,
+        named_files=named_files,
+    )

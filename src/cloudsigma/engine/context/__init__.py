@@ -1,0 +1,1 @@
+"""Who did what to what, where and when, read from a record."""

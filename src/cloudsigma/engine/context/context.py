@@ -1,0 +1,190 @@
+"""Who did what to which resource, where and when: read from a record, whatever rule it matched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from cloudsigma.engine.context.principal import Kind, Principal, read_principal
+from cloudsigma.engine.context.record_access import flag, mapping, text
+from cloudsigma.engine.context.resource import Resource, read_resources
+
+__all__ = ["Context", "Kind", "Outcome", "Principal", "Resource", "read_context"]
+
+Outcome = Literal["success", "denied", "failed", "unknown"]
+"""How a call ended; `read_context` says how it is told."""
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What an alert says about a record; everything is `None` that the record does not say.
+
+    The fields in their order are the JSON form, too.
+    """
+
+    principal: Principal | None = None
+    """Who made the call; `None` where the record has no identity at all."""
+    resource: Resource | None = None
+    """What the call acted on; `None` where the record names nothing."""
+    resources: tuple[Resource, ...] = ()
+    """All that the record lists: its own `resources` element, and the targets of a call that had several."""
+    time: datetime | None = None
+    """When the call was completed (`eventTime`): aware, in UTC."""
+    region: str | None = None
+    """The AWS region that took the call; of a global service such as IAM the region it lives in."""
+    account: str | None = None
+    """The account that was affected: `recipientAccountId`, else the caller's."""
+    source_ip: str | None = None
+    """As recorded: an address, or the name of the AWS service that called."""
+    user_agent: str | None = None
+    """As recorded."""
+    event_name: str | None = None
+    """The API call."""
+    event_source: str | None = None
+    """The service, such as `iam.amazonaws.com`."""
+    event_id: str | None = None
+    """CloudTrail's ID of the record."""
+    event_type: str | None = None
+    """`AwsApiCall`, `AwsConsoleSignIn`, `AwsServiceEvent`, …"""
+    read_only: bool | None = None
+    """Whether the call only reads; records of old versions do not say."""
+    request_id: str | None = None
+    """The service's ID of the request; several records may share one."""
+    error_code: str | None = None
+    """As recorded."""
+    error_message: str | None = None
+    """As recorded."""
+    outcome: Outcome = "unknown"
+    """How the call ended."""
+    fields: dict[str, list[Any]] = {}
+    """The values of the rule's `fields`, by the name they have there."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable JSON form."""
+        return {
+            "principal": self.principal.to_dict() if self.principal is not None else None,
+            "resource": self.resource.to_dict() if self.resource is not None else None,
+            "resources": [resource.to_dict() for resource in self.resources],
+            "time": self.time.isoformat().replace("+00:00", "Z") if self.time is not None else None,
+            "region": self.region,
+            "account": self.account,
+            "source_ip": self.source_ip,
+            "user_agent": self.user_agent,
+            "event_name": self.event_name,
+            "event_source": self.event_source,
+            "event_id": self.event_id,
+            "event_type": self.event_type,
+            "read_only": self.read_only,
+            "request_id": self.request_id,
+            "error_code": self.error_code,
+            "error_message": self.error_message,
+            "outcome": self.outcome,
+            "fields": {name: list(values) for name, values in self.fields.items()},
+        }
+
+
+_TEXTS = (
+    "awsRegion", "sourceIPAddress", "userAgent", "eventName", "eventSource", "eventID", "eventType", "errorCode",
+    "errorMessage", "recipientAccountId",
+)  # fmt: skip
+
+
+def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] | None = None) -> Context:
+    """Read the context of a record; never raises, whatever the record holds.
+
+    `outcome` is `denied` where the error says that the caller was not allowed to, `failed` for any other error
+    code or message (also where there is only a message, or only `responseElements` has them); of a sign-in it is
+    the result that the record states. A call without an error is a `success`. Events that are no calls (of
+    services, insights, VPC endpoints) need not state how anything ended: `unknown`, unless they do.
+    """
+    principal = read_principal(record)
+    resource, resources = read_resources(record)
+    (
+        region,
+        source_ip,
+        user_agent,
+        event_name,
+        event_source,
+        event_id,
+        event_type,
+        error_code,
+        error_message,
+        account,
+    ) = [
+        value if value is None or (type(value) is str and value) else text(record, name)
+        for name, value in zip(_TEXTS, map(record.get, _TEXTS), strict=True)
+    ]
+    return Context(
+        principal,
+        resource,
+        resources,
+        _time(record.get("eventTime")),
+        region,
+        account or (principal.account if principal is not None else None),
+        source_ip,
+        user_agent,
+        event_name,
+        event_source,
+        event_id,
+        event_type,
+        flag(record.get("readOnly")),
+        text(record, "requestID") or text(record, "requestId"),
+        error_code,
+        error_message,
+        _outcome(record, error_code, error_message),
+        {name: list(values) for name, values in fields.items()} if fields else {},
+    )
+
+
+def _time(value: Any) -> datetime | None:
+    """A time in UTC, which is also what a text without a zone means; a date alone is no time."""
+    if not isinstance(value, str) or ":" not in value:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+        return time.astimezone(UTC) if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter: an offset leads out of the years 1 to 9999
+        return None
+
+
+def _outcome(record: Mapping[str, Any], code: str | None, message: str | None) -> Outcome:
+    response = mapping(record, "responseElements")
+    if code is None and message is None and response:
+        # AWS documents that some services report their errors there.
+        code, message = text(response, "errorCode"), text(response, "errorMessage")
+    if code is not None or message is not None:
+        return "denied" if _is_denial(code, message) else "failed"
+
+    event = text(record, "eventName")
+    if event is None:
+        return "unknown"
+    # Sign-ins: {"ConsoleLogin": "Failure"}, of Identity Center also in serviceEventDetails.
+    stated = text(response, event) or text(mapping(record, "serviceEventDetails"), event)
+    if stated is not None and (outcome := _STATED.get(stated.lower())) is not None:
+        return outcome
+    return "success" if (text(record, "eventType") or "AwsApiCall") in _CALLS else "unknown"
+
+
+_STATED: dict[str, Outcome] = {"success": "success", "failure": "failed"}
+_CALLS = frozenset({"AwsApiCall", "AwsConsoleAction"})
+
+_DENIED_CODES = ("accessdenied", "unauthorized", "notauthorized", "authorizationerror")
+_DENIED_CODES_WHOLE = frozenset(
+    {"authfailure", "forbidden", "forbiddenexception", "allaccessdisabled", "insufficientprivilegesexception"}
+)
+_DENIED_MESSAGES = ("not authorized", "unauthorized", "access denied", "access is denied", "accessdenied")
+
+
+def _is_denial(code: str | None, message: str | None) -> bool:
+    """Whether an error means "not allowed" rather than "not possible"; expired or malformed credentials do not."""
+    said = message.lower() if message is not None else ""
+    if code is None:
+        return any(part in said for part in _DENIED_MESSAGES)
+    # EC2 writes `Client.UnauthorizedOperation`, a VPC endpoint `VpceAccessDenied`, S3 `AccessDenied`.
+    short = code.rpartition(".")[2].lower()
+    if short in _DENIED_CODES_WHOLE or any(part in short for part in _DENIED_CODES):
+        return True
+    # IAM's own sentence, which some services wrap in a code of theirs.
+    return "not authorized to perform" in said

@@ -1,0 +1,184 @@
+"""Who made the call, read from a record's `userIdentity`.
+
+The kinds are those of AWS's reference of the element
+(https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+from msgspec import structs
+
+from cloudsigma.engine.context.record_access import flag, mapping, name, text
+
+Kind = Literal[
+    "root",
+    "iam_user",
+    "role_session",
+    "federated_user",
+    "saml",
+    "web_identity",
+    "identity_center",
+    "account",
+    "service",
+    "unknown",
+]
+"""What kind of identity a principal is."""
+
+_KINDS: dict[str, Kind] = {
+    "Root": "root",
+    "IAMUser": "iam_user",
+    "AssumedRole": "role_session",
+    "Role": "role_session",
+    "FederatedUser": "federated_user",
+    "SAMLUser": "saml",
+    "WebIdentityUser": "web_identity",
+    "IdentityCenterUser": "identity_center",
+    "AWSAccount": "account",
+    "AWSService": "service",
+    "Directory": "unknown",
+    "Unknown": "unknown",
+}
+_KINDS_ANY_CASE = {type_.lower(): kind for type_, kind in _KINDS.items()}
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """The identity that made a call; its fields in their order are its JSON form."""
+
+    arn: str | None = None
+    """The identity's ARN; of a role session that of the session."""
+    kind: Kind = "unknown"
+    """What kind of identity it is; `unknown` where the record's type tells nothing (also of type `Directory`)."""
+    name: str | None = None
+    """User name; of a role session the role's name, of the root user the account's alias."""
+    id: str | None = None
+    """`principalId`: the unique ID, which outlives a name; of a session with `:` and the session's name."""
+    account: str | None = None
+    """The account that the identity belongs to."""
+    session_name: str | None = None
+    """The name that was given to the session: of an assumed role or of a federated user."""
+    issuer_arn: str | None = None
+    """Whose credentials the session was made with: the role, or the user that asked for a federation token."""
+    invoked_by: str | None = None
+    """The AWS service that made the call on the identity's behalf."""
+    access_key_id: str | None = None
+    """The access key that signed the request."""
+    mfa: bool | None = None
+    """Whether the session, or the console sign-in that this record tells of, used MFA, as CloudTrail has it."""
+    on_behalf_of: str | None = None
+    """ID of the IAM Identity Center user that the identity acted for (`onBehalfOf.userId`)."""
+    text: str = ""
+    """The ARN, else the best identifier there is; also what `str()` gives."""
+
+    def __post_init__(self) -> None:
+        if not self.text:
+            best = (
+                self.arn
+                or self.name
+                or self.on_behalf_of
+                or (self.account if self.kind == "account" else None)
+                or self.id
+                or self.invoked_by
+                or self.account
+                or self.kind
+            )
+            structs.force_setattr(self, "text", best)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable JSON form."""
+        return structs.asdict(self)
+
+
+def read_principal(record: Mapping[str, Any]) -> Principal | None:
+    """The principal of a record, or `None` where its `userIdentity` is missing or says nothing that names one."""
+    identity = mapping(record, "userIdentity")
+    if not identity:
+        return None
+    recorded_type = text(identity, "type")
+    arn = name(identity, "arn")
+    principal_id = name(identity, "principalId")
+    account = name(identity, "accountId")
+    user_name = name(identity, "userName")
+    invoked_by = name(identity, "invokedBy")
+    access_key_id = name(identity, "accessKeyId")
+    on_behalf_of = name(mapping(identity, "onBehalfOf"), "userId")
+    if not (
+        recorded_type or arn or principal_id or account or user_name or invoked_by or access_key_id or on_behalf_of
+    ):
+        return None
+
+    kind = _kind(recorded_type, invoked_by, on_behalf_of)
+    session = mapping(identity, "sessionContext")
+    issuer = mapping(session, "sessionIssuer") if session else session
+    session_name = None
+    if kind == "role_session":
+        role_name, session_name = _names_in_arn(arn, "assumed-role")
+        if session_name is None and principal_id is not None:
+            session_name = principal_id.partition(":")[2] or None
+        user_name = user_name or name(issuer, "userName") or role_name or _last_in_arn(arn, "role")
+    elif kind == "federated_user":
+        session_name = _names_in_arn(arn, "federated-user")[0]
+        if session_name is None and principal_id is not None:
+            session_name = principal_id.partition(":")[2] or None
+        user_name = user_name or session_name
+    elif kind == "iam_user":
+        user_name = user_name or _last_in_arn(arn, "user")
+
+    return Principal(
+        arn,
+        kind,
+        user_name,
+        principal_id,
+        account,
+        session_name,
+        name(issuer, "arn"),
+        invoked_by,
+        access_key_id,
+        _mfa(record, session),
+        on_behalf_of,
+        arn or "",
+    )
+
+
+def _kind(recorded_type: str | None, invoked_by: str | None, on_behalf_of: str | None) -> Kind:
+    if recorded_type is not None:
+        kind = _KINDS.get(recorded_type) or _KINDS_ANY_CASE.get(recorded_type.lower(), "unknown")
+        if kind != "unknown":
+            return kind
+    if on_behalf_of is not None:
+        return "identity_center"
+    # Events of the services themselves have {accountId, invokedBy} and no type.
+    return "service" if recorded_type is None and invoked_by is not None else "unknown"
+
+
+def _mfa(record: Mapping[str, Any], session: Mapping[str, Any]) -> bool | None:
+    if record.get("eventName") == "ConsoleLogin":
+        used = flag(mapping(record, "additionalEventData").get("MFAUsed"))
+        if used is not None:
+            return used
+    return flag(mapping(session, "attributes").get("mfaAuthenticated")) if session else None
+
+
+def _names_in_arn(arn: str | None, kind: str) -> tuple[str | None, str | None]:
+    """The two names in `….:assumed-role/<role>/<session>`, or the one in `…:federated-user/<name>`."""
+    if arn is None:
+        return None, None
+    what, _, names = arn.rpartition(":")[2].partition("/")
+    if what != kind:
+        return None, None
+    first, _, second = names.partition("/")
+    return first or None, second or None
+
+
+def _last_in_arn(arn: str | None, kind: str) -> str | None:
+    """The name in `…:user/<path>/<name>`."""
+    if arn is None:
+        return None
+    what, _, path_and_name = arn.rpartition(":")[2].partition("/")
+    return path_and_name.rpartition("/")[2] or None if what == kind else None

@@ -1,0 +1,225 @@
+"""Which resource a call acted on, read from a record's parameters, response and `resources` element.
+
+An ARN is shown where the record has it and never made from a name: the path of a deleted group, say, is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from cloudsigma.engine.context.record_access import mapping, name, name_in, text
+from cloudsigma.engine.context.resource_calls import Target, describe_arn, targets
+from cloudsigma.engine.context.resource_types import EC2_IDS
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """Something in AWS that a call acted on: an ARN or a name is always there. Its fields are its JSON form."""
+
+    arn: str | None = None
+    """The ARN, where the record has it."""
+    name: str | None = None
+    """The name or ID that the service knows it by; of an S3 object the bucket, a slash, and the key."""
+    type: str | None = None
+    """As in CloudFormation (`AWS::IAM::Group`), where known."""
+    text: str = ""
+    """The ARN, else the name; also what `str()` gives."""
+
+    def __post_init__(self) -> None:
+        if not self.text:
+            structs.force_setattr(self, "text", self.arn or self.name or self.type or "unknown")
+
+    def __str__(self) -> str:
+        return self.text
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable JSON form."""
+        return structs.asdict(self)
+
+
+def read_resources(record: Mapping[str, Any]) -> tuple[Resource | None, tuple[Resource, ...]]:
+    """The resource that the call acted on, and all that the record lists.
+
+    A call that names several (`TerminateInstances`) acted on the first of them, and all are listed. A failed call
+    has no response: what it was to act on is told from its request alone.
+    """
+    listed = _listed(record)
+    acted_on = _acted_on(record, listed)
+    if len(acted_on) > 1:
+        listed = list(dict.fromkeys([*listed, *acted_on]))
+    first = acted_on[0] if acted_on else (listed[0] if listed else None)
+    return first, tuple(listed)
+
+
+def _listed(record: Mapping[str, Any]) -> list[Resource]:
+    """The record's own `resources` element, without repetitions."""
+    entries = record.get("resources")
+    if not isinstance(entries, (list, tuple)):
+        return []
+    found: dict[Resource, None] = {}
+    for entry in entries:
+        if isinstance(entry, Mapping):
+            node = _lowered(entry)
+            recorded = name(node, "arn") or name(node, "resourcename")
+            if recorded is not None:
+                found[_resource([recorded], text(node, "type") or text(node, "resourcetype"))] = None
+    return list(found)
+
+
+def _acted_on(record: Mapping[str, Any], listed: Sequence[Resource]) -> list[Resource]:
+    source, event = (text(record, "eventSource") or "").lower(), text(record, "eventName")
+    if event is None:
+        return []
+    request, response = _parameters(record, "requestParameters"), _parameters(record, "responseElements")
+    if not request and record.get("eventType") == "AwsServiceEvent":
+        request = _parameters(record, "serviceEventDetails") or _parameters(record, "additionalEventData")
+    if not request and not response:
+        return _denied(record, event)
+    if source.startswith("s3."):
+        found = _bucket_or_object(request)
+        return [_with_arn(found, listed)] if found is not None else []
+    for target in targets(source, event):
+        single, plural = target.single, target.plural
+        if not (single.isdisjoint(request) and single.isdisjoint(response)):
+            resource = _single(target, request, response)
+            if resource is not None:
+                # A response may be a list although the request names one (`CreateLoadBalancer`).
+                answered = _several(target, response) if resource.arn is None else []
+                return [_with_arn(answered[0] if len(answered) == 1 else resource, listed)]
+        for node in (request, response):
+            if not plural.isdisjoint(node) and (several := _several(target, node)):
+                return [_with_arn(resource, listed) for resource in several]
+    return [] if listed else _denied(record, event)
+
+
+def _denied(record: Mapping[str, Any], event: str) -> list[Resource]:
+    """What IAM's sentence `… is not authorized to perform: sts:AssumeRole on resource: <ARN>` names.
+
+    Where a call was denied its parameters may be left out. A sentence about another action than the call itself,
+    such as `iam:PassRole`, and an ARN with wildcards do not say what the call was to act on.
+    """
+    _, _, rest = (text(record, "errorMessage") or "").partition(f":{event} on resource: ")
+    arn = rest[1:].partition('"')[0] if rest.startswith('"') else rest.partition(" ")[0]
+    return [_resource([arn], None)] if _is_arn(arn) and "*" not in arn else []
+
+
+def _parameters(record: Mapping[str, Any], member: str) -> dict[str, Any]:
+    """The parameters with their keys in lower case, without EC2's wrapper `{"<Call>Request": …}`."""
+    node: Mapping[Any, Any] = mapping(record, member)
+    if len(node) == 1:
+        (key,) = node
+        if isinstance(key, str) and key.endswith(("Request", "Response")) and isinstance(node[key], Mapping):
+            node = node[key]
+    return _lowered(node) if node else {}
+
+
+def _lowered(node: Mapping[Any, Any]) -> dict[str, Any]:
+    return {key.lower(): value for key, value in node.items() if isinstance(key, str)}
+
+
+def _single(target: Target, request: dict[str, Any], response: dict[str, Any]) -> Resource | None:
+    nodes = (request, response)
+    said = [
+        value for node in nodes for key in target.arn_keys if key in node and (value := _value(node[key])) is not None
+    ]
+    for node in (response, request):
+        for wrapper in target.wrappers:
+            value = node.get(wrapper)
+            if value is not None and not isinstance(value, str) and isinstance(value, Mapping):
+                said += _own_names(target, _lowered(value))
+    for key in target.name_keys:
+        for node in nodes:
+            if key in node and (called := _value(node[key])) is not None:
+                # An ARN that the caller gave stands before the response's, which may be that of a new version.
+                said.insert(0 if node is request and _is_arn(called) else len(said), called)
+    return _resource(said, target.type) if said else None
+
+
+def _own_names(target: Target, node: dict[str, Any]) -> list[str]:
+    """What an object that describes a resource calls it."""
+    return [value for key in target.inner_keys if (value := name(node, key)) is not None]
+
+
+def _several(target: Target, node: dict[str, Any]) -> list[Resource]:
+    if target.plural.isdisjoint(node):
+        return []
+    for key in target.list_keys:
+        if key not in node:
+            continue
+        found: dict[Resource, None] = {}
+        for element in _elements(node[key]):
+            called = _value(element)
+            said = [called] if called is not None else []
+            if not said and isinstance(element, Mapping):
+                said = _own_names(target, _lowered(element))
+            if said:
+                found[_resource(said, target.type)] = None
+        if found:
+            return list(found)
+    return []
+
+
+def _elements(value: Any) -> Sequence[Any]:
+    """The elements of a list, which EC2 wraps in `items` or `item` and leaves out where there is but one."""
+    if isinstance(value, Mapping):
+        inner = value.get("items", value.get("item"))
+        value = value if inner is None else inner
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _value(value: Any) -> str | None:
+    """A name, also in the form `{"tag": 1, "content": "vpc-…"}` of newer EC2 calls."""
+    if value is None or isinstance(value, str):
+        return name_in(value)
+    return name(value, "content") if isinstance(value, Mapping) else None
+
+
+def _resource(said: Sequence[str], type_: str | None) -> Resource:
+    arn = next((value for value in said if _is_arn(value)), None)
+    called = next((value for value in said if not _is_arn(value)), None)
+    if arn is None:
+        return Resource(None, called, type_ or _type_of_id(called), called or "")
+    arn_type, arn_name = describe_arn(arn)
+    return Resource(arn, called or arn_name, arn_type or type_, arn)
+
+
+def _type_of_id(called: str | None) -> str | None:
+    """The type that an EC2 ID such as `i-0abc…` tells by itself, whichever service was given it."""
+    prefix, _, digits = (called or "").partition("-")
+    return EC2_IDS.get(prefix) if len(digits) in (8, 17) and digits.isalnum() else None
+
+
+def _is_arn(value: str) -> bool:
+    return value.startswith("arn:") and value.count(":") >= 5
+
+
+def _with_arn(found: Resource, listed: Sequence[Resource]) -> Resource:
+    """The listed form of a resource that the parameters only name, where the record lists it with its ARN."""
+    if found.arn is not None or not listed:
+        return found
+    called = found.name or ""
+    alike = [resource for resource in listed if resource.arn is not None and resource.type == found.type is not None]
+    for resource in (*alike, *listed):
+        if resource.arn is not None and _ends_with_name(resource.arn, called):
+            return resource
+    # A key may be named by its alias and listed by its ID.
+    return alike[0] if len(alike) == 1 and called.startswith("alias/") else found
+
+
+def _ends_with_name(arn: str, called: str) -> bool:
+    return bool(called) and (arn.endswith((f"/{called}", f":{called}")) or (called[0] == "/" and arn.endswith(called)))
+
+
+def _bucket_or_object(request: dict[str, Any]) -> Resource | None:
+    """S3 names the bucket in every call, and the key where the call is about an object."""
+    bucket = _value(request.get("bucketname")) or _value(request.get("bucket"))
+    if bucket is None:
+        return None
+    key = _value(request.get("key"))
+    if key is not None:
+        path = f"{bucket}/{key}"
+        return Resource(None, path, "AWS::S3::Object", path)
+    return _resource([bucket], "AWS::S3::Bucket")

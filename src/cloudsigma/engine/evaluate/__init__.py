@@ -1,0 +1,1 @@
+"""Whether a rule matches a record: the definition, the generated predicate and the explainer."""

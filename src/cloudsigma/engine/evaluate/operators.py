@@ -1,0 +1,288 @@
+"""What each comparison means: the plain definition that explanations use and that faster code is held against.
+
+One value of a rule (a matcher) meets one value of a record. Every function is total: a value of the wrong kind
+does not match, and nothing raises. See `docs/semantics.md`, "Matching one value".
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, cast
+
+from cloudsigma import ir
+from cloudsigma.engine.evaluate import fields
+
+Numeric = int | float | Decimal
+
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_TRUE_WORDS = frozenset({"true", "yes", "on"})
+_FALSE_WORDS = frozenset({"false", "no", "off"})
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_MILLISECONDS_FROM = 10**12
+"""A number above this is taken as milliseconds since 1970, one below as seconds."""
+
+
+# --- forms of a value ---------------------------------------------------------------------------------------
+
+
+def fold(text: str) -> str:
+    """Simple case folding, one character to one character, the same in every place and language."""
+    return text.lower() if text.isascii() else "".join(map(_fold_character, text))
+
+
+@lru_cache(maxsize=4096)
+def _fold_character(character: str) -> str:
+    for folded in (character.casefold(), character.lower()):
+        if len(folded) == 1:
+            return folded
+    return character
+
+
+def text(value: Any) -> str | None:
+    """The text of a value, as patterns see it; `None` where it has none (null, or no JSON value at all)."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        try:
+            return str(int(value))
+        except ValueError:  # beyond the interpreter's limit of digits for int to str
+            return format(Decimal(value), "f")
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(float(value))
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f") if value.is_finite() else str(value)
+    if isinstance(value, dt.datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return None
+
+
+def number(value: Any) -> Numeric | None:
+    """The number of a value: a JSON number, or a string that is one completely; booleans are none."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, (int, float, Decimal)):
+        return value if not (isinstance(value, Decimal) and value.is_snan()) else None
+    if isinstance(value, str) and _JSON_NUMBER.fullmatch(value):
+        if "." in value or "e" in value or "E" in value:
+            return float(value)
+        return int(value) if len(value) < 4000 else Decimal(value)
+    return None
+
+
+def moment(value: Any) -> dt.datetime | None:
+    """The time that a value stands for, in UTC: an ISO text with date and time, or an epoch number."""
+    try:
+        if isinstance(value, str):
+            return _moment_of_text(value)
+        if isinstance(value, dt.datetime):
+            return value.replace(tzinfo=value.tzinfo or dt.UTC).astimezone(dt.UTC)
+        if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+            seconds = value / 1000 if value > _MILLISECONDS_FROM else value
+            return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=math.floor(seconds))
+    except (ValueError, OverflowError, ArithmeticError):
+        pass
+    return None
+
+
+def _moment_of_text(value: str) -> dt.datetime | None:
+    if not (found := _TIME.fullmatch(value)):
+        return None
+    day, clock, zone = found.groups()
+    if zone is None or zone == "Z":
+        zone = "+00:00"
+    return dt.datetime.fromisoformat(f"{day}T{clock}{zone}").astimezone(dt.UTC)
+
+
+def time_part(when: dt.datetime, unit: ir.TimeUnit) -> int:
+    """One part of a time; `week` is the week of ISO 8601."""
+    return when.isocalendar().week if unit == "week" else cast("int", getattr(when, unit))
+
+
+# --- comparisons --------------------------------------------------------------------------------------------
+
+
+def matches(matcher: ir.Matcher, value: Any) -> bool:
+    """Whether one value of a record passes one value of a rule."""
+    match matcher:
+        case ir.Pattern():
+            return _match_pattern(matcher, value)
+        case ir.Regex():
+            return _match_regex(matcher, value)
+        case ir.Cidr(network):
+            return in_network(value, parse_network(network))
+        case ir.Number(wanted):
+            given = number(value)
+            return given is not None and given == wanted
+        case ir.Boolean(wanted):
+            return is_boolean(value, wanted=wanted)
+        case ir.Compare(operator, limit):
+            return compare(number(value), operator, limit)
+        case ir.TimePart(unit, operator, limit):
+            when = moment(value)
+            return when is not None and compare(time_part(when, unit), operator, limit)
+        case ir.OneOf(variants):
+            return any(matches(variant, value) for variant in variants)
+        case ir.Null() | ir.Exists() | ir.FieldRef():  # these ask about a field, not about one value
+            return False
+
+
+def field_matches(matcher: ir.Matcher, record: Mapping[str, Any], name: str | None) -> bool:
+    """Whether a field of a record passes one value of a rule."""
+    match matcher:
+        case ir.Null():
+            return all(value is None for value in fields.values(record, name))
+        case ir.Exists(wanted):
+            return bool(fields.nodes(record, name or "")) is wanted
+        case ir.FieldRef(other, comparison, cased):
+            theirs = fields.values(record, other)
+            return any(
+                agree(ours, their, comparison, cased=cased) for ours in fields.values(record, name) for their in theirs
+            )
+        case _:
+            return any(matches(matcher, value) for value in fields.values(record, name))
+
+
+def _match_pattern(pattern: ir.Pattern, value: Any) -> bool:
+    """Compare by the textbook: walk both sides, remember the last `*`, start again behind it."""
+    subject = text(value)
+    if subject is None:
+        return False
+    if not pattern.cased:
+        subject = fold(subject)
+    wanted: list[str | ir.Wildcard] = []
+    for part in pattern.parts:
+        if isinstance(part, ir.Wildcard):
+            wanted.append(part)
+        else:
+            wanted.extend(part if pattern.cased else fold(part))
+    at, seen, star, resume = 0, 0, -1, 0
+    while seen < len(subject):
+        if at < len(wanted) and wanted[at] is ir.Wildcard.MANY:
+            star, resume = at, seen
+            at += 1
+        elif at < len(wanted) and (wanted[at] is ir.Wildcard.ONE or wanted[at] == subject[seen]):
+            at += 1
+            seen += 1
+        elif star >= 0:
+            resume += 1
+            at, seen = star + 1, resume
+        else:
+            return False
+    return all(part is ir.Wildcard.MANY for part in wanted[at:])
+
+
+@lru_cache(maxsize=1024)
+def compile_regex(pattern: str, flags: str) -> Any:
+    """An RE2 expression; raises `re2.error` where RE2 does not take it."""
+    import re2  # takes a while, and few rules have an expression
+
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(f"(?{flags}){pattern}" if flags else pattern, options)
+
+
+@lru_cache(maxsize=256)
+def compile_alternatives(texts: tuple[str, ...]) -> Any:
+    """An RE2 expression that finds any of the texts; `None` where RE2 cannot hold them."""
+    import re2  # as above
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 64 << 20
+    try:
+        return re2.compile("|".join(map(re2.escape, texts)), options)
+    except (re2.error, UnicodeEncodeError):  # too many, or a lone surrogate
+        return None
+
+
+def _match_regex(regex: ir.Regex, value: Any) -> bool:
+    subject = text(value)
+    return subject is not None and search(compile_regex(regex.pattern, regex.flags), subject)
+
+
+def search(compiled: Any, subject: str) -> bool:
+    """Search with RE2; a lone surrogate, which has no UTF-8 form, counts as the replacement character."""
+    try:
+        return compiled.search(subject) is not None
+    except UnicodeEncodeError:
+        return compiled.search(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", subject)) is not None
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@lru_cache(maxsize=1024)
+def parse_network(network: str) -> Network:
+    """The network of a `cidr` value; raises `ValueError` where host bits are set or it is no network."""
+    return ipaddress.ip_network(network)
+
+
+def in_network(value: Any, network: Network) -> bool:
+    """Whether a text is an address of the same version inside the network."""
+    if not isinstance(value, str):
+        return False
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return address.version == network.version and address in network
+
+
+def is_boolean(value: Any, *, wanted: bool) -> bool:
+    """Whether a value is this boolean, or a text that YAML 1.1 reads as it."""
+    if isinstance(value, bool):
+        return value is wanted
+    return isinstance(value, str) and fold(value) in (_TRUE_WORDS if wanted else _FALSE_WORDS)
+
+
+_ORDER: dict[str, Callable[[Numeric, Numeric], bool]] = {
+    "lt": lambda left, right: left < right,
+    "lte": lambda left, right: left <= right,
+    "gt": lambda left, right: left > right,
+    "gte": lambda left, right: left >= right,
+    "eq": lambda left, right: left == right,
+}
+
+
+def compare(given: Numeric | None, operator: str, limit: int | float) -> bool:
+    """Whether a number stands in this order to the limit; no number never does."""
+    if given is None or (isinstance(given, Decimal) and given.is_nan()):
+        return False
+    return _ORDER[operator](given, limit)
+
+
+def agree(ours: Any, theirs: Any, comparison: ir.Comparison, *, cased: bool = False) -> bool:
+    """Whether the values of two fields agree (`fieldref`): equal texts, or equal numbers where one is a number."""
+    left, right = text(ours), text(theirs)
+    if left is None or right is None:
+        return False
+    if not cased:
+        left, right = fold(left), fold(right)
+    match comparison:
+        case "startswith":
+            return left.startswith(right)
+        case "endswith":
+            return left.endswith(right)
+        case "contains":
+            return right in left
+        case "equals":
+            return left == right or (
+                (_is_number(ours) or _is_number(theirs))
+                and (mine := number(ours)) is not None
+                and mine == number(theirs)
+            )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)

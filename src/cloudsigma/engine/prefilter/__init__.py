@@ -1,0 +1,1 @@
+"""Which rules could match a record, decided from few of its fields."""

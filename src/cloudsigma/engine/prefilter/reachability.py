@@ -1,0 +1,109 @@
+"""Which rules could have matched at all, told from the events that occurred."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from cloudsigma import ir
+from cloudsigma.engine.evaluate.operators import fold
+from cloudsigma.engine.prefilter.index import NAME, SOURCE, exact_names
+from cloudsigma.engine.prefilter.residual import determined_by, holds, residual
+from cloudsigma.engine.rule import Rule
+from cloudsigma.ir.walk import all_tests
+
+Event = tuple[str | None, str | None]
+"""Event source and event name; `None` where it is null or absent."""
+
+
+def could_have_matched(rules: Sequence[Rule], events: Iterable[Event]) -> frozenset[str]:
+    """The IDs of those rules that some record with one of these events could match; never too few.
+
+    A correlation could have matched where as many of the rules that it refers to could have as it asks for together;
+    one, where it counts or measures.
+    """
+    by_name: dict[str, list[Event]] = {}
+    for event in events:
+        by_name.setdefault(fold(event[1] or ""), []).append(event)
+    found = {
+        rule.id for rule in rules if isinstance(rule.definition, ir.DetectionRule) and _could(rule.definition, by_name)
+    }
+    correlations = {rule.id: rule.correlation for rule in rules if rule.correlation is not None}
+    waiting = True
+    while waiting:  # until a round adds none: correlations refer to correlations
+        more = {
+            rule_id
+            for rule_id, correlation in correlations.items()
+            if rule_id not in found and sum(each in found for each in correlation.rules) >= _needed(correlation)
+        }
+        found |= more
+        waiting = bool(more)
+    return frozenset(found)
+
+
+def asked_for(rule: Rule) -> tuple[str, ...]:
+    """The event names of which a record must have one for the rule to match; none where there is no such list."""
+    if not isinstance(rule.definition, ir.DetectionRule):
+        return ()
+    names = exact_names(rule.definition)
+    if names is None:
+        return ()
+    spelled: dict[str, str] = {}
+    for test in all_tests(rule.definition):
+        for text in _texts(test.matchers) if test.field == NAME else ():
+            spelled.setdefault(fold(text), text)
+    return tuple(sorted(spelled.get(name, name) for name in names))
+
+
+def _needed(correlation: ir.CorrelationRule) -> float:
+    """How many of its rules must have matched for a correlation to."""
+    threshold = correlation.threshold
+    if threshold is None or not correlation.type.startswith("temporal"):
+        return 1
+    match threshold.operator:
+        case "gte" | "eq":
+            return max(threshold.value, 1)
+        case "gt":
+            return math.floor(threshold.value) + 1
+        case _:
+            return 1
+
+
+def _could(rule: ir.DetectionRule, by_name: Mapping[str, list[Event]]) -> bool:
+    names = exact_names(rule)
+    lists = by_name.values() if names is None else (by_name[name] for name in names if name in by_name)
+    deciding = [test for test in all_tests(rule) if determined_by(test, NAME, SOURCE)]
+    seen: set[tuple[bool, ...]] = set()
+    for events in lists:
+        for event in events:
+            for record in _records(event):
+                verdicts = tuple([holds(test, record) for test in deciding])
+                if verdicts in seen:
+                    continue
+                seen.add(verdicts)
+                known = dict(zip(map(id, deciding), verdicts, strict=True))
+                if residual(rule, lambda test, _, known=known: known.get(id(test))) is not False:  # type: ignore[misc]  # bound now
+                    return True
+    return False
+
+
+def _records(event: Event) -> Iterable[dict[str, str | None]]:
+    """What a record with this event can say: `None` stands for null and for absent."""
+    for source, name in itertools.product(_spoken(SOURCE, event[0]), _spoken(NAME, event[1])):
+        yield {**source, **name}
+
+
+def _spoken(field: str, value: str | None) -> tuple[dict[str, str | None], ...]:
+    return ({field: value},) if value is not None else ({field: None}, {})
+
+
+def _texts(matchers: Iterable[ir.Matcher]) -> Iterable[str]:
+    for matcher in matchers:
+        match matcher:
+            case ir.Pattern((str() as text,)):
+                yield text
+            case ir.OneOf(variants):
+                yield from _texts(variants)
+            case _:
+                pass

@@ -1,0 +1,1 @@
+"""Stored bytes to documents: decompress, decode, repair, tables."""

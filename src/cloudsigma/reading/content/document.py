@@ -1,0 +1,91 @@
+"""One JSON text → value, and what is wrong with it in words."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from cloudsigma.reading.scope.limits import Limits
+
+RECORDS_KEYS = ("Records", "records", "RECORDS")
+"""Keys under which one document may hold several lists of records: none of them is lost."""
+LISTS = (*RECORDS_KEYS, "Events", "events", "logEvents", "Messages", "results", "QueryResultRows")
+"""Keys of lists that hold what a document is read for; where one is repeated in the outermost object, none is lost."""
+_LONG = 4000
+
+
+def _integer(digits: str) -> int | Decimal:
+    """An integer of any length: Python refuses to make an `int` of very many digits, which takes it too long."""
+    return int(digits) if len(digits) < _LONG else Decimal(digits)
+
+
+TOLERANT = json.JSONDecoder(parse_int=_integer)
+"""Takes what the usual decoder refuses though it is JSON, and takes longer."""
+
+
+class Document(msgspec.Struct, frozen=True):
+    """One document of a file: a JSON value, or the row of a table."""
+
+    value: Any
+    position: str | None
+    """Where it stands, if the file has several."""
+    form: str
+    """How: `whole`, `lines`, `objects`, `log_lines`, `csv`, `parquet`; `rescued` if the document around is damaged."""
+    size: int | None = None
+    """Bytes of its text, or more; `None`: unknown."""
+    deep: bool = True
+    """Whether a record in it may nest too deep, as far as its text says."""
+
+
+def loads(text: str | bytes) -> Any:
+    """One JSON document; raises `ValueError` where it is damaged and `RecursionError` where it nests too deep."""
+    if isinstance(text, str):
+        text = text.removeprefix("\ufeff")  # bytes may have a byte order mark anyway
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:
+        value = TOLERANT.decode(text if isinstance(text, str) else text.decode())
+    return with_every_list(value, text)
+
+
+def with_every_list(value: Any, text: str | bytes) -> Any:
+    """The value of a text, in which a repeated key of a list has what each of them holds.
+
+    Of a repeated key a decoder keeps the last.
+    """
+    if type(value) is not dict or value.keys().isdisjoint(LISTS):
+        return value
+    # The members of a record are as decoders read them.
+    keys = [key for key in (RECORDS_KEYS[:1] if "eventName" in value else LISTS) if key in value]
+    text = text if isinstance(text, str) else text.decode("utf-8-sig", "replace")
+    if all(text.count(f'"{key}"') < 2 for key in keys):
+        return value
+    outermost: list[tuple[str, Any]] = []
+
+    def seen(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal outermost
+        outermost = pairs  # the object that ends last is the one around all others
+        return dict(pairs)
+
+    json.JSONDecoder(object_pairs_hook=seen, parse_int=_integer).decode(text)
+    times = Counter(key for key, _ in outermost)
+    held: dict[str, list[Any]] = {key: [] for key in keys if times[key] > 1}
+    for key, inner in outermost:
+        if key in held:
+            held[key] += inner if isinstance(inner, list) else [inner]
+    return {**value, **held}
+
+
+def reason(error: Exception, limits: Limits) -> str:
+    """What a decoder's exception means, in words for people."""
+    if isinstance(error, RecursionError):
+        return limits.too_deep  # decoders take more levels than any limit allows
+    if isinstance(error, json.JSONDecodeError):
+        return f"the JSON is damaged ({error.msg[:1].lower()}{error.msg[1:]})"
+    return f"the JSON cannot be read ({str(error).split(';')[0]})"

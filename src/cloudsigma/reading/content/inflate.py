@@ -1,0 +1,242 @@
+"""Stored bytes → content: the only door to a decompressor.
+
+Gzip is told by content, and all its members are read. `Inflater` streams, and says what is damaged; `inflate` takes a
+whole healthy file at once with a faster library, and leaves everything else to `Inflater`. That too tries the faster
+library first where it can go back, and leaves what is not healthy to the one that says more. Both look at how much
+comes of how little whenever another 64 MiB have come, so that a bomb goes off early.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+import msgspec
+
+from cloudsigma.reading.scope.limits import RATIO_FROM, Limits
+
+_fast: Any
+try:
+    from isal import isal_zlib
+
+    _fast = isal_zlib
+except ImportError:  # a slim installation: same results, half as fast
+    _fast = zlib
+
+_USUAL = Limits()
+_CHUNK = 1 << 20
+_GZIP = b"\x1f\x8b"
+_PADDING = re.compile(rb"\0*")
+_BEGINNING = 1 << 14
+"""Bytes of gzip data that the beginning of a file is told from."""
+_NEXT_MEMBER = 1 << 14
+"""Bytes that a member which is not the first is fed at first: what it leaves of them is copied, for each member."""
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """A part of a file that cannot be read."""
+
+    reason: str
+    position: str | None = None
+
+
+class Inflater:
+    """The bytes of a stream, decompressed if they are gzip; what went wrong stands in `damage` afterwards."""
+
+    def __init__(self, stream: BinaryIO, limits: Limits, head: bytes = b"", *, quick: bool = False) -> None:
+        """`head` is what has been read of the stream before.
+
+        With `quick` gzip data is tried with the faster library: where anything is unusual, what the stream holds is
+        read once more, and what has been given is passed over. The stream can be gone back in then.
+        """
+        self._stream = stream
+        self._head = head
+        self._limits = limits
+        self._start = stream.tell() if quick and _fast is not zlib else None
+        self._reached = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.damage: Damage | None = None
+        self.stored = 0
+        self.inflated = 0
+        self._waiting = 0  # bytes read and not yet inflated
+
+    @property
+    def reached(self) -> int:
+        """Bytes as stored that were taken at any time; `stored` begins anew where they are read once more."""
+        return max(self._reached, self.stored)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The content piece by piece; ends early at damage or at the limit."""
+        first = self._first()
+        if not first.startswith(_GZIP):
+            yield from self._checked(self._plain(first), compressed=False)
+            return
+        given = 0
+        if self._start is not None:
+            for piece in self._quickly(first):
+                given += len(piece)
+                yield piece
+            if self.damage is None:
+                return
+            self._reached = self.stored
+            self._stream.seek(self._start)
+            self._begin()
+            first = self._first()
+        for piece in self._checked(self._members(first, zlib.decompressobj), compressed=True):
+            if self.inflated > given:
+                yield piece[-(self.inflated - given) :]
+
+    def _quickly(self, first: bytes) -> Iterator[bytes]:
+        """The content by the faster library; what is unusual ends it, and stands in `damage`."""
+        for piece in self._members(first, _fast.decompressobj):
+            inflated = self.inflated + len(piece)
+            # Limits are looked at in other moments when the data is read again, which then decides.
+            if inflated > self._limits.inflated - _CHUNK:
+                self._stop_at("inflated")
+                return
+            if self._limits.inflates_too_much(2 * inflated, self.stored - self._waiting):
+                self._stop_at("ratio")
+                return
+            self.inflated = inflated
+            yield piece
+
+    def _checked(self, pieces: Iterator[bytes], *, compressed: bool) -> Iterator[bytes]:
+        looked_at = RATIO_FROM
+        for piece in pieces:
+            self.inflated += len(piece)
+            if self.inflated > self._limits.inflated:
+                self._stop_at("inflated")
+                return
+            if compressed and self.inflated > looked_at:
+                looked_at += RATIO_FROM
+                if self._limits.inflates_too_much(self.inflated, self.stored - self._waiting):
+                    self._stop_at("ratio")
+                    return
+            yield piece
+
+    def _stop_at(self, limit: str) -> None:
+        self.damage = Damage(f"it inflates to more than {self._limits.said(limit)}; the rest is not read")
+
+    def _first(self) -> bytes:
+        first = self._read()
+        while first and len(first) < len(_GZIP) and (more := self._read()):
+            first += more
+        return first
+
+    def _read(self) -> bytes:
+        data = self._head[self.stored : self.stored + _CHUNK] or self._stream.read(_CHUNK)
+        self.stored += len(data)
+        return data
+
+    def _plain(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            yield data
+            data = self._read()
+
+    def _members(self, data: bytes, make: Callable[[int], Any]) -> Iterator[bytes]:
+        member = make(31)
+        at = 0
+        step = _CHUNK
+        while True:
+            if at == len(data):
+                if not (data := self._read()):
+                    break
+                at = 0
+            fed = memoryview(data)[at : at + step]
+            before = member.copy() if make is zlib.decompressobj else None
+            try:
+                piece = member.decompress(fed, _CHUNK)
+            except (zlib.error, _fast.error) as error:
+                self.damage = Damage(f"the gzip data is damaged ({error})")
+                if before is not None:
+                    yield from _up_to_damage(before, fed)
+                return
+            # At the end of a member what is left of a piece may stand in both.
+            at += len(fed) - len(member.unused_data if member.eof else member.unconsumed_tail)
+            self._waiting = len(data) - at
+            step = _CHUNK
+            if piece:
+                yield piece
+            if member.eof:
+                at = _after_padding(data, at)
+                while at == len(data):
+                    if not (data := self._read()):
+                        return
+                    at = _after_padding(data, 0)
+                if len(data) - at < len(_GZIP):
+                    data, at = data[at:] + self._read(), 0
+                if not data.startswith(_GZIP, at):
+                    self.damage = Damage("there are other bytes after the end of the gzip data")
+                    return
+                member = make(31)
+                step = _NEXT_MEMBER
+        if piece := member.flush():
+            yield piece
+        if not member.eof:
+            self.damage = Damage("the gzip data is cut off")
+
+
+def _after_padding(data: bytes, at: int) -> int:
+    """Where zeros end, to which some writers pad a block."""
+    found = _PADDING.match(data, at)
+    return found.end() if found else at
+
+
+def _up_to_damage(member: Any, data: memoryview) -> Iterator[bytes]:
+    """What still inflates of data in which the decompressor has met damage: it is fed byte by byte."""
+    for at in range(len(data)):
+        try:
+            piece = member.decompress(data[at : at + 1])
+        except zlib.error:
+            return
+        if piece:
+            yield piece
+
+
+def beginning(stream: BinaryIO) -> bytes:
+    """Some of the content of a stream, enough to tell what it holds; leaves the stream somewhere behind it."""
+    stored = stream.read(_BEGINNING)
+    if not stored.startswith(_GZIP):
+        return stored + stream.read(_CHUNK)
+    return b"".join(Inflater(io.BytesIO(stored), _USUAL).chunks())
+
+
+def inflate(stored: bytes, most: int, limits: Limits = _USUAL) -> bytes | None:
+    """The content of a file that is held whole, decompressed if it is gzip; `None` where `Inflater` must see to it.
+
+    That is so where the data is damaged or cut, where something follows its end, where it inflates to more than
+    `most` bytes, and where it might be to more times its size than `limits` allow.
+    """
+    if not stored.startswith(_GZIP):
+        return stored if len(stored) <= most else None
+    pieces: list[bytes] = []
+    size = at = 0
+    given = len(stored)  # up to where the decompressor was fed
+    while at < len(stored):
+        member = _fast.decompressobj(31)
+        fed: bytes | memoryview = stored if at == 0 else memoryview(stored)[at:given]
+        while not member.eof:
+            try:
+                piece = member.decompress(fed, min(RATIO_FROM, most + 1 - size))
+            except (zlib.error, _fast.error):
+                return None
+            pieces.append(piece)
+            size += len(piece)
+            fed = member.unconsumed_tail
+            # At half the ratio already: `Inflater` looks at other moments, and decides.
+            if size > most or limits.inflates_too_much(2 * size, given - len(fed)):
+                return None
+            if not fed and not member.eof:
+                if given == len(stored) and not piece:
+                    return None
+                fed, given = memoryview(stored)[given:], len(stored)
+        at = _after_padding(stored, given - len(member.unused_data))
+        if at < len(stored) and not stored.startswith(_GZIP, at):
+            return None
+        given = min(at + _NEXT_MEMBER, len(stored))
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

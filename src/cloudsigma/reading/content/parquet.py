@@ -1,0 +1,205 @@
+"""Parquet → rows, within bounds: the only door to pyarrow, which comes with the extra `parquet`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cloudsigma.reading.content.document import Document
+from cloudsigma.reading.content.inflate import Damage
+from cloudsigma.reading.content.parquet_pages import (
+    DELTA_BYTE_ARRAY,
+    DICTIONARY,
+    PLAIN,
+    PLAIN_DICTIONARY,
+    pages_of,
+)
+from cloudsigma.reading.scope.limits import Limits
+
+MAGIC = b"PAR1"
+"""What the content begins and ends with."""
+_ROWS = 1024
+"""Rows that are decoded at a time."""
+_AT_ONCE = 16 << 20
+"""Bytes of rows that are made Python objects at a time, unless it is one row."""
+_OF_A_NUMBER = 16
+"""Bytes that a value takes up at most which is no text, or of text the place where it stands."""
+_BY_DICTIONARY = frozenset({PLAIN_DICTIONARY, DICTIONARY})
+"""Encodings by which a value is stored once, however often it occurs."""
+
+
+def rows(content: bytes, limits: Limits) -> Iterator[Document | Damage]:
+    """The rows of a table, structs and maps as objects, times in UTC as CloudTrail writes them."""
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        yield Damage("reading Parquet needs pyarrow: python -m pip install 'cloudsigma-rules[parquet]'")
+        return
+    number = inflated = 0
+    try:
+        table = parquet.ParquetFile(pa.BufferReader(content), coerce_int96_timestamp_unit="us")
+        schema = pa.schema([field.with_type(_in_microseconds(field.type)) for field in table.schema_arrow])
+        readers = {field.name: _reader(field.type) for field in schema}
+        plan = _Plan(table, content, limits)
+        if plan.refusal is not None:
+            yield Damage(plan.refusal)
+            return
+        table = parquet.ParquetFile(
+            pa.BufferReader(content), coerce_int96_timestamp_unit="us", read_dictionary=plan.dictionaries
+        )
+        batches = (
+            table.iter_batches(batch_size=plan.rows, row_groups=[group])  # dictionaries of two groups cannot be joined
+            for group in range(table.num_row_groups)
+        )
+        for batch in itertools.chain.from_iterable(batches):
+            for part, size in _parts(batch, min(_AT_ONCE, limits.record)):
+                inflated += size
+                if (why := _too_much(inflated, content, limits)) is not None:
+                    yield Damage(why, f"row {number + 1}")
+                    return
+                if size > limits.record:  # so it is one row
+                    number += 1
+                    yield Damage(f"the row has more bytes than {limits.said('record')}", f"row {number}")
+                    continue
+                for row in part.cast(schema, safe=False).to_pylist():
+                    number += 1
+                    yield Document(
+                        {name: read(row[name]) for name, read in readers.items()}, f"row {number}", "parquet"
+                    )
+        if number != table.metadata.num_rows:
+            yield Damage(f"the Parquet data is damaged (of {table.metadata.num_rows:,} rows {number:,} were found)")
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        yield Damage(f"the Parquet data is damaged ({said})", f"row {number + 1}" if number else None)
+
+
+class _Plan:
+    """How to read a table so that what is decoded at a time has a bound, or why not to read it.
+
+    Text is decoded to dictionaries where pyarrow can do that: each value is held once, however often it occurs, and
+    what the rows come to is known before they are made. Where a few bytes may stand for many values in another way, the
+    largest value has a bound, so there are fewer rows at a time.
+    """
+
+    def __init__(self, table: Any, content: bytes, limits: Limits) -> None:
+        self.refusal: str | None = None
+        """Why the table is not read."""
+        columns = [table.schema.column(index) for index in range(len(table.schema))]
+        groups = pages_of(content)
+        if any(len(group) != len(columns) for group in groups):
+            raise ValueError("a part of the table has other columns than the table")
+        encodings = [set().union(*(pages.encodings for pages in column)) for column in zip(*groups, strict=True)]
+        self.dictionaries = [
+            column.path
+            for column, found in zip(columns, encodings, strict=False)
+            if column.physical_type == "BYTE_ARRAY" and found <= {PLAIN, *_BY_DICTIONARY}
+        ]
+        """Columns that are decoded to dictionaries."""
+        at_once = 0
+        for each in groups:
+            if sum(pages.size for pages in each) > limits.document:
+                self.refusal = f"a part of the table is larger than {limits.said('document')}"
+                return
+            of_row = 0
+            for column, found, pages in zip(columns, encodings, each, strict=True):
+                largest = _OF_A_NUMBER
+                if column.path not in self.dictionaries and found & {DELTA_BYTE_ARRAY, *_BY_DICTIONARY}:
+                    largest += pages.largest if column.physical_type.endswith("BYTE_ARRAY") else 0
+                if not column.max_repetition_level:
+                    of_row += largest
+                elif pages.values * largest > limits.document:
+                    self.refusal = f"the lists in column {column.path} may come to more than {limits.said('document')}"
+                    return
+            at_once = max(at_once, of_row)
+        self.refusal = _too_much(sum(pages.size for each in groups for pages in each), content, limits)
+        self.rows = max(1, min(_ROWS, limits.document // 4 // max(at_once, 1)))
+        """Rows to decode at a time."""
+
+
+def _too_much(inflated: int, content: bytes, limits: Limits) -> str | None:
+    """Why so many bytes are more than may come of a file; `None` where they are not."""
+    met = "inflated" if inflated > limits.inflated else "ratio"
+    if met == "ratio" and not limits.inflates_too_much(inflated, len(content)):
+        return None
+    return f"the table inflates to more than {limits.said(met)}"
+
+
+def _parts(batch: Any, most: int) -> Iterator[tuple[Any, int]]:
+    """A batch in parts of no more bytes, or of one row, each with its size."""
+    size = sum(_text_size(column) for column in batch.columns) + _OF_A_NUMBER * batch.num_rows
+    if size <= most or batch.num_rows == 1:
+        yield batch, size
+        return
+    half = batch.num_rows // 2
+    yield from _parts(batch.slice(0, half), most)
+    yield from _parts(batch.slice(half), most)
+
+
+def _text_size(array: Any) -> int:
+    """Bytes of the text in an array, each value counted as often as it stands there."""
+    from pyarrow import compute, types
+
+    kind = array.type
+    if types.is_dictionary(kind):
+        lengths = compute.take(compute.binary_length(array.dictionary), array.indices)
+        return compute.sum(lengths).as_py() or 0
+    if types.is_struct(kind):
+        return sum(map(_text_size, array.flatten()))
+    if types.is_map(kind):
+        first, last = (array.offsets[0].as_py(), array.offsets[-1].as_py()) if len(array) else (0, 0)
+        return sum(_text_size(side.slice(first, last - first)) for side in (array.keys, array.items))
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return _text_size(array.flatten())
+    if types.is_binary(kind) or types.is_string(kind) or types.is_large_binary(kind) or types.is_large_string(kind):
+        return compute.sum(compute.binary_length(array)).as_py() or 0
+    return 0
+
+
+def _in_microseconds(kind: Any) -> Any:
+    """A type with its times in microseconds, the finest that Python's own have."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    if types.is_timestamp(kind) and kind.unit == "ns":
+        return pa.timestamp("us", kind.tz)
+    if types.is_struct(kind):
+        return pa.struct([field.with_type(_in_microseconds(field.type)) for field in kind])
+    if types.is_map(kind):
+        return pa.map_(_in_microseconds(kind.key_type), _in_microseconds(kind.item_type))
+    if types.is_list(kind):
+        return pa.list_(_in_microseconds(kind.value_type))
+    return kind
+
+
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """What makes a value of a type, as Python has it, one that JSON has."""
+    from pyarrow import types
+
+    if types.is_struct(kind):
+        members = {field.name: _reader(field.type) for field in kind}
+        return lambda value: value and {name: read(value[name]) for name, read in members.items()}
+    if types.is_map(kind):
+        read = _reader(kind.item_type)
+        return lambda value: None if value is None else {str(key): read(item) for key, item in value}
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        item = _reader(kind.value_type)
+        return lambda value: value and [item(each) for each in value]
+    if types.is_timestamp(kind):
+        return _time
+    return _scalar
+
+
+def _scalar(value: Any) -> Any:
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _time(value: dt.datetime | None) -> str | None:
+    if value is None:
+        return None
+    moment = value.replace(tzinfo=value.tzinfo or dt.UTC).astimezone(dt.UTC)
+    return moment.isoformat().removesuffix("+00:00") + "Z"

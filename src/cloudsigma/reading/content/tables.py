@@ -1,0 +1,209 @@
+"""CSV → rows: results of Athena, CloudTrail Lake and Logs Insights, exports of Splunk.
+
+A table is told by the names in its first line. Rows are streamed, and one that is damaged costs itself alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from cloudsigma.reading.content.document import Document
+from cloudsigma.reading.content.inflate import Damage
+from cloudsigma.reading.content.lines import split_lines
+from cloudsigma.reading.scope.limits import Limits
+
+_UTF8 = b"\xef\xbb\xbf"
+_DELIMITERS = (",", ";", "\t", "|")
+_ANNOUNCED = re.compile(rb'\s*"?sep=([^\s"])"?[ \t]*\r?\n|\s*"?sep=(\t)"?[ \t]*\r?\n', re.IGNORECASE)
+"""A line above the names by which Excel is told the delimiter."""
+_RULE = frozenset("-+=: ")
+"""What lines between the names and the rows are drawn with."""
+_TELLING = frozenset({"_raw", "@message", "eventjson", "cloudtrailevent", "eventname", "event.original", "p_log_type"})
+"""Columns that hold records or parts of them, in lower case."""
+_LOOKED_FOR = "eventName, eventJson, CloudTrailEvent, @message, event.original, _raw"
+_DISPLAYED = frozenset({"event name", "event time"})
+"""Columns of the table that the console shows of the event history."""
+_LONGEST_NAME = 200
+_LONGEST_CELL = 64 << 20
+"""Characters; a record has at most 256 KB, and the module refuses cells of more than 128 KB if it is not told."""
+_BROKEN_BYTES = re.compile("[\udc80-\udcff]")
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """How a table is written."""
+
+    names: tuple[str, ...]
+    delimiter: str
+    above: int = 1
+    """Rows above those of the table: that of the names, and perhaps one that tells the delimiter."""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it is drawn for people, with blanks around the cells."""
+        return self.delimiter == "|" and any(name != name.strip() for name in self.names)
+
+
+def is_announced(head: bytes) -> bool:
+    """Whether the first line of a file tells the delimiter, and the names stand in the next."""
+    return _ANNOUNCED.match(head.removeprefix(_UTF8)) is not None
+
+
+def layout(head: bytes) -> Layout | None:
+    """What the first line of a file says of the table in it; `None` where the file does not look like one."""
+    head = head.removeprefix(_UTF8)
+    told = _ANNOUNCED.match(head)
+    delimiters = ((told[1] or told[2]).decode("latin-1"),) if told else _DELIMITERS
+    lines = (line for line in head[told.end() if told else 0 :].splitlines() if line.strip())
+    line, below = next(lines, b""), next(lines, b"")
+    if line.lstrip()[:1] in (b"{", b"[", b"<") or len(line) > 100 * _LONGEST_NAME:
+        return None
+    try:
+        text = line.decode().strip("\r")
+    except UnicodeDecodeError:
+        return None
+    tables = [Layout(_cells(text, delimiter), delimiter, 2 if told else 1) for delimiter in delimiters]
+    for table in tables:
+        if {name.strip().lower() for name in table.names} & (_TELLING | _DISPLAYED):
+            return table
+    return next((table for table in tables if _is_table(table, below.decode("utf-8", "replace"), head)), None)
+
+
+def _is_table(table: Layout, below: str, head: bytes) -> bool:
+    """Whether a file without any of the columns that are looked for is a table all the same, which is told then."""
+    if not all(name.strip() and len(name) <= _LONGEST_NAME and not re.search(r"[{}:=]", name) for name in table.names):
+        return False
+    alike = table.delimiter == _DELIMITERS[0] or len(_cells(below, table.delimiter)) == len(table.names)
+    return len(table.names) > 1 and alike and b"\n" in head
+
+
+def _cells(text: str, delimiter: str) -> tuple[str, ...]:
+    try:
+        return tuple(next(csv.reader([text], delimiter=delimiter, strict=True), ()))
+    except csv.Error:
+        return ()
+
+
+def rows(table: Layout, chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
+    """The rows below the first line, each as an object of column and text; an empty cell is left out."""
+    names = {name.strip().lower() for name in table.names}
+    if not names & _TELLING:
+        if names & _DISPLAYED:
+            yield Damage(
+                "this is the table of the console's event history, which lacks the parameters of the calls; "
+                "download it as JSON instead"
+            )
+        else:
+            shown = ", ".join(name.strip() for name in table.names[:5])
+            yield Damage(
+                f"a table without a column that holds CloudTrail records (it has {shown}); looked for: {_LOOKED_FOR}"
+            )
+        return
+    if csv.field_size_limit() < _LONGEST_CELL:
+        csv.field_size_limit(_LONGEST_CELL)  # of the whole process, there is no other; never made less
+    lines = _Lines(split_lines(chunks, limits.document))
+    columns = tuple(name.strip() for name in table.names)
+    above = table.above
+    while True:
+        lines.keep_from_here()
+        try:
+            # One reader a row: after an error a reader goes on in the middle of a cell.
+            cells = next(csv.reader(lines, delimiter=table.delimiter, strict=True), None)
+        except csv.Error as error:
+            yield Damage(f"the row is damaged ({error})", lines.position)
+            lines.go_back()
+            continue
+        if cells is None:
+            break
+        if not cells or cells == [""]:
+            continue
+        if above:
+            above -= 1
+            if lines.broken_off:
+                yield Damage("the table ends in its first line")
+            continue
+        if table.drawn:
+            cells = [cell.strip() for cell in cells]
+            if _RULE.issuperset("".join(cells)):
+                continue
+        if len(cells) != len(columns):
+            yield Damage(f"the row has {len(cells):,} cells, and there are {len(columns):,} columns", lines.position)
+            if lines.several:  # a quote that was left open, or one too many, has swallowed the rows below
+                lines.go_back()
+        elif any(_BROKEN_BYTES.search(cell) for cell in cells if not cell.isascii()):
+            yield Damage("the text is not UTF-8", lines.position)
+        else:
+            row = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
+            yield Document(row, lines.position, "csv")
+            if lines.broken_off and lines.ends_with(table.delimiter):
+                yield Damage("the table ends without an end of line, perhaps in the middle of this row", lines.position)
+    if lines.cut:
+        yield Damage(f"the line is longer than {limits.said('document')}; the rest is not read", lines.position)
+
+
+class _Lines:
+    """Lines as text, which can be gone back to from where they were last kept."""
+
+    def __init__(self, lines: Iterator[bytes | None]) -> None:
+        self._lines = lines
+        self._waiting: list[str] = []  # last first
+        self._kept: list[str] = []
+        self._number = 0  # of the first line kept
+        first = next(lines, None)
+        self._ahead = (first or b"").removeprefix(_UTF8)
+        self.cut = self._over = first is None
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self._waiting:
+            line = self._waiting.pop()
+        else:
+            if self._over:
+                raise StopIteration
+            line = self._ahead.decode("utf-8", "surrogateescape") + "\n"
+            self._step()
+        self._kept.append(line)
+        return line
+
+    @property
+    def position(self) -> str:
+        """The first line kept."""
+        return f"line {self._number + 1}"
+
+    def _step(self) -> None:
+        try:
+            ahead = next(self._lines)
+        except StopIteration:
+            self._over = True
+            return
+        self.cut = self._over = ahead is None
+        self._ahead = ahead or b""
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether the last line of all was given, and nothing ends it."""
+        return self._over and not self.cut and not self._waiting
+
+    def ends_with(self, delimiter: str) -> bool:
+        """Whether that line has a delimiter at its end."""
+        return self._kept[-1].endswith(delimiter + "\n")
+
+    @property
+    def several(self) -> bool:
+        """Whether the row goes over several lines."""
+        return len(self._kept) > 1
+
+    def keep_from_here(self) -> None:
+        """A row begins."""
+        self._number += len(self._kept)
+        self._kept = []
+
+    def go_back(self) -> None:
+        """Give all lines kept but the first once more."""
+        self._waiting += reversed(self._kept[1:])
+        del self._kept[1:]

@@ -1,0 +1,194 @@
+"""The fast way through what is healthy: a few fields of every record, and the whole of those that could match.
+
+A rule set says which fields decide (`Probe`). These are decoded into small views, and only records that the rule set
+lets through become Python objects. Whatever is not entirely usual (damage, bytes that are no UTF-8, NaN, another form
+than log files and JSON lines, a field that is no text) is left to the plain way of `decode` and `envelope`, which is
+also the judge: both must come to the same records.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Literal, Protocol
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cloudsigma.reading.content.document import RECORDS_KEYS, loads
+from cloudsigma.reading.content.lines import Block
+from cloudsigma.reading.envelope.interface import INSIGHT, NO_PLAIN_RECORD
+
+MOST = 256 << 20
+"""Bytes of a log file, stored and inflated, up to which it is held whole; larger ones are streamed, as lines are."""
+
+_Text = str | None | UnsetType
+_Never = Literal["\x00 no key of this name is expected"] | UnsetType
+"""A value that no document has: where the key is there at all, the decoder refuses the document."""
+_NOT_USUAL = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_NUMBER = " number"
+"""A member of views that no record has."""
+
+
+class Probe(Protocol):
+    """What a rule set needs to see of records to tell which of them could match."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of top-level fields, or of members of top-level objects (`userIdentity.type`)."""
+
+    def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
+        """The numbers of the records that could match, from 0, never too few.
+
+        A column holds one field of every record: a text, `None` where it is null, `msgspec.UNSET` where it is absent.
+        """
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """What was found in a file, or in some of its lines."""
+
+    form: str
+    size: int
+    """Bytes of the content."""
+    total: int
+    """Records, Insights events left out."""
+    insights: int
+    candidates: list[tuple[int, msgspec.Raw | bytes]]
+    """The records that could match, still as text, with their positions among all of these.
+
+    `decode_record` makes them Python objects, best one at a time: what is used while it is fresh costs a third of what
+    many records at once do, which no processor's cache holds.
+    """
+
+
+class View:
+    """Decoders of the fields of one probe; may be used from several threads."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._numbers = itertools.count()
+        self._number = attrgetter(_attribute(_NUMBER))
+        self._log_file: msgspec.json.Decoder[Any]
+        self._slices: msgspec.json.Decoder[Any]
+        self._line: msgspec.json.Decoder[Any]
+        attributes: dict[str, str] = {}  # field → attribute of the view
+        members: dict[str, list[str]] = {}
+        for name in probe.fields:
+            outer, _, inner = name.partition(".")
+            if inner:
+                members.setdefault(outer, []).append(inner)
+            attributes[name] = _attribute(outer) + (f".{_attribute(inner)}" if inner else "")
+        top = {name for name in probe.fields if "." not in name} | {"eventName", "eventType"}
+        shape: dict[str, Any] = dict.fromkeys(sorted(top), (_Text, UNSET))
+        for outer, inner_names in members.items():
+            made = _struct(outer, dict.fromkeys(inner_names, (_Text, UNSET)))
+            shape[outer] = (made, msgspec.field(default_factory=made))
+            shape |= {f"{outer}.{name}": (_Never, UNSET) for name in inner_names}  # a key that reads the same
+        self._columns = [attrgetter(attributes[name]) for name in probe.fields]
+        untyped = {name: kind for name, kind in shape.items() if name != "eventType"}
+        # An element without `eventType` may be a message, which is for the plain way. Each view gets a number as it is
+        # made, which tells whether those of an earlier list were thrown away for a list under the same key.
+        numbered = {_NUMBER: (_Never, msgspec.field(default_factory=self._numbers.__next__))}
+        typed = shape if "eventType" in members else {"eventType": (str, ...), **untyped}
+        record = _struct("record", {**typed, **numbered})
+        # `Type` is of an SNS message; a second list of records stands under one of the others.
+        traps = dict.fromkeys(("Type", *RECORDS_KEYS[1:]), (_Never, UNSET))
+        self._log_file = msgspec.json.Decoder(_struct("log_file", {"Records": (list[record], ...), **traps}))  # type: ignore[valid-type]  # made here
+        self._slices = msgspec.json.Decoder(_struct("slices", {"Records": (list[msgspec.Raw], ...)}))
+        traps = dict.fromkeys(NO_PLAIN_RECORD, (_Never, UNSET))
+        self._line = msgspec.json.Decoder(_struct("line", {**shape, **traps}))
+
+    def probe_log_file(self, data: bytes) -> Probed | None:
+        """The records of a log file; `None`: the plain way must read it."""
+        try:
+            _check_text(data)
+            before = next(self._numbers)
+            views = self._log_file.decode(data).Records
+            if (self._number(views[0]) if views else next(self._numbers)) != before + 1:
+                return (
+                    None  # there was another list of records (or another thread took a number, which costs time alone)
+                )
+            if views and type(views[0].eventType) is not str:
+                return None  # perhaps a notification, which has the same form
+            return self._probed("log_file", len(data), views, lambda: self._slices.decode(data).Records)
+        except _NOT_USUAL:
+            return None
+
+    def probe_lines(self, block: Block, most: int) -> Probed | None:
+        """The records of lines, of which none has more than `most` bytes; `None`: the plain way must read them."""
+        try:
+            _check_text(block.data)
+            lines = [line for line in block.lines if line and not line.isspace()]
+            if len(block.data) > most and any(len(line) > most for line in block.lines):
+                return None
+            # One by one: `decode_lines` takes a document that goes over several lines, and several in one line.
+            views = list(map(self._line.decode, lines))
+            if not views or not all(type(view.eventName) is str for view in views):
+                return None  # perhaps something else than a record
+            return self._probed("lines", len(block.data), views, lambda: lines)
+        except _NOT_USUAL:
+            return None
+
+    def could_match(self, record: Mapping[str, Any]) -> bool:
+        """Whether the probe lets a record through that was read whole; true too where a field is no text."""
+        columns: list[Iterator[Any]] = []
+        for name in self._probe.fields:
+            value: Any = record
+            for part in name.split("."):
+                value = value.get(part, UNSET) if isinstance(value, Mapping) else value
+            if not (isinstance(value, str) or value is None or value is UNSET):
+                return True
+            columns.append(iter((value,)))
+        return bool(self._probe.candidates(columns))
+
+    def _probed(self, form: str, size: int, views: list[Any], slices: Callable[[], list[Any]]) -> Probed:
+        kinds = [view.eventType for view in views]
+        insights = kinds.count(INSIGHT)
+        chosen = self._probe.candidates([map(column, views) for column in self._columns]) if views else []
+        candidates: list[tuple[int, msgspec.Raw | bytes]] = []
+        if chosen:
+            raw = slices()
+            for at in chosen:
+                if not insights:
+                    candidates.append((at, raw[at]))
+                elif kinds[at] != INSIGHT:
+                    candidates.append((at - kinds[:at].count(INSIGHT), raw[at]))
+        return Probed(form, size, len(views) - insights, insights, candidates)
+
+
+_anything = msgspec.json.Decoder()
+
+
+def decode_record(raw: msgspec.Raw | bytes) -> dict[str, Any]:
+    """One record; what the fast decoder refuses (lone surrogates, numbers beyond a float) the plain one reads.
+
+    Raises `ValueError` or `RecursionError` where neither does, which only nesting at the edge of what they take can do.
+    """
+    try:
+        record: dict[str, Any] = _anything.decode(raw)
+    except _NOT_USUAL:
+        record = loads(bytes(raw).decode())
+    return record
+
+
+def _check_text(data: bytes) -> None:
+    """Raises where it is not UTF-8: the decoders do not look at texts that they skip."""
+    if not data.isascii():
+        data.decode()
+
+
+def _attribute(name: str) -> str:
+    """A field's name as that of an attribute."""
+    attribute = re.sub(r"\W", "__", name)
+    return attribute if attribute[0].isalpha() else f"x{attribute}"  # Python treats names that begin with `_` apart
+
+
+def _struct(name: str, fields: dict[str, tuple[Any, Any]]) -> type[msgspec.Struct]:
+    """A view's type from names as in JSON, with their types and defaults; `...` where there is none."""
+    shape = [
+        (_attribute(field), type_) if default is ... else (_attribute(field), type_, default)
+        for field, (type_, default) in fields.items()
+    ]
+    return msgspec.defstruct(name, shape, rename={_attribute(field): field for field in fields}, gc=False)

@@ -1,0 +1,1 @@
+"""Which files and records to read: time, accounts, regions, limits."""

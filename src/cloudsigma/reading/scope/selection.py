@@ -1,0 +1,138 @@
+"""Which records are asked for: a stretch of time, accounts, regions.
+
+Two steps, of which the first only spares work. A file is left out by its name where that shows that nothing in it can
+have been asked for; records are then chosen one by one, by what they say themselves. What says nothing is kept.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from cloudsigma.errors import UsageError
+from cloudsigma.reading.scope.file_name_facts import Delivery
+from cloudsigma.reading.scope.time_window import Moment, TimeWindow, record_time, time_window
+
+LATE = dt.timedelta(days=1)
+"""How long after an event the file with it may be delivered. AWS says about five minutes; retries take hours."""
+EARLY = dt.timedelta(hours=1)
+"""How long before an event the stamp of its file may lie: clocks differ, and stamps are cut to the minute."""
+
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z]+(?:-[a-z]+)+-[0-9]+")
+
+OUTSIDE_TIME = "outside the time"
+OTHER_ACCOUNTS = "of other accounts"
+OTHER_REGIONS = "of other regions"
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """What is asked for; by default everything."""
+
+    window: TimeWindow = TimeWindow()
+    accounts: frozenset[str] = frozenset()
+    """Account IDs; none: all accounts."""
+    regions: frozenset[str] = frozenset()
+    """Regions; none: all regions."""
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is left out."""
+        return not (self.window.bounded or self.accounts or self.regions)
+
+    def leaves_out(self, delivery: Delivery) -> str | None:
+        """Why nothing that was delivered so can be asked for; `None`: it must be looked at."""
+        if self.accounts and delivery.account is not None and delivery.account not in self.accounts:
+            return OTHER_ACCOUNTS
+        if self.regions and delivery.region is not None and delivery.region not in self.regions:
+            return OTHER_REGIONS
+        if delivery.first is not None and delivery.end is not None and not self.near(delivery.first, delivery.end):
+            return OUTSIDE_TIME
+        return None
+
+    def near(self, first: dt.datetime, end: dt.datetime) -> bool:
+        """Whether a file delivered from `first` to before `end` may hold events of the time that is asked for."""
+        return self.window.meets(first, end, early=EARLY, late=LATE)
+
+
+class RecordFilter:
+    """Chooses records one by one, and counts."""
+
+    def __init__(
+        self, selection: Selection, left_out: Counter[str], kept: Counter[str], among: str = "records"
+    ) -> None:
+        """Counts go to `left_out` and, of records that do not say what decides, to `kept`; `among`: what they are."""
+        self._selection = selection
+        self._left_out = left_out
+        self._kept = kept
+        self._among = among
+
+    def keeps(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record is asked for, as far as it says."""
+        selection = self._selection
+        unknown = []
+        if selection.window.bounded:
+            when = record_time(record.get("eventTime"))
+            if when is None:
+                unknown.append("time")
+            elif not selection.window.holds(when):
+                return self._leave(OUTSIDE_TIME)
+        if selection.accounts:
+            account = account_of(record)
+            if account is None:
+                unknown.append("account")
+            elif account not in selection.accounts:
+                return self._leave(OTHER_ACCOUNTS)
+        if selection.regions:
+            region = record.get("awsRegion")
+            if not isinstance(region, str):
+                unknown.append("region")
+            elif region not in selection.regions:
+                return self._leave(OTHER_REGIONS)
+        for what in unknown:
+            self._kept[f"{self._among} without {'an' if what == 'account' else 'a'} {what}"] += 1
+        return True
+
+    def _leave(self, reason: str) -> bool:
+        self._left_out[f"{self._among} {reason}"] += 1
+        return False
+
+
+def select(
+    since: Moment | None = None,
+    until: Moment | None = None,
+    accounts: str | Iterable[str] = (),
+    regions: str | Iterable[str] = (),
+) -> Selection:
+    """What is asked for, checked.
+
+    Raises:
+        UsageError: A time, an account or a region has no form that there is, or no time is left.
+    """
+    return Selection(
+        time_window(since, until),
+        _checked("account", accounts, _ACCOUNT, "12 digits, such as 111122223333"),
+        _checked("region", regions, _REGION, "a name such as us-east-1"),
+    )
+
+
+def _checked(kind: str, values: str | Iterable[str], form: re.Pattern[str], said: str) -> frozenset[str]:
+    chosen = frozenset([values] if isinstance(values, str) else values)
+    for value in sorted(chosen, key=str):
+        if not (isinstance(value, str) and form.fullmatch(value)):
+            raise UsageError(f"{kind} {value!r} is none: {'an' if kind == 'account' else 'a'} {kind} is {said}")
+    return chosen
+
+
+def account_of(record: Mapping[str, Any]) -> str | None:
+    """The account that was affected, as `context.account` has it: the recipient, else the caller's."""
+    account = record.get("recipientAccountId")
+    if not isinstance(account, str):
+        identity = record.get("userIdentity")
+        account = identity.get("accountId") if isinstance(identity, Mapping) else None
+    return account if isinstance(account, str) else None

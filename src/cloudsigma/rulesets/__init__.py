@@ -1,0 +1,1 @@
+"""Rule sets: in memory, in a file, and the bundled ones."""

@@ -1,0 +1,377 @@
+"""What a user holds: compiled rules together, and what can be asked of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import logging
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cloudsigma import ir
+from cloudsigma.correlation import MAX_ENTRIES, Correlator
+from cloudsigma.engine.evaluate.explain import Explanation, explain
+from cloudsigma.engine.match import Match, make_matches
+from cloudsigma.engine.prefilter.matcher import Matcher
+from cloudsigma.engine.prefilter.reachability import Event, could_have_matched
+from cloudsigma.engine.rule import Rule
+from cloudsigma.errors import RuleError, RuleErrors, UnknownRuleError, UsageError
+from cloudsigma.origin import Origin
+from cloudsigma.rulesets import compiled_file as artifact
+from cloudsigma.version import __version__
+
+_log = logging.getLogger("cloudsigma")
+
+CLOUDTRAIL = ir.LogSource(product="aws", service="cloudtrail")
+"""What records are declared to be unless the caller says otherwise."""
+
+LEVELS = ("informational", "low", "medium", "high", "critical")
+"""The levels of Sigma, rising."""
+
+Record = Mapping[str, Any]
+
+_ENVELOPES = frozenset({"Records", "detail", "awslogs", "Message", "Messages", "Events", "body", "data"})
+"""Members of what carries records: events of functions, messages, files; no record has them."""
+
+
+@dataclass(frozen=True, repr=False)
+class RuleSet:
+    """Compiled rules in a fixed order; may be used from several threads.
+
+    Compares by its rules, pickles as IR, and reaches neither pySigma nor YAML.
+    """
+
+    rules: tuple[Rule, ...]
+    """The rules, in the order they were loaded."""
+    errors: tuple[RuleError, ...] = ()
+    """Of the rules that were left out (`on_error="skip"`)."""
+    warnings: tuple[RuleError, ...] = ()
+    """What is doubtful and was loaded all the same."""
+    declared: ir.LogSource = CLOUDTRAIL
+    """The log source that the records are declared to be."""
+    supporting: frozenset[str] = frozenset()
+    """IDs of rules that are here only because a correlation refers to them: they give no matches of their own."""
+
+    # --- as a collection --------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_key or key in self.rules
+
+    def __getitem__(self, key: str) -> Rule:
+        """The rule with this ID or name; raises `UnknownRuleError`, which is a `KeyError`."""
+        found = self._by_key.get(key) or self._by_key.get(key.lower())
+        if found is None:
+            known = [rule.name for rule in self.rules if rule.name] + [rule.id for rule in self.rules]
+            raise UnknownRuleError(key, difflib.get_close_matches(key, known, n=2))
+        return found
+
+    @cached_property
+    def _by_key(self) -> dict[str, Rule]:
+        named = {rule.name: rule for rule in reversed(self.rules) if rule.name}
+        return {**named, **{rule.id: rule for rule in self.rules}}
+
+    def __add__(self, other: RuleSet) -> RuleSet:
+        """Both sets together; raises `RuleError` where one ID stands for different rules."""
+        if self.declared != other.declared:
+            raise UsageError("the two rule sets are for records of different log sources")
+        rules, conflicts = without_duplicates([*self.rules, *other.rules])
+        if conflicts:
+            raise conflicts[0] if len(conflicts) == 1 else RuleErrors("rules with one ID differ", conflicts)
+        supporting = frozenset(
+            rule_id
+            for rule_id in self.supporting | other.supporting
+            if all(rule_id in each.supporting for each in (self, other) if rule_id in each)
+        )
+        return RuleSet(rules, self.errors + other.errors, self.warnings + other.warnings, self.declared, supporting)
+
+    def where(
+        self,
+        *,
+        level: str | None = None,
+        status: str | Collection[str] | None = None,
+        tag: str | Collection[str] | None = None,
+        id: str | Collection[str] | None = None,  # noqa: A002  # the field's own word, public contract
+        exclude: str | Collection[str] | None = None,
+    ) -> RuleSet:
+        """A smaller set. Rules that its correlations refer to stay in it, but give no matches of their own.
+
+        Args:
+            level: The minimum level; a rule without a level counts as below every level but `informational`.
+            status: One status, or several of which the rule has one.
+            tag: One tag, or several of which the rule has one; `attack.t1098` also stands for its sub-techniques.
+            id: IDs or names of the rules to keep.
+            exclude: IDs or names of the rules to leave out.
+
+        Raises:
+            UsageError: There is no such level.
+            UnknownRuleError: No rule has an ID or name that was given.
+        """
+        least = 0
+        if level is not None:
+            if level.lower() not in LEVELS:
+                raise UsageError(f"there is no level {level!r}; use one of {', '.join(LEVELS)}")
+            least = LEVELS.index(level.lower())
+        statuses = {text.lower() for text in _listed(status)}
+        tags = tuple(text.lower() for text in _listed(tag))
+        kept = {self[key].id for key in _listed(id)}
+        left_out = {self[key].id for key in _listed(exclude)}
+        chosen = {
+            rule.id
+            for rule in self.rules
+            if (LEVELS.index(rule.level) if rule.level else 0) >= least
+            and (status is None or rule.status in statuses)
+            and (tag is None or any(_has_tag(rule, wanted) for wanted in tags))
+            and (id is None or rule.id in kept)
+            and rule.id not in left_out
+        }
+        needed = self._referred_by(chosen)
+        rules = tuple(rule for rule in self.rules if rule.id in chosen | needed)
+        supporting = (needed - chosen) | (self.supporting & chosen)
+        return RuleSet(rules, self.errors, self.warnings, self.declared, frozenset(supporting))
+
+    def _referred_by(self, rule_ids: Collection[str]) -> set[str]:
+        """IDs of the rules that correlations refer to, directly or through others."""
+        needed: set[str] = set()
+        waiting = list(rule_ids)
+        while waiting:
+            correlation = self._by_key[waiting.pop()].correlation
+            more = set(correlation.rules) - needed if correlation is not None else set()
+            needed |= more
+            waiting += more
+        return needed
+
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """IDs of rules that give no matches of their own: a correlation refers to them and does not `generate`."""
+        referred = (rule.correlation for rule in self.rules if rule.correlation is not None)
+        return self.supporting | {rule_id for each in referred if not each.generate for rule_id in each.rules}
+
+    # --- evaluating -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _matcher(self) -> Matcher:
+        return Matcher([rule for rule in self.rules if rule.logsource and rule.logsource.covers(self.declared)])
+
+    @property
+    def probe(self) -> Matcher:
+        """What a reader needs to see of records to leave out those that no rule could match."""
+        return self._matcher
+
+    @property
+    def found_by(self) -> dict[str, str | None]:
+        """How the detection rules that apply are found, by ID: the field that tells which records could match.
+
+        Nearly every rule is found by `eventName`. `None` stands for a rule that is evaluated for every record, which
+        costs the most.
+        """
+        return self._matcher.found_by
+
+    def silent(self, events: Iterable[Event]) -> tuple[Rule, ...]:
+        """Those of the rules that apply which no record with one of these events could have matched.
+
+        Args:
+            events: Pairs of event source and event name; `None` where it is null or absent.
+        """
+        found = could_have_matched(self.rules, events)
+        applying = {*self.found_by, *(rule.id for rule in self.rules if rule.correlation is not None)}
+        return tuple(rule for rule in self.rules if rule.id in applying and rule.id not in found)
+
+    def match(self, record: Record, *, origin: Origin | None = None) -> tuple[Match, ...]:
+        """The matches of one record, in the order of the rules: of every detection rule, also the `hidden` ones."""
+        found = self._matcher.matching(record)
+        return make_matches(found, record, origin) if found else ()
+
+    def verdicts(self, record: Record) -> tuple[str, ...]:
+        """The IDs of the detection rules that match one record: no context, no evidence."""
+        return self._matcher.verdicts(record)
+
+    def evaluate(self, records: Iterable[Record], *, lateness: dt.timedelta | None = None) -> Iterator[Match]:
+        """The matches of records, in their order and then that of the rules.
+
+        Lazy: one record is taken at a time, so `records` may be endless. Records are never changed. What is no
+        mapping matches nothing and is told to the logger `cloudsigma`.
+
+        Args:
+            records: CloudTrail records.
+            lateness: How much later than its event time a record may come. Matches of correlations are given as soon
+                as no record within it can change them. `None`: they are given at the end, whatever the order of the
+                records, and what matched is held until then.
+        """
+        if isinstance(records, (Mapping, str, bytes)) or not isinstance(records, Iterable):
+            raise UsageError(f"evaluate takes an iterable of records, not a {type(records).__name__}")
+        return self.evaluate_with_origin(((record, None) for record in records), lateness=lateness)
+
+    def evaluate_with_origin(
+        self, records: Iterable[tuple[Record, Origin | None]], *, lateness: dt.timedelta | None = None
+    ) -> Iterator[Match]:
+        """`evaluate` for records that come with where they came from, as a reader gives them."""
+        return self.evaluate_matches(self._matches(records), lateness=lateness)
+
+    def _matches(self, records: Iterable[tuple[Record, Origin | None]]) -> Iterator[tuple[Match, ...]]:
+        told = False
+        for position, (record, origin) in enumerate(records):
+            if isinstance(record, Mapping):
+                if not told and "eventName" not in record and _ENVELOPES.intersection(record):
+                    told = True
+                    _log.warning(
+                        "record %d looks like an envelope around records, and is evaluated as it is; "
+                        "cloudsigma.read_records(value) gives the records in it",
+                        position,
+                    )
+                yield self.match(record, origin=origin)
+            else:
+                kind = type(record).__name__
+                _log.warning("record %d is a %s, no mapping; it matches nothing", position, kind)
+
+    def evaluate_matches(
+        self, per_record: Iterable[tuple[Match, ...]], *, lateness: dt.timedelta | None = None
+    ) -> Iterator[Match]:
+        """`evaluate` for records whose matches (`RuleSet.match`) are known already, one tuple a record."""
+        correlator = None
+        if any(rule.correlation is not None for rule in self.rules):
+            # Without a lateness everything is held to the end, so that the order of the records never counts.
+            bound = None if lateness is None else MAX_ENTRIES
+            correlator = Correlator(self.rules, lateness=lateness, max_entries=bound)
+        hidden = self.hidden
+        for matches in per_record:
+            for match in matches:
+                if match.rule_id not in hidden:
+                    yield match
+            if correlator is not None and matches:
+                yield from self._shown(correlator.feed(matches))
+        if correlator is not None:
+            yield from self._shown(correlator.close())
+
+    def _shown(self, matches: Iterable[Match]) -> Iterator[Match]:
+        return (match for match in matches if match.rule_id not in self.hidden)
+
+    def explain(self, record: Record, rule: str) -> Explanation:
+        """Why the rule with this ID or name matches the record, or why not."""
+        found = self[rule]
+        if not isinstance(found.definition, ir.DetectionRule):
+            raise UsageError(f"{found.title!r} is a correlation: explain the rules that it refers to")
+        tree = explain(found.definition, record)
+        applies = found.definition.logsource.covers(self.declared)
+        return Explanation(found.id, found.title, tree.matched and applies, applies, tree)
+
+    # --- as a value -------------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the set to a file that `load_rules` reads without pySigma and YAML: JSON, and no code in it.
+
+        The source of each predicate stands in it too, for people; it is not read back.
+
+        Raises:
+            UsageError: A rule has an attribute of its own that JSON cannot hold, such as `.nan`.
+            OSError: The file cannot be written.
+        """
+        sources = ((rule.id, rule.source) for rule in self.rules if rule.source is not None)
+        try:
+            data = artifact.encode(to_artifact(self), written_by=__version__, predicates=sources)
+        except artifact.ArtifactProblem as problem:
+            raise UsageError(f"the rules cannot be saved: {problem.reason}. {problem.remedy}") from problem
+        Path(path).write_bytes(msgspec.json.format(data, indent=1) + b"\n")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "rules": self.rules, "errors": self.errors, "warnings": self.warnings, "declared": self.declared,
+            "supporting": self.supporting,
+        }  # fmt: skip
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __repr__(self) -> str:
+        trouble = "".join(
+            f", {len(found)} {what}" for what, found in (("errors", self.errors), ("warnings", self.warnings)) if found
+        )
+        return f"RuleSet({len(self.rules)} rules{trouble})"
+
+
+def load_rules(path: str | os.PathLike[str]) -> RuleSet:
+    """Read a set that `RuleSet.save` or `cloudsigma compile` wrote; needs neither pySigma nor YAML.
+
+    The file is data: nothing in it is run, whoever wrote it. Who can change it can change what is found, though: keep
+    it where you keep your code.
+
+    Raises:
+        UsageError: The file is no compiled rule set, is damaged, or was written in another format.
+        OSError: It cannot be read.
+    """
+    data = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf")
+    if b'"kind": "Regex"' in data:
+        try:
+            import re2  # noqa: F401  # better to learn that it is missing now than at a record
+        except ImportError as error:
+            raise UsageError(
+                f"{os.fspath(path)!r} has regular expressions, which need a package: pip install google-re2"
+            ) from error
+    try:
+        return from_artifact(artifact.decode(data))
+    except artifact.ArtifactProblem as problem:
+        raise UsageError(f"{os.fspath(path)!r} cannot be used: {problem.reason}. {problem.remedy}") from problem
+
+
+def to_artifact(rules: RuleSet) -> artifact.Artifact:
+    """The parts of a rule set, as data."""
+    return artifact.Artifact(
+        tuple(rule.definition for rule in rules),
+        rules.declared,
+        tuple(sorted(rules.supporting)),
+        tuple(map(artifact.Problem.of, rules.errors)),
+        tuple(map(artifact.Problem.of, rules.warnings)),
+    )
+
+
+def from_artifact(saved: artifact.Artifact) -> RuleSet:
+    """The rule set of which these are the parts."""
+    return RuleSet(
+        tuple(map(Rule, saved.rules)),
+        tuple(problem.error() for problem in saved.errors),
+        tuple(problem.error() for problem in saved.warnings),
+        saved.declared,
+        frozenset(saved.supporting),
+    )
+
+
+def _listed(value: str | Collection[str] | None) -> Collection[str]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
+
+
+def _has_tag(rule: Rule, wanted: str) -> bool:
+    return any(tag.lower() == wanted or tag.lower().startswith(f"{wanted}.") for tag in rule.tags)
+
+
+def without_duplicates(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], list[RuleError]]:
+    """The rules with each ID once, and an error for every rule that has the ID of another, different one."""
+    kept: dict[str, Rule] = {}
+    conflicts: list[RuleError] = []
+    for rule in rules:
+        first = kept.setdefault(rule.id, rule)
+        if first.definition.metadata.digest != rule.definition.metadata.digest:
+            place = f"{first.path or '<text>'}:{first.line}"
+            conflicts.append(
+                RuleError(
+                    "reference",
+                    f"its ID is that of another rule, {first.title!r} in {place}",
+                    path=rule.path,
+                    line=rule.line,
+                    rule=rule.id,
+                    remedy="Give one of the two a new UUID.",
+                )
+            )
+    return tuple(kept.values()), conflicts

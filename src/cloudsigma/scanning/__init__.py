@@ -1,0 +1,1 @@
+"""Files to matches: sources, workers, state, checkpoint."""

@@ -1,0 +1,1 @@
+"""Cases: files of them, running them, and the report."""

@@ -1,0 +1,278 @@
+"""Running a case: whether the rule gives the verdict and the matches that the case expects, and if not, why."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cloudsigma import ir
+from cloudsigma.engine.evaluate.explain import Explanation, Step
+from cloudsigma.engine.json_form import json_ready
+from cloudsigma.engine.match import Match, make_match
+from cloudsigma.engine.rule import Rule
+from cloudsigma.errors import CaseError, RuleError
+from cloudsigma.escaping import printable
+from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.testing.cases.case import Case, CaseFile
+from cloudsigma.testing.cases.changes import ABSENT, Difference, differences
+from cloudsigma.testing.cases.expectations import compare, members_of
+
+_SHOWN_CHANGES = 20
+"""A result shows at most this many parts in which a record differs from its base."""
+_SHOWN_LINES = 6
+"""And at most this many lines of the rule."""
+_DERIVED = frozenset({"eventID", "requestID"})
+"""Members that a template makes from its arguments, so that they differ whenever anything does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What running a case came to; `str()` is what to read when it failed."""
+
+    passed: bool
+    case: Case | None = None
+    """`None` where a rule could not be compiled, or a case not be read."""
+    rule: Rule | None = None
+    """`None` where there is none, or it could not be compiled."""
+    error: CaseError | RuleError | None = None
+    """Why nothing could be run."""
+    differences: tuple[Difference, ...] = ()
+    """What is not as expected: `before` is expected, `after` is so."""
+    matches: tuple[Match, ...] = ()
+    """The matches that the rule gave."""
+    explanations: tuple[Explanation, ...] = ()
+    """Why the rule matched or not, of each record; of a correlation for each rule that it refers to and each record."""
+    changes: tuple[tuple[Difference, ...], ...] = ()
+    """For each record the parts that differ from what it was made from."""
+
+    @property
+    def summary(self) -> str:
+        """What is wrong, in one line; empty where nothing is."""
+        if self.error is not None:
+            return f"{self.error.reason}. {self.error.remedy or ''}".strip()
+        return "; ".join(_difference(difference) for difference in self.differences)
+
+    def __str__(self) -> str:
+        return "\n".join(_described(self))
+
+
+def run_case(rules: RuleSet, case: Case, rule: Rule | str | None = None) -> Result:
+    """Run a case. The rule is looked for among those of the file beside the case's, if the set has any of these.
+
+    Args:
+        rules: Compiled rules, with those that a correlation refers to.
+        case: Any case; it is run on its own, nothing is kept from others.
+        rule: The rule, or its ID or name; default: the one that the case is for.
+
+    Raises:
+        CaseError: The rule is not there, several have the title that the case names, or it is no correlation and the
+            case has a sequence.
+        UnknownRuleError: No rule has the ID or name that `rule` gives.
+    """
+    if rule is None:
+        rule = find_rule(rules, case)
+    elif isinstance(rule, str):
+        rule = rules[rule]
+    if rule.correlation is not None:
+        return _run_correlation(rules, case, rule)
+    if case.sequence:
+        reason = f"it has a sequence of records, and {rule.title!r} is no correlation"
+        raise case.error(reason, "Make a case of each record.")
+    explanations = tuple(rules.explain(record, rule.id) for record in case.records)
+    matching = _matching(rules, case, rule)
+    matches = tuple(make_match(rule, record) for record in matching)
+    return _result(case, rule, matches, explanations)
+
+
+def passes(rules: RuleSet, case: Case, rule: Rule) -> bool:
+    """Whether the case has its verdict and number of matches: quick, and without the reasons that `run_case` gives."""
+    if rule.correlation is not None:
+        return run_case(rules, case, rule).passed
+    return _counted(case, len(_matching(rules, case, rule))) is None
+
+
+def _matching(rules: RuleSet, case: Case, rule: Rule) -> list[dict[str, Any]]:
+    predicate = rule.predicate
+    if predicate is None or rule.logsource is None or not rule.logsource.covers(rules.declared):
+        return []
+    return [record for record in case.records if predicate(record)]
+
+
+def _run_correlation(rules: RuleSet, case: Case, rule: Rule) -> Result:
+    own = rules.where(id=rule.id)
+    own = RuleSet(own.rules, declared=rules.declared, supporting=own.supporting - {rule.id})
+    matches = tuple(match for match in own.evaluate(case.records) if match.rule_id == rule.id)
+    referred = [each for each in own if isinstance(each.definition, ir.DetectionRule)]
+    explanations = tuple(own.explain(record, each.id) for record in case.records for each in referred)
+    return _result(case, rule, matches, explanations)
+
+
+def _result(case: Case, rule: Rule, matches: tuple[Match, ...], explanations: tuple[Explanation, ...]) -> Result:
+    wrong = _counted(case, len(matches))
+    found = [wrong] if wrong is not None else []
+    if matches and case.expected:
+        found += compare(case.expected, matches, case.records)
+    changes = tuple(differences(base, record) for base, record in zip(case.bases, case.records, strict=False))
+    return Result(not found, case, rule, None, tuple(found), matches, explanations, changes)
+
+
+def _counted(case: Case, matches: int) -> Difference | None:
+    """What is wrong with the number of matches."""
+    if case.count is not None and len(case.records) > 1:
+        return Difference("matches", case.count, matches) if matches != case.count else None
+    if case.match is not (matches > 0):
+        return Difference("match", case.match, matches > 0)
+    return None
+
+
+# --- which rule ---------------------------------------------------------------------------------------------
+
+
+def find_rule(rules: RuleSet, case: Case) -> Rule:
+    """The rule that a case is for; raises `CaseError` where it is not there or not the only one.
+
+    It is looked for among the rules of the file beside the case's, or of the whole set if that has none of these.
+    """
+    beside: Sequence[Rule] = ()
+    if case.path is not None:
+        files = {os.path.abspath(path) for path in CaseFile(case.path).rule_files}  # noqa: PTH100  # keeps links
+        beside = [rule for rule in rules if rule.path is not None and os.path.abspath(rule.path) in files]  # noqa: PTH100
+    return choose_rule(beside or rules.rules, rules.hidden, case)
+
+
+def choose_rule(rules: Sequence[Rule], hidden: Collection[str], case: Case) -> Rule:
+    """The one of the rules that a case is for, as `find_rule` does.
+
+    Where it names none, `hidden` ones are meant only if there are no others: that a correlation elsewhere refers to a
+    rule does not take its cases away.
+    """
+    wanted = case.rule
+    if wanted is None:
+        found = [rule for rule in rules if rule.id not in hidden] or list(rules)
+        reason = f"{len(found)} rules could be meant" if found else "there is no rule for it"
+        listed = found
+    else:
+        named = [rule for rule in rules if wanted in (rule.name, rule.id)]
+        found = named or [rule for rule in rules if rule.title == wanted]
+        places = " and ".join(f"{rule.path}:{rule.line}" for rule in found)
+        reason = f"several rules are called {wanted!r} ({places})" if found else f"there is no rule {wanted!r}"
+        listed = list(rules)
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(repr(rule.name or rule.title) for rule in listed[:8])
+    remedy = "Name one by its ID." if found and wanted else f"Name one with rule: {known}." if known else None
+    raise case.error(reason, remedy, location=case.rule_location)
+
+
+# --- in words -----------------------------------------------------------------------------------------------
+
+
+def _described(result: Result) -> Iterator[str]:
+    if result.error is not None:
+        yield str(result.error)
+        yield from (f"    {line}" for line in (getattr(result.error, "excerpt", None) or "").splitlines())
+        return
+    case, rule = result.case, result.rule
+    if case is None or rule is None:  # cannot be without an error
+        return
+    yield f"{case.location}: {case.name}: {'passed' if result.passed else 'FAILED'}"
+    for difference in result.differences:
+        yield f"  {_difference(difference)}"
+    if case.reason:
+        yield f"  because {case.reason}"
+    single = rule.correlation is None and len(case.records) == 1
+    lines = list(_deciding_lines(rule, result.explanations[0])) if single else []
+    yield f"  rule {rule.title!r} ({rule.path or '<text>'}:{rule.line}){', decided by' if lines else ''}"
+    yield from (f"    {line}" for line in lines)
+    for position, changes in enumerate(result.changes):
+        shown = [change for change in changes if change.name not in _DERIVED] or list(changes)
+        if shown:
+            which = f"record {position}" if len(case.records) > 1 else "the record"
+            yield f"  {which} differs from what it is made from:"
+            yield from (f"    {_change(change)}" for change in shown[:_SHOWN_CHANGES])
+            if len(shown) > _SHOWN_CHANGES:
+                yield f"    … and {len(shown) - _SHOWN_CHANGES} more"
+    if rule.correlation is not None:
+        yield from _sequence(result, case)
+    elif not single:
+        found = [str(position) for position, each in enumerate(result.explanations) if each.matched]
+        yield f"  of the {len(case.records)} events, from 0, these match: {', '.join(found) or 'none'}"
+    else:
+        yield from (f"  {line}" for explanation in result.explanations for line in str(explanation).splitlines())
+
+
+def _difference(difference: Difference) -> str:
+    match difference.name:
+        case "match":
+            return "expected a match, there is none" if difference.before else "expected no match, there is one"
+        case "matches":
+            return f"expected {difference.before} matches, there are {difference.after}"
+        case name:
+            return f"{name}: expected {_value(difference.before)}, is {_value(difference.after)}"
+
+
+def _change(change: Difference) -> str:
+    if change.before is ABSENT:
+        return f"{change.name}: {_value(change.after)} (was not there)"
+    if change.after is ABSENT:
+        return f"{change.name}: not there (was {_value(change.before)})"
+    return f"{change.name}: {_value(change.after)} (was {_value(change.before)})"
+
+
+def _sequence(result: Result, case: Case) -> Iterator[str]:
+    """The records of a correlation's case, which rules they match, and the matches there are."""
+    per_record = len(result.explanations) // len(case.records)
+    for position, record in enumerate(case.records):
+        own = result.explanations[position * per_record : (position + 1) * per_record]
+        titles = ", ".join(explanation.title for explanation in own if explanation.matched) or "none of the rules"
+        yield f"  {position}  {_text(record, 'eventTime')}  {_text(record, 'eventName')}: matches {titles}"
+    for match in result.matches:
+        members = ", ".join(map(str, members_of(match, case.records)))
+        yield f"  match of the records {members}, group {_value(match.group)}"
+    for position in range(len(case.records)):
+        own = result.explanations[position * per_record : (position + 1) * per_record]
+        if case.match and not any(explanation.matched for explanation in own):
+            for explanation in own:
+                yield from (f"  {position}  {line}" for line in str(explanation).splitlines())
+
+
+def _deciding_lines(rule: Rule, explanation: Explanation) -> Iterator[str]:
+    """The lines of the rule's file whose tests made the verdict, as they are written there."""
+    if rule.path is None or not explanation.applies:
+        return
+    try:
+        written = Path(rule.path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return
+    numbers = [number for number in dict.fromkeys(_deciding(explanation.tree)) if number <= len(written)]
+    for number in numbers[:_SHOWN_LINES]:
+        yield printable(f"{rule.path}:{number}: {written[number - 1].strip()}")
+    if len(numbers) > _SHOWN_LINES:
+        yield f"… and {len(numbers) - _SHOWN_LINES} more lines"
+
+
+def _deciding(step: Step) -> Iterator[int]:
+    """The lines of the tests without which a step would have come out otherwise."""
+    if step.kind == "test":
+        if step.line is not None:
+            yield step.line
+        return
+    single = step.kind in ("not", "selection")
+    for child in step.steps:
+        if single or child.matched is step.matched:
+            yield from _deciding(child)
+
+
+def _text(record: Mapping[str, Any], name: str) -> str:
+    return printable(str(record.get(name)))
+
+
+def _value(value: Any) -> str:
+    if value is ABSENT:
+        return "nothing"
+    text = json.dumps(json_ready(value), ensure_ascii=False)
+    return printable(text if len(text) <= 200 else f"{text[:199]}…")

@@ -1,0 +1,1 @@
+"""Condition coverage (MC/DC) of rules by their cases."""

@@ -1,0 +1,135 @@
+"""The parts of a correlation that its cases must show: rules, condition, order, group-by, time span.
+
+For each part there is the correlation without it. A part *prevents* something in a case if without it the case would
+come to something else; it *carries* a match if the match would not be there once it failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from msgspec.structs import replace
+
+from cloudsigma import ir
+from cloudsigma.testing.coverage.sequences import Correlated, Members
+
+_ALWAYS = ir.Threshold("gte", -(10**30))
+_NO_END = 100 * 31_556_952
+"""A hundred years in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a correlation."""
+
+    correlation: ir.CorrelationRule
+    kind: Literal["rule", "condition", "order", "group-by", "timespan"]
+    name: str = ""
+    """Of a rule its ID, of `group-by` the field."""
+    way: tuple[Any, ...] = ()
+    """To the part in the YAML of the rule."""
+
+    def label(self, names: Mapping[str, str]) -> str:
+        """The part in words, with names for the IDs of rules."""
+        match self.kind:
+            case "rule":
+                return f"rule {names.get(self.name, self.name)}"
+            case "condition":
+                threshold = self.correlation.threshold
+                return f"condition {threshold.operator}: {threshold.value}" if threshold is not None else "condition"
+            case "order":
+                return "order of the rules"
+            case "group-by":
+                return f"group-by {self.name}"
+            case "timespan":
+                return "timespan"
+
+    def without(self) -> ir.CorrelationRule:
+        """The correlation as it would be without this part."""
+        rule = self.correlation
+        match self.kind:
+            case "rule":
+                return _without_rule(rule, self.name)
+            case "condition":
+                threshold = replace(rule.threshold or _ALWAYS, operator="gte", value=_ALWAYS.value)
+                return replace(rule, threshold=threshold)
+            case "order":
+                return replace(rule, type="temporal")
+            case "group-by":
+                return replace(rule, group_by=tuple(each for each in rule.group_by if each != self.name))
+            case "timespan":
+                return replace(rule, timespan=_NO_END)
+
+    def prevents(
+        self,
+        correlated: Correlated,
+        records: Sequence[Mapping[str, Any]],
+        verdicts: Mapping[str, Sequence[bool]],
+        members: Members,
+    ) -> bool:
+        """Whether the case would come to something else without this part."""
+        relaxed = {self.correlation.metadata.id: self.without()}
+        without = correlated.members(records, verdicts, relaxed)
+        if self.kind == "rule":  # its own events are no members without it, which says nothing
+            return len(without) != len(members)
+        return without != members
+
+    def carries(
+        self,
+        correlated: Correlated,
+        records: Sequence[Mapping[str, Any]],
+        verdicts: Mapping[str, Sequence[bool]],
+        members: Members,
+    ) -> bool:
+        """Whether a match of the case needs this part: any does, but a rule may have had no event in it."""
+        if self.kind != "rule" or self.name not in verdicts:
+            return bool(members)
+        absent = {**verdicts, self.name: (False,) * len(records)}
+        return correlated.members(records, absent) != members
+
+
+def parts_of(rule: ir.CorrelationRule) -> tuple[Part, ...]:
+    """The parts of a correlation, in the order in which rules are usually written."""
+    section = ("correlation",)
+    several = len(rule.rules) > 1
+    temporal = rule.type.startswith("temporal")
+    by_rule = several and (rule.expression is not None or temporal)
+    parts = [
+        Part(rule, "rule", each, (*section, "rules", position)) for position, each in enumerate(rule.rules) if by_rule
+    ]
+    if rule.type == "temporal_ordered" and several:
+        parts.append(Part(rule, "order", "", (*section, "type")))
+    parts += [
+        Part(rule, "group-by", field, (*section, "group-by", position)) for position, field in enumerate(rule.group_by)
+    ]
+    if several or not temporal:
+        parts.append(Part(rule, "timespan", "", (*section, "timespan")))
+    if rule.threshold is not None and not temporal:
+        parts.append(Part(rule, "condition", "", (*section, "condition")))
+    return tuple(parts)
+
+
+def _without_rule(rule: ir.CorrelationRule, name: str) -> ir.CorrelationRule:
+    """The correlation for which an event of this rule need not be there."""
+    if rule.expression is not None:
+        anything = ir.Or(tuple(ir.Identifier(each) for each in rule.rules))
+        return replace(rule, expression=_replaced(rule.expression, name, anything))
+    threshold = rule.threshold
+    if threshold is not None and threshold.value == len(rule.rules):
+        threshold = replace(threshold, value=threshold.value - 1)
+    rules = tuple(each for each in rule.rules if each != name)
+    return replace(rule, rules=rules, threshold=threshold)
+
+
+def _replaced(expression: ir.Expression, name: str, by: ir.Expression) -> ir.Expression:
+    match expression:
+        case ir.Identifier(own):
+            return by if own == name else expression
+        case ir.Not(operand):
+            return ir.Not(_replaced(operand, name, by))
+        case ir.And(operands) | ir.Or(operands):
+            return type(expression)(tuple(_replaced(operand, name, by) for operand in operands))
+        case ir.Quantified():  # has none: names of rules stand for themselves
+            return expression

@@ -1,0 +1,377 @@
+"""Condition coverage of rules: would the cases notice what each part of a rule says?
+
+A *clause* is one value of one test of a rule: field, modifiers, value. It is covered when the cases' records show
+that it decides the verdict on its own: in one record it is true, in another false, in both the verdict would turn
+round if this clause alone came out otherwise and every other clause as it did, and the two verdicts differ. This is
+*masking* MC/DC (modified condition/decision coverage; in logic testing, correlated active clause coverage): other
+clauses may differ between the two records, as long as none of them masks this one.
+
+Of a correlation the parts are the rules that it refers to, its condition, its order, each field of `group-by` and its
+time span. A part is covered when a case matches in which it holds, and another comes to something else only because
+it does not: without this part (the rule left out, the time span without an end, …) the outcome would be another one.
+The rules that a correlation refers to are judged by its cases too: a clause decides there if the correlation's
+outcome would be another one.
+
+Outcomes are those of the plain evaluator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from cloudsigma import ir
+from cloudsigma.engine.rule import Rule
+from cloudsigma.errors import CaseError
+from cloudsigma.escaping import printable
+from cloudsigma.testing.cases.suite import RuleTest, Suite
+from cloudsigma.testing.coverage.clauses import Predicate
+from cloudsigma.testing.coverage.correlation import parts_of
+from cloudsigma.testing.coverage.places import Places, label
+from cloudsigma.testing.coverage.sequences import Correlated, Members
+
+Seen = Literal["true", "false"]
+_SHOWN = 100
+
+
+class ClauseCoverage(msgspec.Struct, frozen=True):
+    """What the cases show of one clause, or of one part of a correlation. Each witness is the name of a case."""
+
+    part: str
+    """The selection; of a part of a correlation `correlation`."""
+    label: str
+    """Field, modifiers and value as the rule writes them."""
+    path: str | None = None
+    """The file; that of a Sigma filter if it brought the clause."""
+    line: int | None = None
+    """Of the value, from 1."""
+    column: int | None = None
+    seen_true: str | None = None
+    """In this case it is true."""
+    seen_false: str | None = None
+    true_match: str | None = None
+    """In this case it is true and decides, and the rule matches."""
+    true_no_match: str | None = None
+    """In this case it is true and decides, and the rule does not match (below `not`, say)."""
+    false_match: str | None = None
+    false_no_match: str | None = None
+    unused: bool = False
+    """No condition names its selection."""
+
+    @property
+    def covered(self) -> bool:
+        """Whether two records show that it decides."""
+        return bool((self.true_match and self.false_no_match) or (self.true_no_match and self.false_match))
+
+    @property
+    def missing(self) -> str:
+        """What the cases do not show, in words; empty where it is covered."""
+        if self.covered:
+            return ""
+        if self.unused:
+            return "the condition does not use its selection"
+        if not self.seen_true and not self.seen_false:
+            return "no case looks at it"
+        if not self.seen_true or not self.seen_false:
+            return f"never {'false' if self.seen_true else 'true'}"
+        for shown, word in (
+            (self.true_match or self.true_no_match, "true"),
+            (self.false_match or self.false_no_match, "false"),
+        ):
+            if not shown:
+                return f"where it is {word}, the verdict never depends on it"
+        return "it turns the verdict one way only"
+
+    def merge(self, other: ClauseCoverage) -> ClauseCoverage:
+        """What both show; of two witnesses the first by name."""
+        given = {name: _least(getattr(self, name), getattr(other, name)) for name in _WITNESSES}
+        return msgspec.structs.replace(self, label=min(self.label, other.label), **given)
+
+    def __str__(self) -> str:
+        text = self.label if len(self.label) <= _SHOWN else f"{self.label[: _SHOWN - 1]}…"
+        return f"{self.part}  {printable(text)}"
+
+
+_WITNESSES = ("seen_true", "seen_false", "true_match", "true_no_match", "false_match", "false_no_match")
+
+
+def _least(one: str | None, other: str | None) -> str | None:
+    return min(one, other) if one is not None and other is not None else one or other
+
+
+class RuleCoverage(msgspec.Struct, frozen=True):
+    """The coverage of one rule."""
+
+    rule_id: str
+    title: str
+    path: str | None
+    line: int | None
+    cases: tuple[str, ...]
+    """Names of the cases that ran the rule, those of correlations among them; sorted."""
+    clauses: tuple[ClauseCoverage, ...]
+    """In the order of the rule."""
+
+    @property
+    def missed(self) -> tuple[ClauseCoverage, ...]:
+        """The clauses that are not covered."""
+        return tuple(clause for clause in self.clauses if not clause.covered)
+
+    @property
+    def percent(self) -> float:
+        """The share of clauses that are covered, from 0 to 100."""
+        return _percent(len(self.clauses) - len(self.missed), len(self.clauses))
+
+    def merge(self, other: RuleCoverage) -> RuleCoverage:
+        """What both show of the rule."""
+        theirs = dict(_placed(other.clauses))
+        clauses = [clause.merge(theirs.pop(key, clause)) for key, clause in _placed(self.clauses)]
+        cases = tuple(sorted({*self.cases, *other.cases}))
+        return msgspec.structs.replace(self, cases=cases, clauses=(*clauses, *theirs.values()))
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """The coverage of rules by their cases. `str()` is the report."""
+
+    rules: tuple[RuleCoverage, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """The number of clauses."""
+        return sum(len(rule.clauses) for rule in self.rules)
+
+    @property
+    def covered(self) -> int:
+        """The number of those that are covered."""
+        return self.total - sum(len(rule.missed) for rule in self.rules)
+
+    @property
+    def percent(self) -> float:
+        """The share of clauses that are covered, from 0 to 100; 100 where there are none."""
+        return _percent(self.covered, self.total)
+
+    def merge(self, other: Coverage) -> Coverage:
+        """What both show: for the parts of one run in several processes.
+
+        The order in which parts are merged, and merging one twice, make no difference but to the order of the rules.
+        """
+        theirs = {(rule.path, rule.rule_id): rule for rule in other.rules}
+        rules = []
+        for rule in self.rules:
+            also = theirs.pop((rule.path, rule.rule_id), None)
+            rules.append(rule.merge(also) if also is not None else rule)
+        return Coverage((*rules, *theirs.values()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        for rule, shown in zip(self.rules, found["rules"], strict=True):
+            shown["percent"] = round(rule.percent, 2)
+            for clause, each in zip(rule.clauses, shown["clauses"], strict=True):
+                each |= {"covered": clause.covered, "missing": clause.missing}
+        return {"percent": round(self.percent, 2), "covered": self.covered, "total": self.total, **found}
+
+    @staticmethod
+    def from_dict(value: Any) -> Coverage:
+        """The coverage that `to_dict` has written; raises `ValueError` (msgspec's) for anything else."""
+        return msgspec.convert(value, Coverage)
+
+    def __str__(self) -> str:
+        return "\n".join(_report(self))
+
+
+def _placed(clauses: Iterable[ClauseCoverage]) -> Iterator[tuple[tuple[Any, ...], ClauseCoverage]]:
+    """Each clause with what tells it from the others: its place, not its label, which a pipeline may change."""
+    counts: dict[tuple[Any, ...], int] = {}
+    for clause in clauses:
+        place = (clause.path, clause.line, clause.column, clause.part)
+        counts[place] = counts.get(place, 0) + 1
+        yield (*place, counts[place]), clause
+
+
+def _percent(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else 100.0
+
+
+# --- measuring ----------------------------------------------------------------------------------------------
+
+
+def measure_coverage(suite: Suite, tests: Iterable[RuleTest] | None = None) -> Coverage:
+    """Measure what the cases of a suite show of its rules.
+
+    Args:
+        suite: All of its rules are in the result, also those without cases.
+        tests: Those of the suite's tests whose cases count; default: all.
+    """
+    measured = _Measured(suite)
+    for test in suite.tests if tests is None else tests:
+        if test.rule is not None and test.case is not None:
+            measured.add(test)
+    return measured.coverage()
+
+
+class _Measured:
+    def __init__(self, suite: Suite) -> None:
+        self._places = Places(suite.rule_files)
+        self._rules: dict[tuple[str | None, str, int], RuleCoverage] = {}
+        """A rule stands here as often as it was compiled in different ways."""
+        self._correlated: dict[tuple[int, str], Correlated] = {}
+        self._predicates: dict[int, Predicate] = {}
+        self._suite = suite
+        for rule in suite.rules:
+            self._of(rule)
+
+    def coverage(self) -> Coverage:
+        found: dict[tuple[str | None, str], RuleCoverage] = {}
+        for (path, rule_id, _), rule in self._rules.items():
+            # What a pipeline has added is in no line of the rule.
+            own = tuple(clause for clause in rule.clauses if clause.line is not None)
+            placed = msgspec.structs.replace(rule, clauses=own)
+            known = found.get((path, rule_id))
+            found[path, rule_id] = known.merge(placed) if known is not None else placed
+        return Coverage(tuple(sorted(found.values(), key=lambda rule: (rule.path or "", rule.line or 0))))
+
+    def _of(self, rule: Rule) -> RuleCoverage:
+        key = _key(rule)
+        if key not in self._rules:
+            definition = rule.definition
+            if isinstance(definition, ir.DetectionRule):
+                clauses = tuple(self._clauses(self._predicate(definition), rule.path))
+            else:
+                names = {each.id: each.name or each.title for each in self._suite.rules}
+                clauses = tuple(
+                    ClauseCoverage(
+                        "correlation", part.label(names), *self._places.of_key(rule.path, rule.line, *part.way)
+                    )
+                    for part in parts_of(definition)
+                )
+            self._rules[key] = RuleCoverage(rule.id, rule.title, rule.path, rule.line, (), clauses)
+        return self._rules[key]
+
+    def _predicate(self, definition: ir.DetectionRule) -> Predicate:
+        if id(definition) not in self._predicates:  # the predicate keeps the rule alive, and so its id
+            self._predicates[id(definition)] = Predicate(definition)
+        return self._predicates[id(definition)]
+
+    def _clauses(self, predicate: Predicate, path: str | None) -> Iterator[ClauseCoverage]:
+        for position, clause in enumerate(predicate.clauses):
+            place = self._places.of_clause(clause, path)
+            text = f"{label(clause.test)}: {clause.written}"
+            yield ClauseCoverage(clause.selection.name, text, *place, unused=position in predicate.unused)
+
+    def add(self, test: RuleTest) -> None:
+        """Count one case in; one that cannot be run shows nothing."""
+        rule, case = test.rule, test.case
+        if rule is None or case is None or (case.sequence and rule.correlation is None):
+            return
+        if rule.correlation is not None:
+            self._add_sequence(test, rule)
+            return
+        if not isinstance(rule.definition, ir.DetectionRule):  # it is one or the other
+            return
+        predicate = self._predicate(rule.definition)
+        applies = rule.definition.logsource.covers(test.rules.declared)
+        for record in case.records:
+            outcomes = predicate.outcomes(record)
+            verdict = applies and predicate.verdict(outcomes)
+            deciding = predicate.deciding(outcomes) if applies else set()
+            self._note(rule, case.name, outcomes, deciding, verdict=verdict)
+
+    def _note(self, rule: Rule, case: str, outcomes: list[bool], deciding: set[int], *, verdict: bool) -> None:
+        before = self._of(rule)
+        clauses = []
+        for position, (clause, outcome) in enumerate(zip(before.clauses, outcomes, strict=True)):
+            word = "true" if outcome else "false"
+            given = {f"seen_{word}": case}
+            if position in deciding:
+                given[f"{word}_{'match' if verdict else 'no_match'}"] = case
+            clauses.append(_with(clause, given))
+        cases = before.cases if case in before.cases else tuple(sorted({*before.cases, case}))
+        self._rules[_key(rule)] = msgspec.structs.replace(before, cases=cases, clauses=tuple(clauses))
+
+    # --- correlations -----------------------------------------------------------------------------------------
+
+    def _add_sequence(self, test: RuleTest, rule: Rule) -> None:
+        case = test.case
+        if case is None or rule.correlation is None:
+            raise CaseError("there is no case")  # told apart by `add`
+        key = (id(test.rules), rule.id)
+        if key not in self._correlated:
+            self._correlated[key] = Correlated(test.rules, rule)
+        correlated = self._correlated[key]
+        verdicts = correlated.verdicts(case.records)
+        members = correlated.members(case.records, verdicts)
+        for key_of, definition in correlated.correlations.items():
+            own = test.rules[key_of]
+            outcomes: list[bool] = []
+            deciding: set[int] = set()
+            for position, part in enumerate(parts_of(definition)):
+                alone = part.prevents(correlated, case.records, verdicts, members)
+                outcomes.append(not alone)
+                if alone or part.carries(correlated, case.records, verdicts, members):
+                    deciding.add(position)
+            if members or any(any(each) for each in verdicts.values()):
+                self._note_parts(own, case.name, outcomes, deciding, members)
+        for rule_id, predicate in correlated.predicates.items():
+            for position, record in enumerate(case.records):
+                outcomes = predicate.outcomes(record)
+                local = predicate.deciding(outcomes)
+                verdict = verdicts[rule_id][position]
+                if local:
+                    turned = list(verdicts[rule_id])
+                    turned[position] = not verdict
+                    if correlated.members(case.records, {**verdicts, rule_id: tuple(turned)}) == members:
+                        local = set()
+                self._note(test.rules[rule_id], case.name, outcomes, local, verdict=verdict)
+
+    def _note_parts(self, rule: Rule, case: str, outcomes: list[bool], deciding: set[int], members: Members) -> None:
+        """A part that holds decides where there is a match; one that does not, where it prevents a match."""
+        before = self._of(rule)
+        clauses = []
+        for position, (clause, outcome) in enumerate(zip(before.clauses, outcomes, strict=True)):
+            given = {}
+            if not outcome:
+                given = {"seen_false": case, "false_no_match": case}
+            elif members:
+                given = {"seen_true": case}
+                if position in deciding:
+                    given["true_match"] = case
+            clauses.append(_with(clause, given))
+        cases = tuple(sorted({*before.cases, case}))
+        self._rules[_key(rule)] = msgspec.structs.replace(before, cases=cases, clauses=tuple(clauses))
+
+
+def _key(rule: Rule) -> tuple[str | None, str, int]:
+    return rule.path, rule.id, id(rule.definition)  # the suite keeps it alive
+
+
+def _with(clause: ClauseCoverage, given: dict[str, str]) -> ClauseCoverage:
+    new = {
+        name: least
+        for name, case in given.items()
+        if (least := _least(getattr(clause, name), case)) != getattr(clause, name)
+    }
+    return msgspec.structs.replace(clause, **new) if new else clause
+
+
+# --- in words -----------------------------------------------------------------------------------------------
+
+
+def _report(coverage: Coverage) -> Iterator[str]:
+    for rule in coverage.rules:
+        if not rule.missed:
+            continue
+        share = f"{len(rule.clauses) - len(rule.missed)} of {len(rule.clauses)} clauses"
+        yield f"{rule.path or '<text>'}:{rule.line}: {printable(rule.title)}: {share} ({rule.percent:.0f} %)"
+        if not rule.cases:
+            yield "  it has no cases"
+            continue
+        for clause in rule.missed:
+            elsewhere = f"{clause.path}, " if clause.path != rule.path else ""
+            yield f"  {elsewhere}line {clause.line}: {clause}: {clause.missing}"
+    complete = sum(not rule.missed for rule in coverage.rules)
+    yield (
+        f"condition coverage {coverage.percent:.1f} %: {coverage.covered} of {coverage.total} clauses, "
+        f"{complete} of {len(coverage.rules)} rules complete"
+    )

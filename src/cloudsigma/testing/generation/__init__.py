@@ -1,0 +1,1 @@
+"""Records and cases generated for a rule."""

@@ -1,0 +1,267 @@
+"""Near misses: for each test of a rule a record that differs in one place from one that matches, and does not match.
+
+A near miss shows what one test is for, so the test must decide alone: with its verdict turned round the rule's verdict
+turns, in the matching record and in the near miss. Where no record leaves the verdict to a test, that is said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cloudsigma import ir
+from cloudsigma.engine.evaluate import operators
+from cloudsigma.testing.cases.changes import ABSENT, Difference, copied, differences
+from cloudsigma.testing.generation.assembly import Path, at, leaves, paths, put, remove
+from cloudsigma.testing.generation.generated import NearMiss, Obstacle, Sample
+from cloudsigma.testing.generation.maker import Maker
+from cloudsigma.testing.generation.pairs import Problem
+from cloudsigma.testing.solver import plausible
+from cloudsigma.testing.solver.fields_together import Asked, is_of_one_value
+from cloudsigma.testing.solver.formula import AllOf, AnyOf, Atom, Literal, Node, Part, atoms_of, part_node
+from cloudsigma.testing.solver.search import Contradiction, Nogood
+from cloudsigma.testing.solver.value_solver import Found, find_value, meets
+
+_MAX_BASES = 6
+_MAX_WAYS = 8
+_MAX_TRIED = 150
+
+
+class NearMisses:
+    """Makes the near misses of one rule."""
+
+    def __init__(self, maker: Maker, match: Sample) -> None:
+        self._maker = maker
+        self._match = match
+        self._atoms = {part: tuple(atoms_of(part)) for part in maker.formula.parts}
+        self._truths: dict[int, dict[Part, bool]] = {}
+        self._near = {part: self._related(part) for part in maker.formula.parts}
+        self._samples = [match]
+        """Matching records so far: one that is there already is better than a new one."""
+
+    def make(self, part: Part) -> NearMiss | Obstacle:
+        """The near miss of one test, or why there is none."""
+        for sample in self._samples:
+            if (found := self._from(sample, part)) is not None:
+                return found
+        problem = Problem(self._maker, part)
+        ended: list[Contradiction] = []
+        for side in problem.sides:
+            nogoods: list[Nogood] = []
+            for _ in range(_MAX_BASES):
+                model = problem.model(side, nogoods)
+                if isinstance(model, Contradiction):
+                    ended.append(model)
+                    break
+                nogoods.append(frozenset(model.asked.items()))
+                before, after = problem.parted(model)
+                made = self._maker.make(AllOf(tuple(Literal(atom, holds) for atom, holds in before.items())))
+                if isinstance(made, Sample) and (found := self._from(made, part, after)) is not None:
+                    self._samples.append(made)
+                    return found
+        return self._obstacle(part, ended, problem)
+
+    # --- from one matching record -----------------------------------------------------------------------------
+
+    def _from(self, sample: Sample, part: Part, after: Asked | None = None) -> NearMiss | None:
+        """A near miss of a matching record; `after` says what may be asked of the fields that change."""
+        record = sample.record
+        truths = self._truth(record)
+        if self._maker.formula.verdict({**truths, part: not truths[part]}):
+            return None  # the verdict does not hang on the test here
+        masked: tuple[dict[str, Any], tuple[Difference, ...]] | None = None
+        tried: set[str] = set()
+        for other in self._changed(record, part, after or {}, holds=not truths[part]):
+            written = json.dumps(other, sort_keys=True, default=str)
+            if written in tried:
+                continue
+            tried.add(written)
+            if len(tried) > _MAX_TRIED:
+                break
+            theirs = self._truths_near(other, truths, part)
+            if theirs[part] is truths[part] or not self._maker.formula.verdict({**theirs, part: truths[part]}):
+                continue
+            changes = differences(record, other)
+            if len(changes) != 1 or self._maker.matches(other):
+                continue
+            if all(theirs[each] is truths[each] for each in theirs if each is not part):
+                return self._near_miss(other, sample, changes, part)
+            masked = masked or (other, changes)
+        return self._near_miss(*masked[:1], sample, masked[1], part) if masked is not None else None
+
+    def _near_miss(
+        self, record: dict[str, Any], sample: Sample, changes: tuple[Difference, ...], part: Part
+    ) -> NearMiss:
+        holds = self._truth(sample.record)[part]
+        reason = f"{part.label} {'does not hold' if holds else 'holds'} ({part.selection})"
+        return NearMiss((record,), sample, changes, reason, (str(part),), part.line)
+
+    def _truth(self, record: Mapping[str, Any]) -> dict[Part, bool]:
+        if (found := self._truths.get(id(record))) is None:
+            found = {part: is_true(part, record) for part in self._maker.formula.parts}
+            if any(record is sample.record for sample in self._samples):
+                self._truths[id(record)] = found
+        return found
+
+    def _truths_near(self, record: Mapping[str, Any], truths: Mapping[Part, bool], changed: Part) -> dict[Part, bool]:
+        """Which tests are true of a record that differs in the field of one test from another."""
+        return {part: is_true(part, record) if part in self._near[changed] else truth for part, truth in truths.items()}
+
+    def _related(self, part: Part) -> frozenset[Part]:
+        """The tests that see a change of the field of a test."""
+        fields = self._maker.fields
+        own = {atom.field for atom in self._atoms[part]}
+        seen = {other for name in own for other in (*fields.above[name], *fields.below[name])}
+        return frozenset(
+            other
+            for other, atoms in self._atoms.items()
+            if any(atom.field in seen or getattr(atom.matcher, "field", None) in seen for atom in atoms)
+        )
+
+    # --- changing one place -----------------------------------------------------------------------------------
+
+    def _changed(self, record: dict[str, Any], part: Part, after: Asked, *, holds: bool) -> Iterator[dict[str, Any]]:
+        """Records that differ in one place, for which the test may be true (`holds`) or false."""
+        name = part.field
+        others = dict(self._asked(record, self._beside(part)))
+        for way in list(_ways(part_node(part, holds=holds)))[:_MAX_WAYS]:
+            own = {literal.atom: literal.holds for literal in way}
+            for kept in (*([{**after, **own}] if after else []), {**others, **own}, own):
+                wanted = [atom.matcher for atom, truth in kept.items() if truth and is_of_one_value(atom.matcher)]
+                unwanted = [atom.matcher for atom, truth in kept.items() if not truth and is_of_one_value(atom.matcher)]
+                places = list(leaves(record, name)) if name is not None else self._places(record, own)
+                for path, value in places[:_MAX_WAYS]:
+                    for other in _near(value, wanted, unwanted, name, way):
+                        yield _with(record, path, other)
+                    yield from (_with(record, path, other) for other in _referred(record, own))
+                    wider = [value, *found] if (found := _values(wanted[-1:], unwanted, name)) else []
+                    if wider and path:
+                        yield _with(record, path, wider)
+                yield from self._whole(record, name, kept)
+
+    def _whole(self, record: dict[str, Any], name: str | None, own: Mapping[Atom, bool]) -> Iterator[dict[str, Any]]:
+        """The field taken away, made null, or put where it was not."""
+        wanted = [atom.matcher for atom, truth in own.items() if truth and is_of_one_value(atom.matcher)]
+        unwanted = [atom.matcher for atom, truth in own.items() if not truth and is_of_one_value(atom.matcher)]
+        there = list(paths(record, name)) if name is not None else []
+        if len(there) == 1 and there[0]:
+            yield _with(record, there[0], ABSENT)
+            yield _with(record, there[0], None)
+        place = there[0] if there else self._maker.fields.path(name if name is not None else self._maker.spare)
+        for value in (*_referred(record, own), *_values(wanted, unwanted, name)):
+            if place and (not there or isinstance(at(record, place), (list, dict, type(None)))):
+                yield _with(record, place, value)
+
+    def _places(self, record: Mapping[str, Any], own: Mapping[Atom, bool]) -> list[tuple[Path, Any]]:
+        """Where keywords can be changed: where they stand, else in the texts of the record, the spare one first."""
+        every = list(leaves(record, None))
+        found = [
+            (path, value)
+            for path, value in every
+            if any(not truth and operators.matches(atom.matcher, value) for atom, truth in own.items())
+        ]
+        spare = self._maker.fields.path(self._maker.spare)
+        return found or [each for each in every if each[0] == spare]
+
+    def _beside(self, part: Part) -> list[Atom]:
+        """What other tests ask of the same field."""
+        own = set(self._atoms[part])
+        return [
+            atom
+            for other in self._near[part]
+            for atom in self._atoms[other]
+            if atom not in own and atom.field in self._maker.fields.above.get(part.field, ())
+        ]
+
+    def _asked(self, record: Mapping[str, Any], atoms: Any) -> list[tuple[Atom, bool]]:
+        return [(atom, operators.field_matches(atom.matcher, record, atom.field)) for atom in atoms]
+
+    # --- why there is none ------------------------------------------------------------------------------------
+
+    def _obstacle(self, part: Part, ended: Sequence[Contradiction], problem: Problem) -> Obstacle:
+        constant = [
+            side
+            for side in (True, False)
+            if isinstance(found := self._maker.make_any(part_node(part, holds=side)), Contradiction) and found.proved
+        ]
+        if constant:
+            reason = f"it cannot decide: it is {'false' if True in constant else 'true'} of every record"
+            return Obstacle("dependent", reason, str(part), part.line)
+        parts = {other for each in ended for atom in each.atoms for other in self._maker.sources.get(atom, ())}
+        named = tuple(str(other) for other in self._maker.formula.parts if other in parts and other != part)
+        proved = len(ended) == len(problem.sides) and all(each.proved for each in ended)
+        reason = (
+            f"it cannot decide alone{problem.condition}: no value turns it round and leaves the verdict to it"
+            if proved
+            else "no record was found in which it decides alone"
+        )
+        if named:
+            reason += f", because of {'; '.join(named[:4])}" + (" and others" if len(named) > 4 else "")
+        return Obstacle("dependent" if proved else "not found", reason, str(part), part.line, named)
+
+
+def is_true(part: Part, record: Mapping[str, Any]) -> bool:
+    """Whether one part is true of a record, by the definitions of the engine."""
+    test = part.test
+    matchers = test.matchers if part.value is None else (test.matchers[part.value],)
+    met = (operators.field_matches(each, record, test.field) for each in matchers)
+    return (all(met) if test.all_of else any(met)) is not test.negated
+
+
+def _ways(node: Node) -> Iterator[tuple[Literal, ...]]:
+    """The ways to meet the formula of one test."""
+    match node:
+        case Literal():
+            yield (node,)
+        case AnyOf(nodes):
+            for each in nodes:
+                yield from _ways(each)
+        case AllOf(nodes):
+            yield tuple(literal for each in nodes for literal in next(_ways(each), ()))
+
+
+def _near(
+    value: Any, wanted: list[ir.Matcher], unwanted: list[ir.Matcher], name: str | None, way: tuple[Literal, ...]
+) -> Iterator[Any]:
+    """Values that are what is asked, those that are like another value first."""
+    networks = [each.atom.matcher.network for each in way if isinstance(each.atom.matcher, ir.Cidr)]
+    close = [
+        *plausible.of_one_kind(name),
+        *plausible.like(value),
+        *(address for each in networks for address in plausible.outside(each)),
+    ]
+    if isinstance(value, str):
+        texts = [
+            text for each in wanted if isinstance(each, ir.Pattern) for text in plausible.of_patterns([each], name)
+        ]
+        close += [f"{value}{text}" for text in texts] + [f"{value} {text}" for text in texts] + texts
+        for part in (part for each in unwanted if isinstance(each, ir.Pattern) for part in each.parts):
+            if isinstance(part, str) and (start := operators.fold(value).find(operators.fold(part))) >= 0:
+                end = start + len(part)
+                middle = (start + end) // 2
+                close += [value[:middle] + "x" + value[middle:], value[:start] + value[end:]]
+    yield from (each for each in close if meets(each, wanted, unwanted))
+    yield from _values(wanted, unwanted, name)
+    yield from (each for each in plausible.usual(name) if meets(each, wanted, unwanted))
+
+
+def _referred(record: Mapping[str, Any], own: Asked) -> list[Any]:
+    """The values of fields that are referred to."""
+    references = [atom.matcher.field for atom in own if isinstance(atom.matcher, ir.FieldRef)]
+    return [value for each in references for _, value in leaves(record, each)]
+
+
+def _values(wanted: list[ir.Matcher], unwanted: list[ir.Matcher], name: str | None) -> list[Any]:
+    answer = find_value(wanted, unwanted, name, hasty=True)
+    return [answer.value] if isinstance(answer, Found) else []
+
+
+def _with(record: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
+    """The record with another value at a place."""
+    made: dict[str, Any] = copied(record)
+    if value is ABSENT:
+        remove(made, path)
+    else:
+        put(made, path, value)
+    return made

@@ -1,0 +1,112 @@
+"""Records to start from: a template of the call that a rule names, made by whom and ending as the rule wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import product
+from typing import Any
+
+from cloudsigma import ir
+from cloudsigma.engine.evaluate import operators
+from cloudsigma.errors import UsageError
+from cloudsigma.rulesets.rule_set import CLOUDTRAIL
+from cloudsigma.testing.records.records import CALLERS, OUTCOMES, PRINCIPALS, record
+from cloudsigma.testing.records.templates import calls, read_call
+from cloudsigma.testing.solver.fields_together import Asked, Fields
+
+Start = tuple[dict[str, Any], Mapping[str, Any] | None]
+"""A record, and the arguments of `record` that made it, if these did."""
+
+SPARE = "requestParameters.description"
+"""Where a text goes that may be anywhere in a record of CloudTrail."""
+_USUAL = ("ec2:DescribeInstances", "iam:CreateUser")
+_UNKNOWN = {"requestParameters": None, "responseElements": None}
+
+
+@cache
+def names() -> dict[str, tuple[str, ...]]:
+    """Names of calls in lower case, and the calls that are templates."""
+    found: dict[str, tuple[str, ...]] = {}
+    for call in calls():
+        name = call.partition(":")[2].lower()
+        found[name] = (*found.get(name, ()), call)
+    return found
+
+
+def is_cloudtrail(rule: ir.DetectionRule) -> bool:
+    """Whether a rule looks at CloudTrail's records."""
+    return rule.logsource.covers(CLOUDTRAIL)
+
+
+def starts(rule: ir.DetectionRule, asked: Asked, known: Fields) -> Iterator[Start]:
+    """Records to start from for what is asked, the best first; an empty one is the last."""
+    if is_cloudtrail(rule):
+        found = _calls(asked, known)
+        for call in found:
+            yield from _made(call, asked)
+        for call in _USUAL:
+            for made, _ in _made(call, asked):
+                plain = {key: value for key, value in made.items() if key != "resources"} | _UNKNOWN
+                yield plain, None
+    yield {}, None
+
+
+def _calls(asked: Asked, known: Fields) -> list[str]:
+    """The calls that a rule may be about."""
+    name, source = (_value(each, asked, known) for each in ("eventName", "eventSource"))
+    if name is None:
+        if source is None:
+            return list(_USUAL)
+        return [call for call in calls() if read_call(call)[0]["source"] == source.lower()][:3]
+    fitting = names().get(name.lower(), ())
+    return [call for call in fitting if source is None or read_call(call)[0]["source"] == source.lower()]
+
+
+def _value(name: str, asked: Asked, known: Fields) -> str | None:
+    if name not in known.names or not any(atom.field == name and holds for atom, holds in asked.items()):
+        return None
+    values = known.values(name, asked)
+    return values[0] if values and isinstance(values[0], str) else None
+
+
+def _made(call: str, asked: Asked) -> list[Start]:
+    """Records of a call, those that are nearest to what is asked first; of equal ones the most usual."""
+    usual = {"call": call}
+    ways = [usual, *({"call": call, **dict(way)} for way in _ways())]
+    found = []
+    for order, arguments in enumerate(ways):
+        made = _record(**arguments)
+        if made is None:
+            continue
+        wrong = sum(
+            operators.field_matches(atom.matcher, made, atom.field) is not holds for atom, holds in asked.items()
+        )
+        found.append((wrong, len(arguments), order, made, arguments))
+        if not wrong:
+            break
+    found.sort(key=lambda each: each[:3])
+    return [(made, arguments) for *_, made, arguments in found[:3]]
+
+
+@cache
+def _ways() -> list[tuple[tuple[str, str], ...]]:
+    single = [
+        *((("principal", each),) for each in PRINCIPALS),
+        *((("outcome", each),) for each in OUTCOMES[1:]),
+        *((("caller", each),) for each in CALLERS),
+    ]
+    double = [
+        *product((("principal", each) for each in PRINCIPALS), (("outcome", each) for each in OUTCOMES[1:])),
+        *product((("principal", each) for each in PRINCIPALS), (("caller", each) for each in CALLERS)),
+    ]
+    return [*single, *double]
+
+
+@cache
+def _record(**arguments: Any) -> dict[str, Any] | None:
+    """The record of a template; shared, never to be changed. `None` where arguments do not fit together."""
+    try:
+        return record(**arguments)
+    except UsageError:
+        return None

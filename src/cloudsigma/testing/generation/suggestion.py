@@ -1,0 +1,317 @@
+"""A file of cases for a rule, made of generated records: what `cloudsigma test --suggest` writes.
+
+The text is read back as any file of cases is, and every case is run: a file whose cases do not pass is never given.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cloudsigma.correlation.event_time import event_time
+from cloudsigma.engine.rule import Rule
+from cloudsigma.errors import UsageError
+from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.testing.cases.case_file import read_case_file
+from cloudsigma.testing.cases.changes import ABSENT, ChangeError, Difference, changed, copied, differences, same
+from cloudsigma.testing.cases.runner import run_case
+from cloudsigma.testing.generation.generate import generate
+from cloudsigma.testing.generation.generated import Generated, NearMiss, Sample
+from cloudsigma.testing.records.records import record
+
+_WIDTH = 120
+
+
+class NothingToSuggestError(UsageError):
+    """No record was found that the rule matches, so there is no case to write."""
+
+
+def suggest(rule: Rule, rules: RuleSet) -> str:
+    """The text of a file of cases for a rule.
+
+    The first case is the record that matches; the others are near misses, each with the test that decides it. What
+    could not be made stands above the cases as comments.
+
+    Args:
+        rule: The rule.
+        rules: The rules of its file, and for a correlation those that it refers to.
+
+    Raises:
+        NothingToSuggestError: Nothing was found that the rule matches; the message says why.
+        UsageError: `rules` does not have what a correlation refers to.
+    """
+    made = generate(rule, rules)
+    if made.match is None:
+        raise NothingToSuggestError(f"no case for {rule.title!r}: {'; '.join(map(str, made.obstacles))}")
+    text = _written(made, several=len([each for each in rules if each.id not in rules.hidden]) > 1)
+    _check(text, rule, rules)
+    return text
+
+
+def case_path(rule: Rule) -> Path:
+    """Where the cases of a rule belong: beside its file."""
+    if rule.path is None:
+        raise UsageError(f"{rule.title!r} has no file, so there is no place beside it")
+    return Path(rule.path).with_suffix(".cases.yml")
+
+
+def _check(text: str, rule: Rule, rules: RuleSet) -> None:
+    """Read the text and run its cases; raises `AssertionError` where one does not do what it says."""
+    declared = rule.logsource or rules.declared
+    own = RuleSet(rules.rules, declared=declared if rule.correlation is None else rules.declared)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "suggested.cases.yml"
+        path.write_text(text, encoding="utf-8")
+        read = read_case_file(path)
+        wrong = [str(error) for error in read.errors]
+        wrong += [str(result) for case in read.cases if not (result := run_case(own, case, rule)).passed]
+        if wrong:
+            raise AssertionError("a suggested case is wrong: " + "\n".join(wrong) + f"\n{text}")
+
+
+# --- the text -----------------------------------------------------------------------------------------------
+
+
+def _written(made: Generated, *, several: bool) -> str:
+    assert made.match is not None  # noqa: S101  # the caller has looked
+    rule = made.rule
+    lines = [
+        f"# Suggested by `cloudsigma test --suggest` for {_one_line(rule.title)}.",
+        "# The verdicts are what the rule says today: read each, and change what should be otherwise.",
+    ]
+    lines += [f"# No near miss for {_one_line(str(obstacle))}" for obstacle in made.obstacles]
+    lines.append("")
+    if several:
+        lines += [f"rule: {_flow(rule.id)}", ""]
+    samples = made.matching
+    if rule.correlation is not None:
+        return "\n".join([*lines, *_sequences(made)]) + "\n"
+    bases = [_from(samples[0])]
+    lines += _source(samples[0], "")
+    if more := [sample for sample in samples[1:] if not any(same(_from(sample), base) for base in bases)]:
+        lines.append("bases:")
+        for sample in more:
+            bases.append(_from(sample))
+            lines += [f"  match {len(bases)}:", *_source(sample, "    ")]
+    lines += ["", "cases:"]
+    names: set[str] = set()
+    for at, sample in enumerate(samples, start=1):
+        name = "what the rule is for" if at == 1 else f"match {at}"
+        lines += _of_one(_unique(name, names), _why(sample, made), sample.record, _from(sample), bases, match=True)
+    for miss in made.near_misses:
+        base = _from(miss.matching)
+        lines += _of_one(_unique(_name(miss), names), miss.reason, miss.record, base, bases, match=False)
+    return "\n".join(lines) + "\n"
+
+
+def _of_one(
+    name: str,
+    reason: str,
+    wanted: dict[str, Any],
+    base: dict[str, Any],
+    bases: Sequence[dict[str, Any]],
+    *,
+    match: bool,
+) -> list[str]:
+    """The lines of a case of one record."""
+    at = next(at for at, each in enumerate(bases) if same(each, base))
+    overrides = [f"    {line}" for line in _overrides(base, wanted)]
+    whole = overrides[:1] == ["    record:"]
+    return [*_case(name, reason, match=match, base=f"match {at + 1}" if at and not whole else None), *overrides]
+
+
+def _unique(name: str, names: set[str]) -> str:
+    """A name that no other case has."""
+    found = next(each for each in (name, *(f"{name} ({at})" for at in range(2, len(names) + 3))) if each not in names)
+    names.add(found)
+    return found
+
+
+def _why(sample: Sample, made: Generated) -> str:
+    """Why a record matches, and what it is for."""
+    note = f"; {sample.note}" if sample.note else ""
+    shown = [test for miss in made.near_misses if miss.matching is sample for test in miss.tests]
+    if sample is made.match or not shown:
+        return f"every test that the condition needs is met{note}"
+    return f"here the verdict hangs on {shown[0]}{note}"
+
+
+def _from(sample: Sample) -> dict[str, Any]:
+    """What the file has as the base of a sample: the template's record where that is shorter, else the record."""
+    if sample.template is not None:
+        started = record(**sample.template)
+        if _reachable(started, sample.record) and len(differences(started, sample.record)) <= 6:
+            return started
+    return sample.record
+
+
+def _source(sample: Sample, indent: str) -> list[str]:
+    base = _from(sample)
+    if base is sample.record:
+        return [f"{indent}record:", *_block(sample.record, indent + "  ")]
+    return [f"{indent}template: {_flow(dict(sample.template or {}))}"]
+
+
+def _case(name: str, reason: str, *, match: bool, base: str | None) -> list[str]:
+    lines = ["", f"  - name: {_flow(name)}", f"    reason: {_flow(reason)}", f"    match: {_flow(match)}"]
+    return [*lines, *([f"    base: {base}"] if base is not None else [])]
+
+
+def _name(miss: NearMiss) -> str:
+    return "; ".join(_difference(each) for each in miss.differences) if miss.differences else miss.reason
+
+
+def _difference(difference: Difference) -> str:
+    if difference.after is ABSENT:
+        return f"no {difference.name}"
+    shown = json.dumps(difference.after, ensure_ascii=False, default=str)
+    return f"{difference.name} is {shown if len(shown) <= 100 else shown[:99] + '…'}"
+
+
+# --- overrides ----------------------------------------------------------------------------------------------
+
+
+def _overrides(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """The changes that make a record of another one, as lines; a whole record where no changes do."""
+    found = _changes(base, wanted)
+    if found is None:
+        return ["record:", *_block(wanted, "  ")]
+    lines = []
+    if found["remove"]:
+        lines.append(f"remove: {_flow(found['remove'])}")
+    if found["set"]:
+        lines += ["set:", *(f"  {_flow(name)}: {_flow(value)}" for name, value in found["set"].items())]
+    return lines
+
+
+def _reachable(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return _changes(base, wanted) is not None
+
+
+def _changes(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Arguments of `changed` that make one record of another; `None` where names cannot say it."""
+    found: dict[str, Any] = {"remove": [], "set": {}}
+    for each in differences(base, wanted):
+        if each.after is ABSENT:
+            found["remove"].append(each.name)
+        else:
+            found["set"][each.name] = each.after
+    try:
+        return found if same(changed(base, **found), copied(wanted)) else None
+    except ChangeError:
+        return None
+
+
+# --- correlations -------------------------------------------------------------------------------------------
+
+
+def _sequences(made: Generated) -> list[str]:
+    """Bases, and cases with their records at times after the start."""
+    assert made.match is not None  # noqa: S101
+    records = made.match.records
+    start = event_time(records[0]) or 0
+    bases: list[dict[str, Any]] = []
+    for each in records:
+        plain = _timeless(each)
+        if not any(_reachable(base, plain) and len(differences(base, plain)) <= 3 for base in bases):
+            bases.append(plain)
+    time = dt.datetime.fromtimestamp(start, dt.UTC)
+    lines = [f"start: '{time:%Y-%m-%dT%H:%M:%SZ}'", "", "bases:"]
+    for at, base in enumerate(bases, start=1):
+        lines += [f"  event {at}:", "    record:", *_block(base, "      ")]
+    lines += ["", "cases:"]
+    cases: Sequence[tuple[str, str, bool, tuple[dict[str, Any], ...]]] = [
+        ("what the rule is for", _why(made.match, made), True, records),
+        *(
+            (each.reason, f"{each.reason}, so that the condition does not hold", False, each.records)
+            for each in made.near_misses
+        ),
+    ]
+    for name, reason, match, sequence in cases:
+        lines += [*_case(name, reason, match=match, base=None), "    records:"]
+        for each in sequence:
+            plain = _timeless(each)
+            base = min(bases, key=lambda base: (not _reachable(base, plain), len(differences(base, plain))))
+            lines.append(f"      - base: event {bases.index(base) + 1}")
+            lines.append(f"        after: {(event_time(each) or 0) - start}s")
+            lines += [f"        {line}" for line in _overrides(base, plain)]
+    return lines
+
+
+def _timeless(made: Mapping[str, Any]) -> dict[str, Any]:
+    """The record without what a sequence gives it."""
+    return {key: value for key, value in made.items() if key not in ("eventTime", "eventID")}
+
+
+# --- YAML ---------------------------------------------------------------------------------------------------
+
+
+def _flow(value: Any) -> str:
+    """A value as JSON, which YAML reads as the same; plain where a text is simple."""
+    if isinstance(value, str) and value and value.isascii() and value[0].isalpha() and _is_plain(value):
+        return value
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_flow(str(key))}: {_quoted(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_quoted(inner) for inner in value) + "]"
+    return json.dumps(value, ensure_ascii=True)
+
+
+def _quoted(value: Any) -> str:
+    return (
+        _flow(value)
+        if isinstance(value, (dict, list)) or (isinstance(value, str) and value.isalnum())
+        else json.dumps(value)
+    )
+
+
+_WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"))
+
+
+def _is_plain(text: str) -> bool:
+    return (
+        text.lower() not in _WORDS
+        and all(each.isalnum() or each in " ._/-()" for each in text)
+        and text == text.strip()
+    )
+
+
+def _block(value: Mapping[str, Any], indent: str) -> list[str]:
+    lines: list[str] = []
+    for key, inner in value.items():
+        name = _flow(str(key))
+        flow = _flow(inner)
+        if isinstance(inner, dict) and inner and len(indent) + len(name) + len(flow) + 2 > _WIDTH:
+            lines += [f"{indent}{name}:", *_block(inner, indent + "  ")]
+        else:
+            lines.append(f"{indent}{name}: {flow}")
+    return lines or [f"{indent}{{}}"]
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def write_suggestion(rule: Rule, rules: RuleSet) -> Path:
+    """Write the suggested cases beside the rule's file, which must not have any yet.
+
+    Raises:
+        UsageError: There is a file of cases already, or the rule has no file.
+        NothingToSuggestError: Nothing was found that the rule matches.
+        OSError: The file cannot be written.
+    """
+    path = case_path(rule)
+    if os.path.lexists(path):
+        raise UsageError(f"{path} is there already; nothing was written. Move it away first")
+    text = suggest(rule, rules)
+    with path.open("x", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+    return path
+
+
+__all__ = ["NothingToSuggestError", "case_path", "suggest", "write_suggestion"]

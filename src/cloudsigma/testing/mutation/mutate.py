@@ -1,0 +1,348 @@
+"""Mutation testing of rules: would the cases notice if the rule were wrong?
+
+Every mistake that `mutants` knows is made in the text of a rule's file, one at a time. The changed text is compiled as
+any rule is, and the rule's cases are run with it, and those of correlations that refer to it. A mutant that makes
+a case fail is *killed*. One that no case notices has *survived*: it is shown as a diff of the file, with a case that
+would kill it. Not counted are mutants that do not compile and mutants that mean the same as the rule, by proof
+(`mutation_proof`) or because the file of cases says so (`equivalent_mutants`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import cloudsigma
+from cloudsigma import ir
+from cloudsigma.engine.json_form import json_ready
+from cloudsigma.testing.cases.case import CaseFile, EquivalentMutant
+from cloudsigma.testing.cases.case_file import read_case_file
+from cloudsigma.testing.cases.regression import TYPES
+from cloudsigma.testing.cases.suite import Options, RuleTest, Suite
+from cloudsigma.testing.coverage.sequences import Correlated
+from cloudsigma.testing.mutation.cache import Cache, default_cache
+from cloudsigma.testing.mutation.mutants import document_mutants
+from cloudsigma.testing.mutation.mutants_text import Mutant, diff, edited
+from cloudsigma.testing.mutation.proof import canonical, same_verdicts
+from cloudsigma.testing.mutation.proposal import Proposal
+from cloudsigma.testing.mutation.proposer import Proposer
+from cloudsigma.testing.mutation.report import MutantResult, MutationReport, RuleMutation
+from cloudsigma.testing.mutation.sources import Definition, Source, Sources
+from cloudsigma.testing.mutation.trials import Changed, SequenceTrial, Trial
+
+__all__ = ["MutantResult", "MutationReport", "Proposal", "RuleMutation", "default_cache", "mutate"]
+
+_FORMAT = 1
+"""Of cache entries; another number wherever a rule may come to something else by a change of this package."""
+_SAME_MEANING = "it asks the same: what differs is nothing that Sigma looks at"
+
+
+def mutate(suite: Suite, *, cache: Path | None = None) -> MutationReport:
+    """Mutate the rules of a suite that have cases, and those that correlations with cases refer to.
+
+    Args:
+        suite: Its tests that cannot be run, and cases that fail with the rules as they are, kill nothing.
+        cache: A folder for what is known of rules, files of cases and versions that have not changed
+            (`default_cache()` is one for this user); `None`: no cache.
+    """
+    return _Mutation(suite, cache).report()
+
+
+class _Mutation:
+    def __init__(self, suite: Suite, cache: Path | None) -> None:
+        self._suite = suite
+        self._cache = Cache(cache, RuleMutation)
+        self._sources = {path: Source(path) for path in suite.rule_files}
+        self._case_files: dict[str, CaseFile] = {}
+        self._unread: list[str] = []
+        self._ways = list(self._read_ways())
+
+    def report(self) -> MutationReport:
+        found: list[RuleMutation] = []
+        for source in self._sources.values():
+            found += self._of_file(source)
+        self._cache.trim()
+        untested = tuple(rule.title for rule in self._suite.untested)
+        return MutationReport(tuple(found), untested, tuple(dict.fromkeys(self._unread)))
+
+    def _read_ways(self) -> Iterator[_Way]:
+        """The ways in which the rules under test were compiled, and the trials of each."""
+        options = self._suite.options or Options()
+        given = dict.fromkeys((options.pipelines, *TYPES.values()))
+        waiting = [test for test in self._suite.tests if test.rule is not None and test.case is not None]
+        for pipelines in given:
+            if not waiting:
+                break
+            rules: dict[str, Definition] = {rule.id: rule.definition for rule in self._suite.rules}
+            rules |= {test.rule.id: test.rule.definition for test in waiting if test.rule is not None}
+            own = Options(pipelines, options.logsource, options.placeholders)
+            sources = Sources(list(self._sources.values()), own, rules.values())
+            same: dict[str, bool] = {}
+            for test in waiting:
+                if test.rule is not None and test.rule.id not in same:
+                    same[test.rule.id] = sources.same(test.rule.definition)
+            mine = [test for test in waiting if test.rule is not None and same[test.rule.id]]
+            waiting = [test for test in waiting if test.rule is not None and not same[test.rule.id]]
+            if mine:
+                yield _Way(sources, own, rules, list(_trials(mine)))
+        for test in waiting:
+            title = test.rule.title if test.rule is not None else test.name
+            self._unread.append(f"{title}: the rule cannot be compiled again as it was, so it is not mutated")
+
+    def _of_file(self, source: Source) -> Iterator[RuleMutation]:
+        owners = _owners(source, self._ways)
+        if not any(way.needing(ids) for way in self._ways for ids in owners.values()):
+            return
+        everything = frozenset(key for ids in owners.values() for key in ids)
+        found = dict(document_mutants(source.text))
+        if not found and owners:
+            self._unread.append(f"{source.path}: the file holds what is no YAML, so its rules are not mutated")
+        for line, mutants in found.items():
+            ids = owners.get(line) or everything  # what has an action may be a part of every rule
+            if any(way.needing(ids) for way in self._ways):
+                yield self._of_document(source, line, mutants, ids)
+
+    def _of_document(self, source: Source, line: int, mutants: Sequence[Mutant], ids: frozenset[str]) -> RuleMutation:
+        accepted = self._accepted(ids)
+        key = self._key(source, line, ids, accepted)
+        if (known := self._cache.get(key)) is not None:
+            return known
+        document = next((each for each in source.documents if each.line == line), None)
+        value = document.value if document is not None and isinstance(document.value, dict) else {}
+        trials = [trial for way in self._ways for trial in way.needing(ids)]
+        failing = {id(trial) for trial in trials if not trial.passes()}
+        problems = [f"the case {each.name!r} fails with the rule as it is" for each in trials if id(each) in failing]
+        title = str(value.get("title") or "")
+        results = list(self._results(source, mutants, ids, failing, accepted, title))
+        problems += _stale(accepted, results)
+        made = RuleMutation(
+            str(value.get("id") or next(iter(sorted(ids)), "")),
+            title,
+            source.path,
+            line,
+            len(trials) - len(failing),
+            tuple(results),
+            tuple(problems),
+        )
+        self._cache.put(key, made)
+        return made
+
+    def _results(
+        self,
+        source: Source,
+        mutants: Sequence[Mutant],
+        ids: frozenset[str],
+        failing: set[int],
+        accepted: Mapping[str, EquivalentMutant],
+        title: str,
+    ) -> Iterator[MutantResult]:
+        proposer = Proposer(self._case_file)
+        alone = len(source.documents) == 1
+        seen: set[Any] = set()
+        for mutant in mutants:
+            text = edited(source.text, mutant.edits)
+            variants = []
+            same = False
+            for way in self._ways:
+                trials = [trial for trial in way.needing(ids) if id(trial) not in failing]
+                definitions = way.sources.changed(source, text) if trials else None
+                if definitions:
+                    changed = way.really(definitions)
+                    same = same or not changed
+                    if changed:
+                        variants.append(_Variant(way, Changed(changed), trials))
+            if not variants:
+                if same:
+                    shown = diff(source.text, text, source.path)
+                    yield MutantResult(mutant.id, mutant.line, "equivalent", _SAME_MEANING, shown)
+                continue  # else it does not compile, or nothing was changed
+            meaning = frozenset((at, each.meaning) for at, each in enumerate(variants))
+            if meaning in seen:  # another edit came to the same
+                continue
+            seen.add(meaning)
+            killer = next((trial for each in variants if (trial := each.killer()) is not None), None)
+            if killer is not None:
+                yield MutantResult(mutant.id, mutant.line, "killed", killer.name)
+                continue
+            shown = diff(source.text, text, source.path)
+            if all(proofs := [proof for each in variants for proof in each.proofs()]):
+                yield MutantResult(mutant.id, mutant.line, "equivalent", str(proofs[0]), shown)
+            elif mutant.id in accepted:
+                yield MutantResult(mutant.id, mutant.line, "accepted", accepted[mutant.id].reason, shown)
+            else:
+                name = mutant.id if alone else f"{title}, {mutant.id}"
+                proposals = (proposer.propose(each.changed, each.trials, name) for each in variants)
+                proposal = next((each for each in proposals if each is not None), None)
+                yield MutantResult(mutant.id, mutant.line, "survived", "", shown, proposal)
+
+    def _case_file(self, path: str) -> CaseFile:
+        if path not in self._case_files:
+            is_cases = path.lower().endswith((".cases.yml", ".cases.yaml"))
+            self._case_files[path] = read_case_file(path) if is_cases else CaseFile(path)
+        return self._case_files[path]
+
+    @staticmethod
+    def _names_mutants(path: str) -> bool:
+        """Whether it may: reading a file of cases again takes longer than looking for a word."""
+        try:
+            return b"equivalent_mutants" in Path(path).read_bytes()
+        except OSError:
+            return False
+
+    def _accepted(self, ids: frozenset[str]) -> dict[str, EquivalentMutant]:
+        """What the files of the rules' cases say of mutants, by the mutants' IDs."""
+        found = {}
+        titles = {
+            name
+            for rule in self._suite.rules
+            if rule.id in ids
+            for name in (rule.id, rule.name, rule.title)
+            if name is not None
+        }
+        for path in dict.fromkeys(trial.path for way in self._ways for trial in way.needing(ids)):
+            if not self._names_mutants(path):
+                continue
+            file = self._case_file(path)
+            main = {trial.rule_id for way in self._ways for trial in way.trials if trial.path == path}
+            for each in file.equivalent_mutants:
+                if each.rule in titles if each.rule is not None else main & ids:
+                    found[each.mutant] = each
+        return found
+
+    def _key(self, source: Source, line: int, ids: frozenset[str], accepted: Mapping[str, EquivalentMutant]) -> str:
+        """The hash of all that the result depends on."""
+        parts: list[Any] = [
+            _FORMAT,
+            cloudsigma.__version__,
+            importlib.metadata.version("pysigma"),
+            source.path,
+            line,
+            source.text,
+            sorted((each.mutant, each.reason) for each in accepted.values()),
+        ]
+        for way in self._ways:
+            trials = way.needing(ids)
+            needed = sorted({key for trial in trials for key in trial.needs})
+            parts.append([str(way.options), [repr(way.rules[key]) for key in needed if key in way.rules]])
+            for trial in trials:
+                case = trial.case
+                parts.append(
+                    [trial.name, trial.path, case.match, case.count, repr(case.expected), case.records, case.bases]
+                )
+        written = msgspec.json.encode(json_ready(parts))
+        return hashlib.sha256(written).hexdigest()
+
+
+class _Way:
+    """One way to compile the rules, with the trials of rules that were compiled so."""
+
+    def __init__(
+        self, sources: Sources, options: Options, rules: Mapping[str, Definition], trials: Sequence[Trial]
+    ) -> None:
+        self.sources = sources
+        self.options = options
+        self.rules = rules
+        self.trials = trials
+        self._needing: dict[frozenset[str], list[Trial]] = {}
+
+    def needing(self, ids: frozenset[str]) -> list[Trial]:
+        """The trials whose outcome depends on one of the rules."""
+        if ids not in self._needing:
+            self._needing[ids] = [trial for trial in self.trials if trial.needs & ids]
+        return self._needing[ids]
+
+    def really(self, definitions: Mapping[str, Definition]) -> dict[str, Definition]:
+        """Those of the changed rules that are not the same by what they ask."""
+        return {
+            key: each
+            for key, each in definitions.items()
+            if key in self.rules and _meaning(each) != _meaning(self.rules[key])
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    """What a mutant changes where rules were compiled in one way."""
+
+    way: _Way
+    changed: Changed
+    trials: Sequence[Trial]
+
+    @property
+    def meaning(self) -> Any:
+        return frozenset((key, _meaning(each)) for key, each in self.changed.definitions.items())
+
+    def killer(self) -> Trial | None:
+        """The first trial that fails with the mutant."""
+        return next((trial for trial in self.trials if not trial.passes(self.changed)), None)
+
+    def proofs(self) -> Iterator[str | None]:
+        """For each rule that it changes, why it can never be told from the rule; `None` where that is not known."""
+        for key, each in self.changed.definitions.items():
+            yield _proof(self.way.rules[key], each)
+
+
+def _trials(tests: Iterable[RuleTest]) -> Iterator[Trial]:
+    correlated: dict[tuple[int, str], Correlated] = {}
+    for test in tests:
+        if test.rule is None or test.case is None:
+            continue
+        if test.rule.correlation is not None:
+            key = (id(test.rules), test.rule.id)
+            if key not in correlated:
+                correlated[key] = Correlated(test.rules, test.rule)
+            yield SequenceTrial(test, correlated[key])
+        elif not test.case.sequence:
+            yield Trial(test)
+
+
+def _owners(source: Source, ways: Sequence[_Way]) -> dict[int, frozenset[str]]:
+    """For each document of a file, by its line, the rules that it has a part in."""
+    found: dict[int, set[str]] = {}
+    filters = {}
+    for document in source.documents:
+        value = document.value if isinstance(document.value, dict) else {}
+        if "filter" in value:
+            filters[document.line] = str(value.get("id") or "").lower()
+    for way in ways:
+        for key, rule in way.rules.items():
+            if rule.metadata.path == source.path and rule.metadata.line is not None:
+                found.setdefault(rule.metadata.line, set()).add(key)
+            for line, name in filters.items():
+                if isinstance(rule, ir.DetectionRule) and any(each.filter == name for each in rule.selections):
+                    found.setdefault(line, set()).add(key)
+    return {line: frozenset(ids) for line, ids in found.items()}
+
+
+def _meaning(definition: Definition) -> Any:
+    """What can be told of a rule without trying it."""
+    if isinstance(definition, ir.DetectionRule):
+        return canonical(definition)
+    return msgspec.structs.replace(definition, field_paths=(), generate=False)
+
+
+def _proof(original: Definition, mutant: Definition) -> str | None:
+    """Why a mutant can never be told from the rule; `None` where that is not known."""
+    if not isinstance(original, ir.DetectionRule) or not isinstance(mutant, ir.DetectionRule):
+        return None
+    tests = same_verdicts(canonical(original), canonical(mutant))
+    if tests is None:
+        return None
+    return f"no combination of outcomes of its {tests} tests gives another verdict"
+
+
+def _stale(accepted: Mapping[str, EquivalentMutant], results: Sequence[MutantResult]) -> Iterator[str]:
+    """Entries of `equivalent_mutants` that are not needed, or wrong."""
+    known = {result.id: result for result in results}
+    for name in accepted:
+        result = known.get(name)
+        if result is None:
+            yield f"equivalent_mutants names {name!r}, and the rule has no such mutant"
+        elif result.status == "killed":
+            yield f"equivalent_mutants names {name!r}, and the case {result.reason!r} kills it"

@@ -1,0 +1,239 @@
+"""A case that would kill a surviving mutant: a record near those of the cases, on which rule and mutant differ."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from cloudsigma import ir
+from cloudsigma.testing.cases.changes import ABSENT, ChangeError, changed, copied, differences, same
+from cloudsigma.testing.coverage.clauses import Predicate
+from cloudsigma.testing.mutation.candidates import Candidates
+
+MOST_TRIED = 2000
+"""Records tried for one mutant, for each number of fields that are changed."""
+_STARTS = 15
+_PLAIN_KEY = re.compile(r"[A-Za-z][\w.|-]*", re.ASCII)
+_KEYWORD_FIELDS = ("userAgent", "errorMessage")
+"""Fields of free text, for a keyword."""
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """A case that passes with the rule and fails with the mutant."""
+
+    near: str
+    """The case that it was made from; empty if that is the record which cases start from."""
+    match: bool
+    """The rule's verdict. The author decides whether that is right."""
+    records: tuple[dict[str, Any], ...]
+    yaml: str
+    """The case as it would stand in the file of cases."""
+
+
+class Start(msgspec.Struct, frozen=True):
+    """A record to start from."""
+
+    record: Mapping[str, Any]
+    case: str
+    """The case that it is of; empty: the base of one."""
+    base: Mapping[str, Any] | None = None
+    """What the case was made from."""
+    base_name: str | None = None
+    """The base's name in the file of cases."""
+
+
+def propose(
+    original: Predicate,
+    mutant: Predicate,
+    starts: Sequence[Start],
+    earlier: Sequence[Start] = (),
+    *,
+    name: str,
+    most_changes: int = 3,
+) -> Proposal | None:
+    """Search a record that tells a rule from a mutant.
+
+    Args:
+        original: The rule.
+        mutant: The mutant.
+        starts: Where to begin.
+        earlier: Records that told other mutants from the rule: often one more change of them is enough.
+        name: What the mutant is.
+        most_changes: How many fields of a start may be changed at once.
+    """
+    candidates = Candidates(original, mutant)
+    ordered = sorted(starts, key=lambda start: (bool(start.case), not original.matches(start.record)))[:_STARTS]
+    plans = [(1, ordered), (1, earlier), *((depth, ordered) for depth in range(2, most_changes + 1))]
+    for depth, wanted in plans:
+        tried = 0
+        for start in wanted:
+            known = _Known(original, mutant, start.record)
+            for record, names_changed in _variants(start.record, candidates, candidates.fields, depth):
+                tried += 1
+                verdict = known.told_apart(record, names_changed)
+                if verdict is not None:
+                    return Proposal(start.case, verdict, (record,), _case(start, record, name, match=verdict))
+                if tried >= MOST_TRIED:
+                    break
+            if tried >= MOST_TRIED:
+                break
+    return None
+
+
+class _Known:
+    """Verdicts of two rules on records that differ from one in a few fields: what the others say is known."""
+
+    def __init__(self, original: Predicate, mutant: Predicate, record: Mapping[str, Any]) -> None:
+        self._both = (original, mutant)
+        self._record = record
+        self._memo: dict[tuple[str | None, ir.Matcher], bool] = {}
+        self._kept: dict[frozenset[str], dict[tuple[str | None, ir.Matcher], bool]] = {}
+
+    def told_apart(self, record: Mapping[str, Any], names_changed: frozenset[str]) -> bool | None:
+        """The verdict of the first rule if that of the other is another; `names_changed` are the fields that differ."""
+        if not self._memo:
+            for predicate in self._both:
+                predicate.outcomes(self._record, self._memo)
+        if names_changed not in self._kept:
+            self._kept[names_changed] = {
+                (field, matcher): outcome
+                for (field, matcher), outcome in self._memo.items()
+                if field is not None
+                and not isinstance(matcher, ir.FieldRef)
+                and not any(_overlap(field, name) for name in names_changed)
+            }
+        memo = dict(self._kept[names_changed])
+        one, other = (predicate.matches(record, memo) for predicate in self._both)
+        return one if one is not other else None
+
+
+def _variants(
+    record: Mapping[str, Any], candidates: Candidates, names: Sequence[str | None], depth: int
+) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """The record with `depth` of its fields changed, and the names of these."""
+    for position, field in enumerate(names):
+        own = frozenset((field or _free_text(record),))
+        for value in candidates.values(field, record):
+            made = placed(record, field, value)
+            if made is None:
+                continue
+            if depth == 1:
+                yield made, own
+            else:
+                for each, names_changed in _variants(made, candidates, names[position + 1 :], depth - 1):
+                    yield each, names_changed | own
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one field may lie inside the other."""
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
+def _free_text(record: Mapping[str, Any]) -> str:
+    """A field for a keyword."""
+    return next((name for name in _KEYWORD_FIELDS if name in record), _KEYWORD_FIELDS[0])
+
+
+def placed(record: Mapping[str, Any], field: str | None, value: Any) -> dict[str, Any] | None:
+    """The record with a value in a field, wherever the dotted name leads; `None` where it is there already.
+
+    What the name does not lead to is shared with the record.
+    """
+    parts = (field or _free_text(record)).split(".")
+    touched = [key for key in record if key == parts[0] or key.startswith(f"{parts[0]}.")]
+    made = {**record, **{key: copied(record[key]) for key in touched}}
+    _place(made, parts, value)
+    touched = [*touched, parts[0]]
+    return None if all(same(made.get(key, ABSENT), record.get(key, ABSENT)) for key in touched) else made
+
+
+def _place(node: Any, parts: list[str], value: Any) -> None:
+    if isinstance(node, list):
+        for element in node:
+            _place(element, parts, value)
+        return
+    if not isinstance(node, dict):
+        return
+    for end in range(len(parts), 0, -1):  # a key may hold dots
+        key = ".".join(parts[:end])
+        if key in node:
+            break
+    else:
+        if value is not ABSENT:
+            node[parts[0]] = value if len(parts) == 1 else {}
+            if len(parts) > 1:
+                _place(node[parts[0]], parts[1:], value)
+        return
+    if end == len(parts):
+        if value is ABSENT:
+            del node[key]
+        else:
+            node[key] = value
+    elif isinstance(node[key], (dict, list)) and node[key]:
+        _place(node[key], parts[end:], value)
+    elif value is not ABSENT:
+        node[key] = {}
+        _place(node[key], parts[end:], value)
+
+
+# --- as YAML ------------------------------------------------------------------------------------------------
+
+
+def _case(start: Start, record: dict[str, Any], name: str, *, match: bool) -> str:
+    lines = [
+        f"- name: {json.dumps(f'tells the rule from: {name}', ensure_ascii=False)}",
+        "  reason: say why this is the right verdict",
+        f"  match: {'true' if match else 'false'}",
+    ]
+    return "\n".join([*lines, *(f"  {line}" for line in made_from(record, start))])
+
+
+def made_from(record: dict[str, Any], start: Start, ignored: Collection[str] = ()) -> list[str]:
+    """The keys of a case that make the record: changes of a base, or the record itself."""
+    base = start.base
+    if base is not None:
+        found = [each for each in differences(base, record) if each.name not in ignored]
+        changes: dict[str, Any] = {
+            "set": {each.name: each.after for each in found if each.after is not ABSENT},
+            "remove": [each.name for each in found if each.after is ABSENT],
+        }
+        try:
+            whole = changed(base, **changes)
+        except ChangeError:
+            whole = {}
+        if same(_without(whole, ignored), _without(record, ignored)):
+            named = [f"base: {json.dumps(start.base_name, ensure_ascii=False)}"] if start.base_name else []
+            return [*named, *(f"{key}: {flow(value)}" for key, value in changes.items() if value)]
+    return [f"record: {json.dumps(record, ensure_ascii=False)}"]
+
+
+def _without(record: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in names}
+
+
+def flow(value: Any) -> str:
+    """A value in YAML's flow style."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(key)}: {flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(flow(inner) for inner in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _key(key: str) -> str:
+    plain = _PLAIN_KEY.fullmatch(key) and key.lower() not in (
+        "yes",
+        "no",
+        "on",
+        "off",
+        "y",
+        "n",
+        "true",
+        "false",
+        "null",
+    )
+    return key if plain else json.dumps(key, ensure_ascii=False)

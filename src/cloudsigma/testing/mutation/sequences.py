@@ -1,0 +1,201 @@
+"""A sequence of records that would kill a surviving mutant of a correlation, or of a rule that one refers to."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from cloudsigma import ir
+from cloudsigma.correlation.event_time import event_time
+from cloudsigma.testing.cases.changes import copied
+from cloudsigma.testing.mutation.candidates import Candidates
+from cloudsigma.testing.mutation.proposal import Proposal, Start, made_from, placed
+from cloudsigma.testing.mutation.trials import Changed, SequenceTrial
+
+MOST_TRIED = 600
+"""Sequences tried for one mutant."""
+_MOST_COPIES = 60
+
+Records = Sequence[Mapping[str, Any]]
+_Sequence = list[tuple[int, dict[str, Any]]]
+"""Records, each with the position of the one that it was made from."""
+
+
+def propose_sequence(
+    trials: Sequence[SequenceTrial],
+    changed: Changed,
+    base_names: Mapping[str, str],
+    *,
+    name: str,
+) -> tuple[SequenceTrial, Proposal] | None:
+    """Search a sequence that comes to something else with the changed rules, and the trial that it was made from.
+
+    `base_names` are by content.
+    """
+    tried = 0
+    ordered = sorted(trials, key=lambda trial: (not trial.case.match, len(trial.case.records)))
+    for depth in (1, 2):
+        for trial in ordered:
+            start: _Sequence = [(at, copied(record)) for at, record in enumerate(trial.case.records)]
+            for sequence in _variants(start, trial, changed, depth):
+                tried += 1
+                if tried > MOST_TRIED * depth:
+                    return None
+                records = [record for _, record in sequence]
+                found = told_apart(trial, records, changed)
+                if found is not None:
+                    written = _case(trial, sequence, found, base_names, name)
+                    return trial, Proposal(trial.name, found > 0, tuple(records), written)
+    return None
+
+
+def told_apart(trial: SequenceTrial, records: Records, changed: Changed) -> int | None:
+    """How many matches the rule gives, if the changed rules do not give the same; else `None`."""
+    correlated = trial.correlated
+    verdicts = correlated.verdicts(records)
+    given = changed.verdicts(records, verdicts)
+    if not changed.correlations and given == verdicts:
+        return None
+    before = correlated.members(records, verdicts)
+    return len(before) if correlated.members(records, given, changed.correlations) != before else None
+
+
+# --- what to try --------------------------------------------------------------------------------------------
+
+
+def _variants(
+    sequence: _Sequence,
+    trial: SequenceTrial,
+    changed: Changed,
+    depth: int,
+) -> Iterator[_Sequence]:
+    for made in _changed(sequence, trial, changed):
+        if depth == 1:
+            yield made
+        else:
+            yield from islice(_variants(made, trial, changed, depth - 1), 80)
+
+
+def _changed(sequence: _Sequence, trial: SequenceTrial, changed: Changed) -> Iterator[_Sequence]:
+    both = [*trial.correlated.correlations.values(), *changed.correlations.values()]
+    for rule_id, mutant in changed.predicates.items():
+        original = trial.correlated.predicates.get(rule_id)
+        if original is None:
+            continue
+        candidates = Candidates(original, mutant)
+        for at, (_, record) in enumerate(sequence):
+            for field in candidates.fields:
+                for value in candidates.values(field, record):
+                    made = placed(record, field, value)
+                    if made is not None and original.matches(made) is not mutant.matches(made):
+                        yield _with(sequence, at, made)
+    yield from _at_other_times(sequence, both)
+    for at in range(len(sequence)):
+        if len(sequence) > 1:
+            yield [*sequence[:at], *sequence[at + 1 :]]
+    for at, (_, record) in enumerate(sequence):
+        for field in dict.fromkeys(field for rule in both for field in (*rule.group_by, *_measured(rule))):
+            for value in _others(field, sequence):
+                if made := placed(record, field, value):
+                    yield _with(sequence, at, made)
+    for at in range(len(sequence) - 1):
+        one, other = sequence[at][1], sequence[at + 1][1]
+        yield _with(
+            _with(sequence, at, {**one, "eventTime": other.get("eventTime")}),
+            at + 1,
+            {**other, "eventTime": one.get("eventTime")},
+        )
+    yield from _copies(sequence, both)
+
+
+def _with(sequence: _Sequence, at: int, record: dict[str, Any]) -> _Sequence:
+    return [*sequence[:at], (sequence[at][0], record), *sequence[at + 1 :]]
+
+
+def _at_other_times(sequence: _Sequence, rules: Sequence[ir.CorrelationRule]) -> Iterator[_Sequence]:
+    times = [when for _, record in sequence if (when := event_time(record)) is not None]
+    if not times:
+        return
+    for at in reversed(range(len(sequence))):
+        for span in dict.fromkeys(rule.timespan for rule in rules):
+            for seconds in (span, span + 1):
+                yield _with(sequence, at, {**sequence[at][1], "eventTime": _written(min(times) + seconds)})
+
+
+def _written(when: float) -> str:
+    return dt.datetime.fromtimestamp(when, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _measured(rule: ir.CorrelationRule) -> tuple[str, ...]:
+    return rule.threshold.fields if rule.threshold is not None else ()
+
+
+def _others(field: str, sequence: _Sequence) -> Iterator[Any]:
+    """Values for a field by which events are grouped or measured: those of other records, and a new one."""
+    seen = [record.get(field) for _, record in sequence if isinstance(record.get(field), (str, int, float))]
+    yield from list(dict.fromkeys(seen))[:3]
+    yield "other"
+    for value in seen[:2]:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield from (value + 1, value - 1)
+
+
+def _copies(sequence: _Sequence, rules: Sequence[ir.CorrelationRule]) -> Iterator[_Sequence]:
+    """As many copies of one record as are counted, one fewer and one more, with one or several measured values."""
+    counted = {int(rule.threshold.value) for rule in rules if rule.threshold is not None and not _is_temporal(rule)}
+    for number in sorted({near for count in counted for near in (count - 1, count, count + 1)}):
+        if not 0 < number <= _MOST_COPIES:
+            continue
+        for origin, record in sequence[:2]:
+            when = event_time(record)
+            if when is None:
+                continue
+            made: _Sequence = [
+                (
+                    origin,
+                    {
+                        **copied(record),
+                        "eventTime": _written(when + at),
+                        "eventID": f"00000000-0000-4000-8000-{at:012}",
+                    },
+                )
+                for at in range(number)
+            ]
+            yield made
+            for field in dict.fromkeys(field for rule in rules for field in _measured(rule)):
+                yield [(each, placed(copy, field, f"value-{at}") or copy) for at, (each, copy) in enumerate(made)]
+
+
+def _is_temporal(rule: ir.CorrelationRule) -> bool:
+    return rule.type.startswith("temporal")
+
+
+# --- as YAML ------------------------------------------------------------------------------------------------
+
+
+def _case(trial: SequenceTrial, sequence: _Sequence, matches: int, base_names: Mapping[str, str], name: str) -> str:
+    times = [event_time(record) for _, record in sequence]
+    first = min((when for when in times if when is not None), default=0.0)
+    lines = [
+        f"- name: {json.dumps(f'tells the rule from: {name}', ensure_ascii=False)}",
+        "  reason: say why this is the right verdict",
+        f"  match: {'true' if matches else 'false'}",
+        "  records:",
+    ]
+    for (origin, record), when in zip(sequence, times, strict=True):
+        base = trial.case.bases[origin] if origin < len(trial.case.bases) else None
+        start = Start(record, trial.name, base, base_names.get(content(base)) if base is not None else None)
+        after = f"{int(when - first)}s" if when is not None else "0s"
+        first_key, *others = [f"after: {after}", *made_from(record, start, ("eventTime", "eventID"))]
+        lines += [f"    - {first_key}", *(f"      {line}" for line in others)]
+    return "\n".join(lines)
+
+
+def content(record: Mapping[str, Any]) -> str:
+    """The record without what its place in a sequence gives it, to find the base again."""
+    return json.dumps(
+        {key: value for key, value in record.items() if key not in ("eventTime", "eventID")}, sort_keys=True
+    )

@@ -1,0 +1,1 @@
+"""Rules and their cases as pytest items."""

@@ -1,0 +1,188 @@
+"""Why an assertion about a rule failed, for tests in Python.
+
+The predicate of a rule gives a plain boolean, so that `is True` and `==` mean what they say. Those of the fixtures
+remember what they were called with; when an assertion fails, what they saw becomes a note of the exception, which
+pytest prints below the assertion.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+
+from cloudsigma import ir
+from cloudsigma.engine.evaluate.explain import Explanation, Step, explain
+from cloudsigma.engine.match import Match
+from cloudsigma.engine.rule import Rule
+from cloudsigma.escaping import printable
+from cloudsigma.rulesets.rule_set import RuleSet
+
+_SHOWN_CALLS = 3
+"""Of the calls in one assertion the last ones are explained: the very last is mostly the one that decided."""
+_SHOWN_MATCHES = 5
+_KEPT_CALLS = 1000
+"""Calls of one test that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A question that a test asked."""
+
+    code: CodeType
+    line: int
+    told: Callable[[], Iterable[str]]
+    """The answer in words, worked out when somebody wants to read it."""
+
+
+class AssertionHelp:
+    """The calls of the running test; a plugin of pytest."""
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+
+    def note(self, frame: FrameType, told: Callable[[], Iterable[str]]) -> None:
+        """Remember a call that `frame` made."""
+        if len(self._calls) < _KEPT_CALLS:
+            self._calls.append(_Call(frame.f_code, frame.f_lineno, told))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """Forget the calls of the test before."""
+        self._calls.clear()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+        """Add notes to a failed assertion before it is shown."""
+        if call.when != "call" or call.excinfo is None or not isinstance(call.excinfo.value, AssertionError):
+            return
+        for told in self._about(call.excinfo):
+            call.excinfo.value.add_note("\n".join(printable(line) for line in told.told()))
+
+    def _about(self, failed: pytest.ExceptionInfo[BaseException]) -> list[_Call]:
+        """The calls that the failed statement made; where it made none, the only one of the test."""
+        for entry in reversed(failed.traceback):
+            code = entry.frame.code.raw
+            first = entry.lineno + 1
+            last = first + max(len(entry.statement.lines), 1) - 1
+            made = [call for call in self._calls if call.code is code and first <= call.line <= last]
+            # A comprehension is a function of its own before Python 3.12.
+            inner = [
+                call for call in self._calls
+                if call.code in code.co_consts and first <= call.line <= last
+            ]  # fmt: skip
+            if made or inner:
+                return [call for call in self._calls if call in made or call in inner][-_SHOWN_CALLS:]
+        return self._calls if len(self._calls) == 1 else []
+
+
+# --- what tests ask -----------------------------------------------------------------------------------------
+
+
+def observed(rules: RuleSet, help_of_run: AssertionHelp) -> RuleSet:
+    """The same rules with predicates that tell `help_of_run` of their calls."""
+    own = tuple(_observed(rule, help_of_run) for rule in rules)
+    return RuleSet(own, rules.errors, rules.warnings, rules.declared, rules.supporting)
+
+
+def _observed(rule: Rule, help_of_run: AssertionHelp) -> Rule:
+    definition = rule.definition
+    if not isinstance(definition, ir.DetectionRule):
+        return rule
+
+    def predicate(record: Mapping[str, Any]) -> bool:
+        judge = rule.predicate
+        verdict = judge is not None and judge(record)
+        help_of_run.note(sys._getframe(1), lambda: _explained(definition, record))  # noqa: SLF001  # who asks
+        return verdict
+
+    predicate.__qualname__ = f"predicate of {rule.title!r}"
+    again = copy.copy(rule)
+    again.__dict__["predicate"] = predicate
+    return again
+
+
+def _explained(rule: ir.DetectionRule, record: Mapping[str, Any]) -> list[str]:
+    """The explanation that a predicate stands for: it does not look at the log source."""
+    tree = explain(rule, record)
+    return _with_place(Explanation(rule.metadata.id, rule.metadata.title, tree.matched, True, tree), rule)  # noqa: FBT003
+
+
+def _with_place(explanation: Explanation, rule: ir.DetectionRule) -> list[str]:
+    first, *rest = str(explanation).splitlines()
+    place = f", {rule.metadata.path}:{rule.metadata.line}" if rule.metadata.path is not None else ""
+    return [f"{first}{place}", *rest]
+
+
+class Evaluate:
+    """What the fixture `evaluate` gives: called with records it returns their matches."""
+
+    def __init__(self, rules: RuleSet, help_of_run: AssertionHelp) -> None:
+        self._rules = rules
+        self._help = help_of_run
+        self._chosen: dict[str, RuleSet] = {}
+
+    def __repr__(self) -> str:
+        return "evaluate"
+
+    def __call__(
+        self, records: Mapping[str, Any] | Iterable[Mapping[str, Any]], *, rule: str | None = None
+    ) -> list[Match]:
+        """The matches of a record, or of several in their order.
+
+        Args:
+            records: One record, or any number.
+            rule: ID or name of the one rule to ask, a correlation too; default: all rules.
+
+        Raises:
+            UnknownRuleError: There is no such rule.
+        """
+        listed = [records] if isinstance(records, Mapping) else list(records)
+        rules = self._rules
+        if rule is not None:
+            rules = self._chosen.setdefault(rule, rules.where(id=rule))
+        matches = list(rules.evaluate(listed))
+        self._help.note(sys._getframe(1), lambda: _told(rules, listed, matches, rule))  # noqa: SLF001  # who asks
+        return matches
+
+
+def _told(
+    rules: RuleSet, records: Sequence[Mapping[str, Any]], matches: Sequence[Match], rule: str | None
+) -> Iterator[str]:
+    yield f"evaluate: {_counted(len(records), 'record')}, {_counted(len(matches), 'match', 'matches')}"
+    for match in matches[:_SHOWN_MATCHES]:
+        yield f"  {match.rule.title} | {match.context.event_name} | {match.context.principal}"
+    if len(matches) > _SHOWN_MATCHES:
+        yield f"  … and {len(matches) - _SHOWN_MATCHES} more"
+    if len(records) == 1:
+        [record] = records
+        detections = [each.definition for each in rules if isinstance(each.definition, ir.DetectionRule)]
+        if rule is None and detections:
+            if matches:
+                return
+            detections = [max(detections, key=lambda each: _nearness(each, record))]
+            yield "the rule that comes nearest:"
+        for each in detections:
+            yield from _with_place(rules.explain(record, each.metadata.id), each)
+
+
+def _nearness(rule: ir.DetectionRule, record: Mapping[str, Any]) -> float:
+    """The share of the tests that came out as a match needs them."""
+    wanted = list(_wanted(explain(rule, record), wanted=True))
+    return sum(wanted) / len(wanted)
+
+
+def _wanted(step: Step, *, wanted: bool) -> Iterator[bool]:
+    if step.kind == "test":
+        yield step.matched is wanted
+    for child in step.steps:
+        yield from _wanted(child, wanted=wanted is not (step.kind == "not"))
+
+
+def _counted(number: int, one: str, more: str | None = None) -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"

@@ -1,0 +1,1 @@
+"""Realistic CloudTrail records, made from templates."""

@@ -1,0 +1,1 @@
+"""Finds field values that satisfy a rule, or proves that none exist."""

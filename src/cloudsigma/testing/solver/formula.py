@@ -1,0 +1,247 @@
+"""A rule as a formula over what it asks of single fields, with `not` moved down to these.
+
+A formula is no larger than the rule: nothing is multiplied out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from cloudsigma import ir
+from cloudsigma.ir.walk import names_in, tests_of
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """One value of a rule, asked of one field (`None`: of every value of the record)."""
+
+    field: str | None
+    matcher: ir.Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """An atom that must hold, or must not."""
+
+    atom: Atom
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every one of these; nothing to ask where there are none."""
+
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of these; impossible where there are none."""
+
+    nodes: tuple[Node, ...]
+
+
+Node = Literal | AllOf | AnyOf
+TRUE = AllOf(())
+FALSE = AnyOf(())
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # a large test is dear to compare, and a part is made once
+class Part:
+    """A test of a rule, or one value of a test that asks for all of them: what can be right or wrong on its own."""
+
+    selection: str
+    test: ir.Test
+    position: int
+    """Which test of the selection, from 0."""
+    value: int | None = None
+    """Which value of the test, if it asks for all of them."""
+
+    @property
+    def label(self) -> str:
+        """The test as one reads it: `eventName|endswith: Group`."""
+        name = "|".join((self.test.field or "", *self.test.modifiers)) or "keywords"
+        shown = self.written[:3]
+        listed = ", ".join(_short(each) for each in shown) + (", …" if len(self.written) > len(shown) else "")
+        return f"{name}: {listed}"
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The values of the rule that it is about."""
+        return self.test.written if self.value is None else (self.test.written[self.value],)
+
+    @property
+    def line(self) -> int | None:
+        """Where the test stands in the rule's file."""
+        return self.test.line
+
+    @property
+    def field(self) -> str | None:
+        """The field that the test looks at."""
+        return self.test.field
+
+    def __str__(self) -> str:
+        where = f", line {self.line}" if self.line is not None else ""
+        return f"{self.label} ({self.selection}{where})"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+Truths = Mapping[Part, bool]
+
+
+class Formula:
+    """What a detection rule asks of a record."""
+
+    def __init__(self, rule: ir.DetectionRule) -> None:
+        self._selections = {selection.name: selection for selection in rule.selections}
+        self._conditions = rule.conditions
+        self._parts: dict[int, tuple[Part, ...]] = {}
+        for selection in rule.selections:
+            for position, test in enumerate(tests_of(selection.body)):
+                each = range(len(test.matchers)) if test.all_of and len(test.matchers) > 1 else (None,)
+                self._parts[id(test)] = tuple(Part(selection.name, test, position, value) for value in each)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that the conditions use, in the order of the rule."""
+        used = {name for condition in self._conditions for name in names_in(condition.expression)}
+        return tuple(
+            part
+            for name, selection in self._selections.items()
+            if name in used
+            for test in tests_of(selection.body)
+            for part in self._parts[id(test)]
+        )
+
+    def sources(self) -> dict[Atom, tuple[Part, ...]]:
+        """The parts that ask for each atom."""
+        found: dict[Atom, list[Part]] = {}
+        for part in self.parts:
+            for atom in atoms_of(part):
+                found.setdefault(atom, []).append(part)
+        return {atom: tuple(parts) for atom, parts in found.items()}
+
+    def node(self, *, holds: bool = True, given: Truths | None = None) -> Node:
+        """The formula of the rule, or of its contrary, where some parts are known to be true or false."""
+        nodes = tuple(self._expression(condition.expression, holds, given or {}) for condition in self._conditions)
+        return _joined(nodes, all_of=not holds)
+
+    def verdict(self, truths: Truths) -> bool:
+        """Whether the rule matches where its parts are as given, all of them."""
+        return self.node(given=truths) == TRUE
+
+    def decisive(self, part: Part) -> tuple[Node, bool] | None:
+        """What the rest of the rule must be for the verdict to hang on one part, and whether the rule wants it true.
+
+        `None` where the part stands in the conditions more than once.
+        """
+        found = self._among([each.expression for each in self._conditions], part, all_of=False)
+        return found[0] if len(found) == 1 else None
+
+    def _among(
+        self, members: Sequence[ir.Expression | ir.Group | ir.Test], part: Part, *, all_of: bool
+    ) -> list[tuple[Node, bool]]:
+        """The same for members of which all must hold, or one: the others must hold, or must not."""
+        found = []
+        for at, member in enumerate(members):
+            for beside, wanted in self._within(member, part):
+                others = (self._node(other, holds=all_of) for position, other in enumerate(members) if position != at)
+                found.append((_joined((beside, *others), all_of=True), wanted))
+        return found
+
+    def _within(self, member: ir.Expression | ir.Group | ir.Test, part: Part) -> list[tuple[Node, bool]]:
+        match member:
+            case ir.Identifier(name):
+                return self._within(self._selections[name].body, part) if name == part.selection else []
+            case ir.Quantified(all_of, _, names):
+                return self._among([self._selections[name].body for name in names], part, all_of=all_of)
+            case ir.And(operands):
+                return self._among(operands, part, all_of=True)
+            case ir.Or(operands):
+                return self._among(operands, part, all_of=False)
+            case ir.Not(operand):
+                return [(beside, not wanted) for beside, wanted in self._within(operand, part)]
+            case ir.Group(members, all_of):
+                return self._among(members, part, all_of=all_of)
+            case ir.Test():
+                mine = self._parts[id(member)]
+                if part not in mine:
+                    return []
+                others = tuple(part_node(other, holds=not member.negated) for other in mine if other is not part)
+                return [(_joined(others, all_of=True), True)]
+
+    def _node(self, member: ir.Expression | ir.Group | ir.Test, *, holds: bool) -> Node:
+        if isinstance(member, (ir.Group, ir.Test)):
+            return self._body(member, holds, {})
+        return self._expression(member, holds, {})
+
+    def _expression(self, expression: ir.Expression, holds: bool, given: Truths) -> Node:  # noqa: FBT001
+        match expression:
+            case ir.Identifier(name):
+                return self._body(self._selections[name].body, holds, given)
+            case ir.Quantified(all_of, _, names):
+                nodes = tuple(self._body(self._selections[name].body, holds, given) for name in names)
+                return _joined(nodes, all_of=all_of is holds)
+            case ir.And(operands):
+                return _joined(tuple(self._expression(each, holds, given) for each in operands), all_of=holds)
+            case ir.Or(operands):
+                return _joined(tuple(self._expression(each, holds, given) for each in operands), all_of=not holds)
+            case ir.Not(operand):
+                return self._expression(operand, not holds, given)
+
+    def _body(self, body: ir.Group | ir.Test, holds: bool, given: Truths) -> Node:  # noqa: FBT001
+        if isinstance(body, ir.Group):
+            nodes = tuple(self._body(each, holds, given) for each in body.members)
+            return _joined(nodes, all_of=body.all_of is holds)
+        wanted = holds is not body.negated
+        nodes = tuple(
+            (TRUE if given[part] is holds else FALSE) if part in given else part_node(part, holds=holds)
+            for part in self._parts[id(body)]
+        )
+        return _joined(nodes, all_of=wanted) if len(nodes) > 1 else nodes[0]
+
+
+def part_node(part: Part, *, holds: bool) -> Node:
+    """The formula of one part: that it is true, or that it is false."""
+    test, wanted = part.test, holds is not part.test.negated
+    matchers = test.matchers if part.value is None else (test.matchers[part.value],)
+    return _joined(tuple(_asked(test.field, each, wanted) for each in matchers), all_of=test.all_of is wanted)
+
+
+def atoms_of(part: Part) -> Iterator[Atom]:
+    """The atoms that a part asks for."""
+    waiting: list[Node] = [part_node(part, holds=True)]
+    for node in waiting:
+        if isinstance(node, Literal):
+            yield node.atom
+        else:
+            waiting.extend(node.nodes)
+
+
+def _asked(field: str | None, matcher: ir.Matcher, holds: bool) -> Node:  # noqa: FBT001
+    """One value of a rule as a formula; variants are alternatives, and what means the same is written the same."""
+    match matcher:
+        case ir.OneOf(variants):
+            return _joined(tuple(_asked(field, each, holds) for each in variants), all_of=not holds)
+        case ir.Exists(value):
+            return Literal(Atom(field, ir.Exists(value=True)), holds is value)
+        case ir.Pattern(parts) if set(parts) == {ir.Wildcard.MANY}:
+            return Literal(Atom(field, ir.Null()), not holds)  # any value at all has a text, but for null
+    return Literal(Atom(field, matcher), holds)
+
+
+def _joined(nodes: tuple[Node, ...], *, all_of: bool) -> Node:
+    """Nodes as one, constants and repetitions taken away."""
+    kind, neutral, absorbing = (AllOf, TRUE, FALSE) if all_of else (AnyOf, FALSE, TRUE)
+    if absorbing in nodes:
+        return absorbing
+    kept: list[Node] = []
+    for node in dict.fromkeys(nodes):
+        if node != neutral:
+            kept.extend(node.nodes if isinstance(node, kind) else (node,))
+    return kept[0] if len(kept) == 1 else kind(tuple(kept))
