@@ -1,4 +1,7 @@
-"""The shape of the code: what docs/architecture.md draws, held against the files."""
+"""The map of the code (`docs/architecture.md`) and the code agree; so do the tests and the promise that each can fail.
+
+Each test collects every violation and reports them together.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +27,6 @@ import cloudsigma
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "cloudsigma"
 FILES = sorted(PACKAGE.rglob("*.py"))
-MODULES = [path.relative_to(PACKAGE).as_posix() for path in FILES]
 
 COMPILE_SIDE = {"compiler", "cli", "pytest_plugin", "testing", "__main__"}
 """Rooms that may reach pySigma; each other room must be listed in the contract `run-side`."""
@@ -30,34 +34,94 @@ COMPILE_SIDE = {"compiler", "cli", "pytest_plugin", "testing", "__main__"}
 NAMES_OF_NOTHING = {"base", "common", "core", "helper", "helpers", "manager", "misc", "types", "util", "utils"}
 
 
+def module_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-# --- files --------------------------------------------------------------------------------------------------
+# --- shape --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", FILES, ids=MODULES)
-def test_no_file_is_longer_than_400_lines(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def test_no_file_is_longer_than_400_lines() -> None:
+    lines = {module_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert {module: count for module, count in lines.items() if count > 400} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=MODULES)
-def test_names_say_what_is_there(path: Path) -> None:
+def names_of_nothing(path: Path) -> set[str]:
     classes = [node.name for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef)]
     last_words = {re.findall(r"[A-Z][a-z]*|[a-z]+", name)[-1].lower() for name in classes if name.strip("_")}
-    assert not NAMES_OF_NOTHING & {path.stem, path.parent.name}
-    assert not NAMES_OF_NOTHING & last_words
+    return NAMES_OF_NOTHING & {path.stem, path.parent.name, *last_words}
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if path.relative_to(PACKAGE).parts[0] not in {"cli", "__main__.py"}], ids=str
-)
-def test_only_the_command_line_prints_and_exits(path: Path) -> None:
+def test_names_say_what_is_there() -> None:
+    assert {module_of(path): found for path in FILES if (found := names_of_nothing(path))} == {}
+
+
+def prints_and_exits(path: Path) -> set[str]:
     called = {ast.unparse(node.func) for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)}
     raised = {ast.unparse(node.exc) for node in ast.walk(parsed(path)) if isinstance(node, ast.Raise) and node.exc}
-    assert not called & {"print", "sys.exit", "os._exit", "exit", "quit", "input", "SystemExit"}
-    assert "SystemExit" not in raised
+    return {"SystemExit"} & raised | called & {
+        "print",
+        "sys.exit",
+        "os._exit",
+        "exit",
+        "quit",
+        "input",
+        "SystemExit",
+    }
+
+
+def test_only_the_command_line_prints_and_exits() -> None:
+    others = [path for path in FILES if path.relative_to(PACKAGE).parts[0] not in {"cli", "__main__.py"}]
+    assert {module_of(path): found for path in others if (found := prints_and_exits(path))} == {}
+
+
+def undescribed(path: Path) -> Iterator[str]:
+    module = parsed(path)
+    if ast.get_docstring(module) is None:
+        yield "module"
+    for node in module.body:
+        is_public = isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+        if is_public and ast.get_docstring(node) is None:
+            yield node.name
+
+
+def undescribed_members(thing: Any) -> Iterator[str]:
+    if not inspect.getdoc(thing):
+        yield "itself"
+    for name, value in vars(thing).items() if inspect.isclass(thing) else ():
+        is_callable = inspect.isfunction(value) or isinstance(value, (property, classmethod, staticmethod))
+        if is_callable and not name.startswith("_") and not inspect.getdoc(value):
+            yield name
+
+
+def test_modules_and_public_names_have_docstrings() -> None:
+    modules = {module_of(path): found for path in FILES if (found := list(undescribed(path)))}
+    names = {name: found for name in public_names() if (found := list(undescribed_members(getattr(cloudsigma, name))))}
+    assert modules | names == {}
+
+
+def named_paths() -> set[str]:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return {text for text in re.findall(r"`([\w./*-]+)`", page) if re.search(r"/|\.(?:py|md|toml|yml)$", text)}
+
+
+def is_there(path: str) -> bool:
+    pattern = f"{path}**/*" if path.endswith("/") else path  # Git keeps no empty folders
+    return any(any(folder.glob(pattern)) for folder in (PACKAGE, ROOT))
+
+
+def test_the_map_names_every_module_and_no_other() -> None:
+    named = named_paths()
+    whole_folders = tuple(name for name in named if name.endswith("/"))
+    modules = [module for module in map(module_of, FILES) if not module.endswith("__init__.py")]
+    missing = [module for module in modules if module not in named and not module.startswith(whole_folders)]
+    gone = sorted(path for path in named if not is_there(path))
+    assert (missing, gone) == ([], [])
 
 
 # --- imports ------------------------------------------------------------------------------------------------
@@ -80,15 +144,19 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def broken_contracts(run: subprocess.CompletedProcess[str]) -> set[str]:
-    said = " ".join(run.stdout.split())  # names are wrapped
-    return {contract["id"] for contract in contracts() if f"{contract['name']} BROKEN" in said}
-
-
-def contracts() -> list[dict[str, str]]:
+def contracts() -> list[dict[str, Any]]:
     configuration = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    found: list[dict[str, str]] = configuration["tool"]["importlinter"]["contracts"]
+    found: list[dict[str, Any]] = configuration["tool"]["importlinter"]["contracts"]
     return found
+
+
+def reports(run: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """The text about each broken contract, by the contract's ID."""
+    said = " ".join(run.stdout.partition("Broken contracts")[2].split())  # long lines are wrapped
+    starts = sorted((said.find(contract["name"]), contract["id"]) for contract in contracts())
+    starts = [(at, name) for at, name in starts if at >= 0]
+    ends = [at for at, _ in starts[1:]] + [len(said)]
+    return {name: said[at:end] for (at, name), end in zip(starts, ends, strict=True)}
 
 
 def test_imports_go_one_way() -> None:
@@ -96,27 +164,32 @@ def test_imports_go_one_way() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-@pytest.mark.parametrize(
-    ("file", "line", "broken"),
-    [
-        ("rulesets/rule_set.py", "import sigma", {"run-side", "door-sigma"}),
-        ("rulesets/rule_set.py", "import cloudsigma.compiler", {"rows", "run-side"}),
-        ("ir/__init__.py", "import cloudsigma.engine.evaluate.fields", {"rows"}),
-        ("utils.py", "", {"rows"}),
-        ("engine/evaluate/fields.py", "import cloudsigma.engine.match", {"engine"}),
-        ("compiler/filters.py", "import cloudsigma.compiler.lower", {"stages"}),
-        ("compiler/lower.py", "import jsonpath_ng", {"door-jsonpath"}),
-        ("api.py", "import click", {"door-click"}),
-        ("engine/match.py", "import rich", {"door-rich"}),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_an_import_against_the_rules_is_caught(tmp_path: Path, file: str, line: str, broken: set[str]) -> None:
+FORBIDDEN = [
+    ("rulesets/rule_set.py", "sigma", {"run-side", "door-sigma"}),
+    ("rulesets/rule_set.py", "cloudsigma.compiler", {"rows", "run-side"}),
+    ("ir/__init__.py", "cloudsigma.engine.evaluate.fields", {"rows"}),
+    ("engine/evaluate/fields.py", "cloudsigma.engine.match", {"engine"}),
+    ("compiler/filters.py", "cloudsigma.compiler.lower", {"stages"}),
+    ("compiler/lower.py", "jsonpath_ng", {"door-jsonpath"}),
+    ("api.py", "click", {"door-click"}),
+    ("engine/match.py", "rich", {"door-rich"}),
+]
+"""A module, an import that it must not have, and the contracts that forbid it."""
+
+
+def test_an_import_against_the_rules_is_caught(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / "cloudsigma", ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / "cloudsigma" / file).open("a", encoding="utf-8") as module:
-        module.write(f"\n{line}\n")
+    (tmp_path / "cloudsigma" / "utils.py").write_text("", encoding="utf-8")
+    for file, imported, _ in FORBIDDEN:
+        with (tmp_path / "cloudsigma" / file).open("a", encoding="utf-8") as module:
+            module.write(f"\nimport {imported}\n")
     run = lint_imports(tmp_path)
-    assert broken <= broken_contracts(run), run.stdout + run.stderr
+    found = reports(run)
+    for file, imported, broken in FORBIDDEN:
+        importer = "cloudsigma." + file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for contract in broken:
+            assert f"{importer} -> {imported} (l." in found.get(contract, ""), (contract, run.stdout)
+    assert "cloudsigma.utils" in found["rows"]  # a room without a row
 
 
 def test_every_room_is_on_one_side() -> None:
@@ -130,6 +203,12 @@ def test_importing_the_package_loads_none_of_the_heavy_libraries() -> None:
     program = f"import cloudsigma, sys; print(sorted(set({heavy!r}) & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", program], text=True, capture_output=True, check=True)
     assert run.stdout == "[]\n"
+
+
+def test_every_module_can_be_imported() -> None:
+    modules = [module.name for module in pkgutil.walk_packages([str(PACKAGE)], "cloudsigma.")]
+    imported = [importlib.import_module(name).__name__ for name in modules if not name.endswith("__main__")]
+    assert len(imported) > len(FILES) // 2
 
 
 # --- the public names ---------------------------------------------------------------------------------------
@@ -154,60 +233,50 @@ def test_every_public_name_can_be_had() -> None:
     assert [name for name in cloudsigma.__all__ if not hasattr(cloudsigma, name)] == []
 
 
-@pytest.mark.parametrize("name", public_names())
-def test_what_is_public_is_described(name: str) -> None:
-    thing = getattr(cloudsigma, name)
-    assert inspect.getdoc(thing)
-    if inspect.isclass(thing):
-        undescribed = [
-            attribute
-            for attribute, value in vars(thing).items()
-            if not attribute.startswith("_")
-            and (inspect.isfunction(value) or isinstance(value, (property, classmethod, staticmethod)))
-            and not inspect.getdoc(value)
+# --- the tests ----------------------------------------------------------------------------------------------
+
+CHECKS = frozenset({"raises", "warns", "fail", "fnmatch_lines", "no_fnmatch_line", "assert_outcomes"})
+"""Functions of pytest that fail a test."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions(path: Path) -> list[Function]:
+    return [node for node in ast.walk(parsed(path)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def called(function: Function) -> set[str]:
+    """Last parts of the names that a function calls, or hands to a call."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    given = [argument for call in calls for argument in (call.func, *call.args)]
+    return {node.id if isinstance(node, ast.Name) else getattr(node, "attr", "") for node in given}
+
+
+def checks(function: Function, others: set[str]) -> bool:
+    return bool(
+        any(isinstance(node, (ast.Assert, ast.Raise)) for node in ast.walk(function)) or called(function) & others
+    )
+
+
+def checking_functions(path: Path, known: set[str]) -> set[str]:
+    """Names of functions in a file that can fail a test, directly or through others."""
+    found = set(known)
+    while new := {each.name for each in functions(path) if each.name not in found and checks(each, found)}:
+        found |= new
+    return found
+
+
+def test_every_test_can_fail() -> None:
+    tests = ROOT / "tests"
+    shared = set(CHECKS)
+    for path in [*sorted((tests / "made").glob("*.py")), *tests.rglob("conftest.py")]:
+        shared |= checking_functions(path, set(CHECKS))
+    blind = []
+    for path in sorted(tests.rglob("test_*.py")):
+        known = checking_functions(path, shared)
+        blind += [
+            f"{path.relative_to(ROOT)}::{each.name}"
+            for each in functions(path)
+            if each.name.startswith("test_") and not checks(each, known - {each.name})
         ]
-        assert undescribed == []
-
-
-def described(path: Path) -> Iterator[tuple[str, bool]]:
-    module = parsed(path)
-    yield "module", ast.get_docstring(module) is not None
-    for node in module.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
-            yield node.name, ast.get_docstring(node) is not None
-
-
-@pytest.mark.parametrize("path", FILES, ids=MODULES)
-def test_modules_and_what_they_offer_have_docstrings(path: Path) -> None:
-    assert [name for name, has in described(path) if not has] == []
-
-
-# --- the map ------------------------------------------------------------------------------------------------
-
-
-def named_paths() -> list[str]:
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    return sorted({text for text in re.findall(r"`([\w./*-]+)`", page) if re.search(r"/|\.(?:py|md|toml|yml)$", text)})
-
-
-@pytest.mark.parametrize("path", named_paths())
-def test_the_map_names_what_is_there(path: str) -> None:
-    pattern = f"{path}**/*" if path.endswith("/") else path  # a folder without files is not there in a clone
-    assert any(any(folder.glob(pattern)) for folder in (PACKAGE, ROOT))
-
-
-def test_the_map_leaves_no_module_out() -> None:
-    named = set(named_paths())
-    whole_folders = tuple(name for name in named if name.endswith("/"))
-    missing = [
-        module
-        for module in MODULES
-        if not module.endswith("__init__.py") and module not in named and not module.startswith(whole_folders)
-    ]
-    assert missing == []
-
-
-def test_modules_can_all_be_imported() -> None:
-    for module in pkgutil.walk_packages([str(PACKAGE)], "cloudsigma."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    assert blind == []
