@@ -84,15 +84,15 @@ def role_session(
     console: bool = False,
     since: str = "11:52:09",
 ) -> Actor:
-    """A session of a role; IDs are made of the names."""
-    mark = hashlib.sha256(f"{account}{role}".encode()).hexdigest()[:9].upper()
+    """A session of a role; IDs are made of the names, and each session has an access key of its own."""
+    mark = _mark(account, role)
     return Actor(
         {
             "type": "AssumedRole",
             "principalId": f"AROA{mark}EXAMPLE:{session}",
             "arn": f"arn:aws:sts::{account}:assumed-role/{role}/{session}",
             "accountId": account,
-            "accessKeyId": f"ASIA{mark}EXAMPLE",
+            "accessKeyId": f"ASIA{_mark(account, role, session)}EXAMPLE",
             "sessionContext": {
                 "sessionIssuer": {
                     "type": "Role",
@@ -108,6 +108,10 @@ def role_session(
         agent,
         console,
     )
+
+
+def _mark(*names: str) -> str:
+    return hashlib.sha256("".join(names).encode()).hexdigest()[:9].upper()
 
 
 def service(name: str) -> Actor:
@@ -196,7 +200,7 @@ def role_arn(role: str, account: str = PRODUCTION) -> str:
 
 
 def assume_role(actor: Actor, role: str, session: str, account: str, region: str) -> Call:
-    """A role is assumed; the keys are those that the role's sessions have everywhere in the trail."""
+    """A role is assumed; the key is the one that the session has everywhere in the trail."""
     identity = role_session(account, role, session, "", "").identity
     request = {"roleArn": role_arn(role, account), "roleSessionName": session, "durationSeconds": 3600}
     response = {

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cloudsigma.reading import read_records
     from cloudsigma.rulesets.bundled import bundled_rules
     from cloudsigma.rulesets.rule_set import RuleSet, load_rules
+    from cloudsigma.sessions import Link, Sessions
 
 __all__ = [
     "CloudSigmaError",
@@ -37,6 +38,7 @@ __all__ = [
     "Evidence",
     "Explanation",
     "InputLostError",
+    "Link",
     "Match",
     "Origin",
     "Principal",
@@ -45,6 +47,7 @@ __all__ = [
     "RuleError",
     "RuleErrors",
     "RuleSet",
+    "Sessions",
     "UnknownRuleError",
     "UsageError",
     "__version__",
@@ -64,6 +67,7 @@ _HOMES = {
     "Evidence": "engine.evaluate.explain",
     "Explanation": "engine.evaluate.explain",
     "InputLostError": "errors",
+    "Link": "sessions",
     "Match": "engine.match",
     "Origin": "origin",
     "Principal": "engine.context.context",
@@ -72,6 +76,7 @@ _HOMES = {
     "RuleError": "errors",
     "RuleErrors": "errors",
     "RuleSet": "rulesets.rule_set",
+    "Sessions": "sessions",
     "UnknownRuleError": "errors",
     "UsageError": "errors",
     "bundled_rules": "rulesets.bundled",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import cloudsigma
-from cloudsigma import Context, Evidence, Match, Origin, Principal, Resource, Rule, RuleSet
+from cloudsigma import Context, Evidence, Link, Match, Origin, Principal, Resource, Rule, RuleSet
 
 record: dict[str, Any] = {"eventSource": "iam.amazonaws.com", "eventName": "CreateGroup"}
 
@@ -84,3 +84,12 @@ for match in cloudsigma.evaluate([record]):
         print(context.principal.account, context.principal.mfa)
     if context.outcome == "denied":
         print(context.error_code)
+
+# Sessions
+sessions = cloudsigma.Sessions()
+sessions.add(record)
+link = sessions.link(record)
+assert_type(link, Link)
+assert_type(link.root, str | None)
+for step in link.steps:
+    print(step.time, step.actor, step.session)

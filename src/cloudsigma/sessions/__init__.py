@@ -1,0 +1,9 @@
+"""Who is behind a match: links a session to the identity that began its chain of credentials."""
+
+from __future__ import annotations
+
+from cloudsigma.sessions.issue import ISSUING_EVENTS
+from cloudsigma.sessions.link import Link, Step
+from cloudsigma.sessions.sessions import Sessions
+
+__all__ = ["ISSUING_EVENTS", "Link", "Sessions", "Step"]

@@ -1,0 +1,49 @@
+"""Collects the events that issue credentials, and links records to the root of their sessions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from cloudsigma.sessions.caller import read_caller
+from cloudsigma.sessions.issue import read_issues
+from cloudsigma.sessions.issue_index import IssueIndex
+from cloudsigma.sessions.link import Link, link
+
+
+class Sessions:
+    """Who is really behind a call: add records in any order, then link.
+
+        sessions = cloudsigma.Sessions()
+        for record in records:
+            sessions.add(record)
+        print(sessions.link(record).root)
+
+    The order of the records does not count, but a link sees only what was added before it. Issued sessions are kept in
+    a temporary file, not in memory. May be used from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._index = IssueIndex()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """How many issued credentials are known."""
+        with self._lock:
+            return len(self._index)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Learn from a record: sign-ins and the events of STS, IAM and Roles Anywhere that issue credentials."""
+        if issues := read_issues(record):
+            with self._lock:
+                for issue in issues:
+                    self._index.add(issue)
+
+    def link(self, record: Mapping[str, Any]) -> Link:
+        """The root of the session that made a call, with every step to it."""
+        caller = read_caller(record)
+        if caller is None:
+            return Link(None, (), "unknown", "the record names no caller", "none")
+        with self._lock:
+            return link(caller, self._index, signs_in=record.get("eventSource") == "signin.amazonaws.com")
