@@ -97,6 +97,31 @@ def test_joining(three: RuleSet) -> None:
         three + compiled(rule(1))
 
 
+@pytest.mark.parametrize("change", ["placeholders", "filter", "pipeline"])
+def test_joining_never_drops_a_rule_that_was_compiled_differently(change: str, tmp_path: Path) -> None:
+    """The same text with other placeholders, filters or pipelines is another rule: an error that says so."""
+    text = rule(1, detection={"s": {"userIdentity.arn|expand": "%who%"}, "condition": "s"})
+    narrowing = {
+        "title": "F", "logsource": {"product": "aws"},
+        "filter": {"rules": "any", "s": {"eventName": "a"}, "condition": "not s"},
+    }  # fmt: skip
+    pipeline = tmp_path / "p.yml"
+    pipeline.write_text(
+        "name: p\npriority: 1\ntransformations:\n"
+        "- {id: m, type: field_name_mapping, mapping: {userIdentity.arn: who}}\n"
+    )
+    one = compiled(text, placeholders={"who": ["alice"]})
+    other = {
+        "placeholders": lambda: compiled(text, placeholders={"who": ["bob"]}),
+        "filter": lambda: compiled(text, json.dumps(narrowing), placeholders={"who": ["alice"]}),
+        "pipeline": lambda: compiled(text, placeholders={"who": ["alice"]}, pipelines=[pipeline]),
+    }[change]()
+    with pytest.raises(cloudsigma.RuleError, match="compiled with other placeholders, filters or pipelines"):
+        one + other
+    elsewhere = compiled(rule(2), text, placeholders={"who": ["alice"]})
+    assert titles(one + elsewhere) == ["Rule 1", "Rule 2"]
+
+
 def test_metadata() -> None:
     """A rule has everything that its file says about it."""
     (found,) = compiled(

@@ -9,6 +9,7 @@ import random
 import statistics
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -134,16 +135,20 @@ def referred(name: str) -> set[str]:
 values = st.one_of(
     st.none(), st.integers(-3, 6), st.sampled_from([0.1, 0.2, -0.3, 1e16, -1e16, 2**60, -(2**60), 1e-300])
 )
-events_drawn = st.lists(
-    st.tuples(st.sets(st.sampled_from("abc")), st.integers(0, 45), st.sampled_from("uv"), values), max_size=12
-)
+seconds = st.one_of(st.integers(0, 45), st.integers(0, 450).map(lambda tenths: Fraction(tenths, 10)))
+"""Most events have whole seconds; fractions count where a record has them."""
+events_drawn = st.lists(st.tuples(st.sets(st.sampled_from("abc")), seconds, st.sampled_from("uv"), values), max_size=12)
 
 
-def made(drawn: list[tuple[set[str], int, str, Any]]) -> list[Event]:
+def written(second: int | Fraction) -> str:
+    return (START + timedelta(milliseconds=int(second * 1000))).isoformat().replace("+00:00", "Z")
+
+
+def made(drawn: list[tuple[set[str], int | Fraction, str, Any]]) -> list[Event]:
     return [
         {
             **{f"is{name}": True for name in rules}, "at": second, "user": user, "n": n, "eventID": f"{at:02}",
-            "eventName": "X", "eventTime": (START + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventName": "X", "eventTime": written(second),
         }
         for at, (rules, second, user, n) in enumerate(drawn)
     ]  # fmt: skip
@@ -156,7 +161,7 @@ def test_frames_are_those_of_the_definition(name: str, drawn: Any, chance: rando
     """All at once, and in a stream that is late within the lateness."""
     events = made(drawn)
     expected = by_definition(events, name)
-    late = sorted(events, key=lambda event: event["at"] + chance.uniform(0, 15))
+    late = sorted(events, key=lambda event: float(event["at"]) + chance.uniform(0, 15))
     for records, lateness in ((events, None), (late, timedelta(seconds=15))):
         matches = [m for m in COMPILED[name].evaluate(records, lateness=lateness) if m.rule.title == "corr"]
         assert sorted(sorted(record["eventID"] for record in match.records) for match in matches) == expected

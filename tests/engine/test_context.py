@@ -6,7 +6,8 @@ import copy
 import json
 import pickle
 from collections import UserDict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -171,6 +172,16 @@ def test_any_mapping_gives_the_same_context(of: type, record: dict[str, Any]) ->
 # --- time -----------------------------------------------------------------------------------------------------
 
 
+class Stamp(datetime):
+    """A subclass whose own methods fail, as pandas' do for some times."""
+
+    def astimezone(self, tz: Any = None) -> Any:
+        raise TypeError(tz)
+
+    def replace(self, *_: Any, **__: Any) -> Any:
+        raise ValueError
+
+
 @pytest.mark.parametrize(
     ("recorded", "shown"),
     [
@@ -186,14 +197,29 @@ def test_any_mapping_gives_the_same_context(of: type, record: dict[str, Any]) ->
         ("2025-02-30T00:00:00Z", None),
         ("\ud800", None),
         ("", None),
-        (1741083330, None),
-        (1741083330000.5, None),
+        ("2025-03-04 10:15:30", "2025-03-04T10:15:30Z"),
+        ("2025-03-04T101530Z", None),
+        ("2025-03-04T10:15Z", None),
+        ("2025-W10-2T10:15:30Z", None),
+        ("1741083330", None),
+        (1741083330, "2025-03-04T10:15:30Z"),
+        (1741083330.25, "2025-03-04T10:15:30.250000Z"),
+        (1741083330000, "2025-03-04T10:15:30Z"),
+        (1741083330250, "2025-03-04T10:15:30.250000Z"),
+        (Decimal("1741083330.25"), "2025-03-04T10:15:30.250000Z"),
+        (Decimal("1E+9000000"), None),
+        (Decimal("sNaN"), None),
+        (True, None),
+        (10**400, None),
+        (datetime(2025, 3, 4, 10, 15, 30), "2025-03-04T10:15:30Z"),  # noqa: DTZ001  # UTC, as the page says
+        (datetime(2025, 3, 4, 12, 15, 30, tzinfo=timezone(timedelta(hours=2))), "2025-03-04T10:15:30Z"),
+        (Stamp(2025, 3, 4, 10, 15, 30, tzinfo=UTC), "2025-03-04T10:15:30Z"),
         (float("nan"), None),
         (None, None),
         (["2025-03-04T10:15:30Z"], None),
     ],
 )
-def test_time_is_read_from_iso_text_and_shown_in_utc(recorded: Any, shown: str | None) -> None:
+def test_time_is_read_from_text_datetimes_and_numbers_and_shown_in_utc(recorded: Any, shown: str | None) -> None:
     context = read_context({"eventTime": recorded})
     assert context.to_dict()["time"] == shown
     assert context.time is None or context.time.tzinfo is UTC

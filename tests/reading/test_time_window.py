@@ -59,7 +59,7 @@ def test_forms_of_a_time(text: Any, when: dt.datetime) -> None:
         "", " ", "2025-03-04 ", " 2025-03-04", "2025-03-04\n", "2025-02-30", "2025-13-01", "2025-03-04T25:00",
         "20250304", "2025-W10-2", "2025-3-4", "04.03.2025", "yesterday", "24", "h", "-24h", "1.5h", "24 h",
         "24H", "24hours", "24s",
-        "24h é", "２４h", "2025-03-04T10", "2025-03-04Z", "2025-03-04T10:15:30.1234567Z", "2025-03-04T10:15+99:00",
+        "24h é", "２４h", "2025-03-04T10", "2025-03-04Z", "2025-03-04T10:15+99:00",
         "999999999w", "0000-01-01", 1741083330, True, b"24h",
     ],
     ids=repr,
@@ -177,7 +177,7 @@ def trail(tmp_path: Path) -> Path:
     odd = [
         record(3, eventID="no time", eventTime=...),
         record(3, eventID="null", eventTime=None),
-        record(3, eventID="number", eventTime=1741083330),
+        record(3, eventID="number", eventTime="1741083330"),
         record(3, eventID="bad", eventTime="soon"),
         record(3, eventID="offset", eventTime="2025-03-04T00:30:00+02:00"),
         record(3, eventID="other account", recipientAccountId="444455556666"),
@@ -199,7 +199,7 @@ UNDATED = ["no time", "null", "number", "bad"]
 REST = ["offset", "other account", "caller", "no account", "other region", "no region"]
 
 
-def test_records_are_chosen_by_their_time_to_the_second(trail: Path) -> None:
+def test_records_are_chosen_by_their_time(trail: Path) -> None:
     reader = read_records(trail, since="2025-03-02T10:00:00Z", until="2025-03-04T10:00:00Z")
     assert ids(reader) == ["e2", "e3", *UNDATED, *REST]
     assert reader.ledger.left_out == {"records outside the time": 3}
@@ -207,6 +207,13 @@ def test_records_are_chosen_by_their_time_to_the_second(trail: Path) -> None:
     assert reader.ledger.records == 15
     assert "left out, as asked: records outside the time 3" in str(reader.ledger)
     assert "not left out, since they do not say: records without a time 4" in str(reader.ledger)
+
+
+def test_a_number_is_a_time_and_fractions_of_a_second_count() -> None:
+    records = [record(4, eventTime=1741082400.25), record(4, eventTime="2025-03-04T10:00:00.5Z")]
+    assert len(ids(read_records({"Records": records}, since="2025-03-04T10:00:00.25Z"))) == 2
+    assert len(ids(read_records({"Records": records}, since="2025-03-04T10:00:00.3Z"))) == 1
+    assert ids(read_records({"Records": records}, until="2025-03-04T10:00:00.25Z")) == []
 
 
 def test_an_offset_is_understood(trail: Path) -> None:

@@ -14,8 +14,8 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from cloudsigma.correlation.event_time import event_time
 from cloudsigma.correlation.group_windows import Counter, Load, Take
+from cloudsigma.engine.context.event_time import event_time
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
 

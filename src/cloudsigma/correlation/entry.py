@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cloudsigma.correlation.match import identity_of
+from cloudsigma.engine.identity import event_id, same_event
 from cloudsigma.engine.match import Match
 
 
@@ -41,23 +41,21 @@ Moment = dict[object, Entry]
 
 
 def key_of(match: Match) -> object:
-    """What tells events of one moment apart, nearly always: an ID that two events share needs another look."""
+    """Tells the events of one moment apart, except events that share an ID: `find_in` compares these in full."""
     if match.matches:
         return (match.key,)
-    event_id = match.record.get("eventID")
-    if type(event_id) is str and event_id:
-        return event_id
-    return (identity_of(match.record),) if event_id else id(match.record)
+    event = event_id(match.record)
+    return event if event is not None else id(match.record)
 
 
 def find_in(moment: Moment, match: Match) -> tuple[object, Entry | None]:
-    """The entry of the event in the moment, if it has one; and the key under which it stands or is to stand."""
+    """The entry of the event in the moment, if it has one; and the key under which it is or will be."""
     key = key_of(match)
     known = moment.get(key)
     if known is None or type(key) is not str or known.match.record is match.record:
         return key, known
-    identity = identity_of(match.record)
-    if known.match.matches or identity_of(known.match.record) != identity:  # another event under the same ID
+    identity = same_event(match.record)
+    if known.match.matches or same_event(known.match.record) != identity:  # another event under the same ID
         key = (identity,)
         known = moment.get(key)
     return key, known

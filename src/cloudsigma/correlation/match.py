@@ -6,15 +6,11 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cloudsigma.correlation.event_time import event_time
 from cloudsigma.engine.context.context import read_context
-from cloudsigma.engine.match import Match, record_identity
+from cloudsigma.engine.context.event_time import event_time
+from cloudsigma.engine.identity import event_identity, same_event
+from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
-
-
-def identity_of(record: Mapping[str, Any]) -> object:
-    """Equal for two deliveries of one event; a record without an `eventID` is only itself."""
-    return record_identity(record) if record.get("eventID") else id(record)
 
 
 def correlation_match(rule: Rule, group: dict[str, str], matches: tuple[Match, ...]) -> Match:
@@ -22,7 +18,7 @@ def correlation_match(rule: Rule, group: dict[str, str], matches: tuple[Match, .
     seen = _contributing(matches)
     records = tuple(sorted(seen.values(), key=lambda record: event_time(record) or 0))
     last = records[-1]
-    identities = [key if isinstance(key, str) else record_identity(record) for key, record in seen.items()]
+    identities = [key if isinstance(key, str) else event_identity(record) for key, record in seen.items()]
     content = [rule.id, *(f"{name}={value}" for name, value in group.items()), *sorted(identities)]
     return Match(
         rule=rule,
@@ -42,5 +38,5 @@ def _contributing(matches: Iterable[Match]) -> dict[object, Mapping[str, Any]]:
     seen: dict[object, Mapping[str, Any]] = {}
     for match in matches:
         for record in match.contributing or (match.record,):
-            seen.setdefault(identity_of(record), record)
+            seen.setdefault(same_event(record), record)
     return seen

@@ -19,8 +19,9 @@ from typing import Any
 import msgspec
 
 from cloudsigma.correlation.entry import Entry
-from cloudsigma.correlation.match import correlation_match, identity_of
+from cloudsigma.correlation.match import correlation_match
 from cloudsigma.engine.evaluate import operators
+from cloudsigma.engine.identity import same_event
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.match import Match, make_match
 from cloudsigma.engine.rule import Rule
@@ -84,7 +85,7 @@ class State:
         rows = self._file.execute("SELECT number, rule, digest, groups, entry FROM entries ORDER BY number").fetchall()
         for number, rule_id, digest, groups, text in rows:
             rule = self._rules.get(rule_id)
-            if rule is None or rule.definition.metadata.digest != digest or rule.correlation is None:
+            if rule is None or rule.identity != digest or rule.correlation is None:
                 changed.add(rule_id)
                 self._file.execute("DELETE FROM entries WHERE number = ?", (number,))
                 continue
@@ -129,7 +130,7 @@ class State:
             number = self._numbers[id(entry)] = self._next
             self._next += 1
         counts = rule.correlation is not None and rule.correlation.type == "value_count"
-        identity = entry.match.key if entry.match.matches else identity_of(entry.match.record)
+        identity = entry.match.key if entry.match.matches else same_event(entry.match.record)
         form = {
             "time": time,
             "identity": identity if isinstance(identity, str) else None,
@@ -138,7 +139,7 @@ class State:
             "texts": [value if isinstance(value, tuple) else (value,) for value in entry.measured] if counts else [],
             "numbers": [] if counts else [_number_form(number) for number in entry.measured],
         }
-        digest = rule.definition.metadata.digest
+        digest = rule.identity
         row = (number, rule.id, digest, json.dumps(group), json.dumps(form))
         self._file.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", row)
 

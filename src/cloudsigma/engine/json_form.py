@@ -27,17 +27,19 @@ def plain_json(value: Any) -> bytes:
 
 
 def json_ready(value: Any, depth: int = 0) -> Any:
-    """A value in the forms that JSON has.
+    """A value in the forms that JSON has; the same value gives the same form in any process.
 
     NaN and infinity become `None`; a decimal, and an integer of thousands of digits, a text; times are ISO 8601, bytes
-    base64, anything else its `str`.
+    base64; a set is a sorted list. Anything else becomes its `str`, or the name of its type where that is an address.
     """
     if depth > _MAX_DEPTH:
         return f"nested deeper than {_MAX_DEPTH} levels"
     if isinstance(value, Mapping):
         return {str(key): json_ready(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple)):
         return [json_ready(item, depth + 1) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((json_ready(item, depth + 1) for item in value), key=_order)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, (dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID, bytes)):
@@ -46,7 +48,14 @@ def json_ready(value: Any, depth: int = 0) -> Any:
         return hex(value)
     if value is None or isinstance(value, (str, int)):
         return value
+    kind: Any = type(value)
+    if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
+        return f"<{kind.__qualname__}>"
     return str(value)
+
+
+def _order(form: Any) -> str:
+    return json.dumps(form, sort_keys=True)
 
 
 def safe(data: bytes) -> bytes:

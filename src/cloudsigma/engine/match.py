@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,12 +10,10 @@ from msgspec import structs
 
 from cloudsigma.engine.context.context import Context, read_context
 from cloudsigma.engine.evaluate.explain import Evidence
-from cloudsigma.engine.json_form import json_ready, plain_json, safe
+from cloudsigma.engine.identity import event_identity, key_of_identity
+from cloudsigma.engine.json_form import plain_json, safe
 from cloudsigma.engine.rule import Rule
 from cloudsigma.origin import Origin
-
-_UNIT = "\x1f"
-"""Stands between texts that are joined; JSON, which is written where not all are texts, begins otherwise."""
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -104,7 +100,7 @@ def make_match(rule: Rule, record: Mapping[str, Any], origin: Origin | None = No
 def make_matches(rules: Iterable[Rule], record: Mapping[str, Any], origin: Origin | None = None) -> tuple[Match, ...]:
     """The matches of the rules whose predicates are true for one record, which is read once for all."""
     context = read_context(record)
-    identity = record_identity(record)
+    identity = event_identity(record)
     return tuple(
         [
             Match(
@@ -112,44 +108,12 @@ def make_matches(rules: Iterable[Rule], record: Mapping[str, Any], origin: Origi
                 record,
                 structs.replace(context, fields=rule.shown(record)) if rule.definition.field_paths else context,
                 rule.evidence(record),
-                _key(rule.id, identity),
+                key_of_identity(rule.id, identity),
                 origin,
             )
             for rule in rules
         ]
     )
-
-
-def match_key(rule_id: str, record: Mapping[str, Any]) -> str:
-    """The key of a detection rule's match.
-
-    CloudTrail may deliver an event twice, under one `eventID`: the key is then the same. Where a record has no
-    `eventID`, its whole content counts.
-    """
-    return _key(rule_id, record_identity(record))
-
-
-def _key(rule_id: str, identity: str) -> str:
-    return hashlib.blake2b(f"{rule_id}\n{identity}".encode(errors="replace"), digest_size=16).hexdigest()
-
-
-def record_identity(record: Mapping[str, Any]) -> str:
-    """Text that is the same for every delivery of one event."""
-    event_id = record.get("eventID")
-    if isinstance(event_id, str) and event_id:
-        parts: list[Any] = [
-            event_id,
-            record.get("eventTime"),
-            record.get("eventName"),
-            record.get("recipientAccountId"),
-        ]
-        if all(type(part) is str for part in parts):
-            joined = _UNIT.join(parts)
-            if joined.count(_UNIT) == len(parts) - 1:
-                return joined
-    else:
-        parts = [record]
-    return json.dumps(json_ready(parts), sort_keys=True, separators=(",", ":"))
 
 
 class _Tail(msgspec.Struct):

@@ -15,6 +15,7 @@ from cloudsigma.engine.evaluate import codegen, runtime
 from cloudsigma.engine.evaluate.evidence import plan_evidence
 from cloudsigma.engine.evaluate.explain import Evidence
 from cloudsigma.engine.json_form import safe
+from cloudsigma.ir.identity import rule_identity
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Rule:
     def predicate(self) -> runtime.Predicate | None:
         """The compiled function, `record -> bool`; it does not look at the log source and never raises on data."""
         return runtime.load(self.source, self.path or self.id) if self.source is not None else None
+
+    @cached_property
+    def identity(self) -> str:
+        """Hex digest of what the rule means: equal for equal rules, wherever their files are."""
+        return rule_identity(self.definition)
 
     def evidence(self, record: Mapping[str, Any]) -> tuple[Evidence, ...]:
         """What made this rule match a record that it matches; nothing of a correlation."""

@@ -22,6 +22,7 @@ from cloudsigma.engine.prefilter.matcher import Matcher
 from cloudsigma.engine.prefilter.reachability import Event, could_have_matched
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import RuleError, RuleErrors, UnknownRuleError, UsageError
+from cloudsigma.ir.identity import same_rule
 from cloudsigma.origin import Origin
 from cloudsigma.rulesets import compiled_file as artifact
 from cloudsigma.version import __version__
@@ -83,7 +84,14 @@ class RuleSet:
         return {**named, **{rule.id: rule for rule in self.rules}}
 
     def __add__(self, other: RuleSet) -> RuleSet:
-        """Both sets together; raises `RuleError` where one ID stands for different rules."""
+        """Both sets together, each rule once.
+
+        Raises:
+            RuleError: One ID belongs to two different rules: to different texts, or to one text compiled with other
+                placeholders, filters or pipelines.
+            RuleErrors: Several do.
+            UsageError: `other` is no rule set, or the two are for records of different log sources.
+        """
         if self.declared != other.declared:
             raise UsageError("the two rule sets are for records of different log sources")
         rules, conflicts = without_duplicates([*self.rules, *other.rules])
@@ -357,21 +365,22 @@ def _has_tag(rule: Rule, wanted: str) -> bool:
 
 
 def without_duplicates(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], list[RuleError]]:
-    """The rules with each ID once, and an error for every rule that has the ID of another, different one."""
+    """The rules, each ID once, and an error for every rule that has the ID of a different one (`same_rule`)."""
     kept: dict[str, Rule] = {}
     conflicts: list[RuleError] = []
     for rule in rules:
         first = kept.setdefault(rule.id, rule)
-        if first.definition.metadata.digest != rule.definition.metadata.digest:
-            place = f"{first.path or '<text>'}:{first.line}"
-            conflicts.append(
-                RuleError(
-                    "reference",
-                    f"its ID is that of another rule, {first.title!r} in {place}",
-                    path=rule.path,
-                    line=rule.line,
-                    rule=rule.id,
-                    remedy="Give one of the two a new UUID.",
-                )
-            )
+        if not same_rule(first.definition, rule.definition):
+            conflicts.append(_conflict(first, rule))
     return tuple(kept.values()), conflicts
+
+
+def _conflict(first: Rule, rule: Rule) -> RuleError:
+    place = f"{first.path or '<text>'}:{first.line}"
+    if first.definition.metadata.digest == rule.definition.metadata.digest:
+        reason = f"the same rule, in {place}, was compiled with other placeholders, filters or pipelines"
+        remedy = "Compile both with the same options, or give one of the two a new UUID."
+    else:
+        reason = f"its ID is that of another rule, {first.title!r} in {place}"
+        remedy = "Give one of the two a new UUID."
+    return RuleError("reference", reason, path=rule.path, line=rule.line, rule=rule.id, remedy=remedy)

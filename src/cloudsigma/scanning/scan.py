@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from msgspec import structs
 
 from cloudsigma.correlation import MAX_ENTRIES, Correlator
-from cloudsigma.correlation.event_time import event_time
+from cloudsigma.engine.context.event_time import event_time
 from cloudsigma.engine.match import Match, make_matches
 from cloudsigma.engine.prefilter.reachability import asked_for
 from cloudsigma.errors import InputLostError, UsageError

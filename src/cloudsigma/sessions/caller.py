@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from cloudsigma.engine.context.event_time import read_time
 from cloudsigma.engine.context.principal import read_principal
 from cloudsigma.engine.context.record_access import flag, mapping, name
-from cloudsigma.engine.evaluate import operators
 
 
 class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,5 +61,5 @@ def read_caller(record: Mapping[str, Any]) -> Caller | None:
 
 def read_second(value: object) -> int | None:
     """A time as CloudTrail writes it, in whole seconds since 1970; `None` if it is not a time."""
-    when = operators.moment(value) if isinstance(value, str) else None
+    when = read_time(value)
     return int(when.timestamp()) if when is not None else None

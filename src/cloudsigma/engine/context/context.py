@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
+from cloudsigma.engine.context.event_time import EVENT_TIME, read_time
 from cloudsigma.engine.context.principal import Kind, Principal, read_principal
 from cloudsigma.engine.context.record_access import flag, mapping, text
 from cloudsigma.engine.context.resource import Resource, read_resources
@@ -120,7 +121,7 @@ def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] 
         principal,
         resource,
         resources,
-        _time(record.get("eventTime")),
+        read_time(record.get(EVENT_TIME)),
         region,
         account or (principal.account if principal is not None else None),
         source_ip,
@@ -136,17 +137,6 @@ def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] 
         _outcome(record, error_code, error_message),
         {name: list(values) for name, values in fields.items()} if fields else {},
     )
-
-
-def _time(value: Any) -> datetime | None:
-    """A time in UTC, which is also what a text without a zone means; a date alone is no time."""
-    if not isinstance(value, str) or ":" not in value:
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        return time.astimezone(UTC) if time.tzinfo is not None else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # the latter: an offset leads out of the years 1 to 9999
-        return None
 
 
 def _outcome(record: Mapping[str, Any], code: str | None, message: str | None) -> Outcome:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import math
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -16,6 +15,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from cloudsigma import ir
+from cloudsigma.engine.context.event_time import read_time
 from cloudsigma.engine.evaluate import fields
 
 Numeric = int | float | Decimal
@@ -24,9 +24,6 @@ _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TRUE_WORDS = frozenset({"true", "yes", "on"})
 _FALSE_WORDS = frozenset({"false", "no", "off"})
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
-_MILLISECONDS_FROM = 10**12
-"""A number above this is taken as milliseconds since 1970, one below as seconds."""
 
 
 # --- forms of a value ---------------------------------------------------------------------------------------
@@ -80,30 +77,6 @@ def number(value: Any) -> Numeric | None:
     return None
 
 
-def moment(value: Any) -> dt.datetime | None:
-    """The time that a value stands for, in UTC: an ISO text with date and time, or an epoch number."""
-    try:
-        if isinstance(value, str):
-            return _moment_of_text(value)
-        if isinstance(value, dt.datetime):
-            return value.replace(tzinfo=value.tzinfo or dt.UTC).astimezone(dt.UTC)
-        if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
-            seconds = value / 1000 if value > _MILLISECONDS_FROM else value
-            return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=math.floor(seconds))
-    except (ValueError, OverflowError, ArithmeticError):
-        pass
-    return None
-
-
-def _moment_of_text(value: str) -> dt.datetime | None:
-    if not (found := _TIME.fullmatch(value)):
-        return None
-    day, clock, zone = found.groups()
-    if zone is None or zone == "Z":
-        zone = "+00:00"
-    return dt.datetime.fromisoformat(f"{day}T{clock}{zone}").astimezone(dt.UTC)
-
-
 def time_part(when: dt.datetime, unit: ir.TimeUnit) -> int:
     """One part of a time; `week` is the week of ISO 8601."""
     return when.isocalendar().week if unit == "week" else cast("int", getattr(when, unit))
@@ -129,7 +102,7 @@ def matches(matcher: ir.Matcher, value: Any) -> bool:
         case ir.Compare(operator, limit):
             return compare(number(value), operator, limit)
         case ir.TimePart(unit, operator, limit):
-            when = moment(value)
+            when = read_time(value)
             return when is not None and compare(time_part(when, unit), operator, limit)
         case ir.OneOf(variants):
             return any(matches(variant, value) for variant in variants)

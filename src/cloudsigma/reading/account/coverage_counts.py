@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
+from cloudsigma.engine.context.event_time import read_time
 from cloudsigma.reading.account.coverage import HOUR, Coverage, Covered, EventCount, Gap
 from cloudsigma.reading.scope.selection import Selection, account_of
-from cloudsigma.reading.scope.time_window import record_time
 
 FIELDS = ("recipientAccountId", "userIdentity.accountId", "awsRegion", "eventTime", "eventSource", "eventName")
 """What is looked at."""
@@ -185,7 +185,7 @@ def _asked_for(row: Row, selection: Selection) -> bool:
         return False
     if selection.regions and isinstance(region, str) and region not in selection.regions:
         return False
-    when = record_time(time) if selection.window.bounded else None
+    when = read_time(time) if selection.window.bounded else None
     return when is None or selection.window.holds(when)
 
 
@@ -195,7 +195,7 @@ class _Hours(dict[str, int | None]):
     def __missing__(self, beginning: str) -> int | None:
         if len(self) > CELLS:
             self.clear()
-        when = record_time(f"{beginning}:00:00Z")
+        when = read_time(f"{beginning}:00:00Z")
         self[beginning] = hour = None if when is None else (when - _EPOCH) // HOUR
         return hour
 
@@ -229,5 +229,5 @@ def _hour(time: Any) -> int | None:
         return None
     if len(time) == _LENGTH and time[_BEGINNING] == ":" and time[-1] == "Z":
         return _hours[time[:_BEGINNING]]
-    when = record_time(time)
+    when = read_time(time)
     return None if when is None else (when - _EPOCH) // HOUR

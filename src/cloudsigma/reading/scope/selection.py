@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
+from cloudsigma.engine.context.event_time import read_time
 from cloudsigma.errors import UsageError
 from cloudsigma.reading.scope.file_name_facts import Delivery
-from cloudsigma.reading.scope.time_window import Moment, TimeWindow, record_time, time_window
+from cloudsigma.reading.scope.time_window import Moment, TimeWindow, time_window
 
 LATE = dt.timedelta(days=1)
 """How long after an event the file with it may be delivered. AWS says about five minutes; retries take hours."""
@@ -77,7 +78,7 @@ class RecordFilter:
         selection = self._selection
         unknown = []
         if selection.window.bounded:
-            when = record_time(record.get("eventTime"))
+            when = read_time(record.get("eventTime"))
             if when is None:
                 unknown.append("time")
             elif not selection.window.holds(when):

@@ -11,7 +11,7 @@ import re
 
 import msgspec
 
-from cloudsigma.engine.evaluate import operators
+from cloudsigma.engine.context.event_time import read_time
 from cloudsigma.errors import UsageError
 
 FORMS = (
@@ -23,9 +23,8 @@ FORMS = (
 Moment = str | dt.datetime | dt.date
 """What `since` and `until` may be given as; a `datetime` without a zone is UTC, a `date` is its first moment."""
 
-_ABSOLUTE = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
-)
+_SHORT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?")
+"""Shorter than records have them: a date, or a time without seconds."""
 _RELATIVE = re.compile(r"([0-9]{1,9})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -79,22 +78,21 @@ def time_window(since: Moment | None, until: Moment | None, *, now: dt.datetime 
     return window
 
 
-def record_time(value: object) -> dt.datetime | None:
-    """What the `eventTime` of a record says, in UTC, to the second; `None` where it is no text that can be read."""
-    return operators.moment(value) if isinstance(value, str) else None
-
-
 def _moment(name: str, value: Moment | None, now: dt.datetime) -> dt.datetime | None:
     if value is None:
         return None
     if isinstance(value, dt.datetime):
-        return value.replace(tzinfo=value.tzinfo or dt.UTC).astimezone(dt.UTC)
+        if (when := read_time(value)) is None:
+            raise UsageError(f"{name} {value!s} cannot be read as a time; give {FORMS}")
+        return when
     if isinstance(value, dt.date):
         return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
     if not isinstance(value, str):
         raise UsageError(f"{name} is a {type(value).__name__}; give {FORMS}")
     try:
-        if _ABSOLUTE.fullmatch(value):
+        if (time := read_time(value)) is not None:
+            return time
+        if _SHORT.fullmatch(value):
             when = dt.datetime.fromisoformat(value)
             return when.replace(tzinfo=when.tzinfo or dt.UTC).astimezone(dt.UTC)
         if found := _RELATIVE.fullmatch(value):

@@ -7,7 +7,8 @@ from typing import Any
 
 from cloudsigma.engine.context.context import Context, Resource
 from cloudsigma.engine.context.principal import Principal
-from cloudsigma.engine.match import Match, record_identity
+from cloudsigma.engine.identity import event_identity
+from cloudsigma.engine.match import Match
 from cloudsigma.testing.cases.case import ExpectedMatch
 from cloudsigma.testing.cases.changes import Difference, same
 from cloudsigma.testing.cases.nodes import Node
@@ -118,8 +119,8 @@ def members_of(match: Match, records: Sequence[Mapping[str, Any]]) -> list[int]:
     """The positions of the records that take part in a match; of an event that came twice the first."""
     positions: dict[str, int] = {}
     for position, record in enumerate(records):
-        positions.setdefault(record_identity(record), position)
-    return [positions[record_identity(record)] for record in match.records]
+        positions.setdefault(event_identity(record), position)
+    return [positions[event_identity(record)] for record in match.records]
 
 
 def _looked_up(shown: Any, name: str) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 from cloudsigma import ir
 from cloudsigma.correlation import Correlator
 from cloudsigma.engine.context.context import read_context
-from cloudsigma.engine.match import Match, match_key
+from cloudsigma.engine.identity import match_key
+from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.cases.expectations import members_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cloudsigma import ir
-from cloudsigma.correlation.event_time import event_time
+from cloudsigma.engine.context.event_time import event_time, read_time
 from cloudsigma.engine.evaluate import fields, operators
 from cloudsigma.engine.rule import Rule
 from cloudsigma.rulesets.rule_set import CLOUDTRAIL, RuleSet
@@ -303,7 +303,7 @@ def _texts(record: Mapping[str, Any], field: str) -> list[str]:
 
 
 def _moment(record: Mapping[str, Any]) -> dt.datetime:
-    return operators.moment(record.get("eventTime")) or _START
+    return read_time(record.get("eventTime")) or _START
 
 
 def _changed(record: Mapping[str, Any], field: str, value: Any) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cloudsigma.correlation.event_time import event_time
+from cloudsigma.engine.context.event_time import event_time
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import UsageError
 from cloudsigma.rulesets.rule_set import RuleSet

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from cloudsigma import ir
-from cloudsigma.correlation.event_time import event_time
+from cloudsigma.engine.context.event_time import event_time
 from cloudsigma.testing.cases.changes import copied
 from cloudsigma.testing.mutation.candidates import Candidates
 from cloudsigma.testing.mutation.proposal import Proposal, Start, made_from, placed

@@ -1,0 +1,71 @@
+"""Which records tell of one event, and the keys of matches: the one definition of both.
+
+Deduplication, correlations, checkpoints and case files all ask here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cloudsigma.engine.context.event_time import EVENT_TIME
+from cloudsigma.engine.json_form import json_ready
+
+_UNIT = "\x1f"
+"""Separator between joined parts; never occurs raw in the JSON fallback."""
+
+
+def event_id(record: Mapping[str, Any]) -> str | None:
+    """The ID that all records of one event share, or `None` where the record has none.
+
+    It is `sharedEventID` where there is one: CloudTrail records a call through a VPC endpoint twice, as the call and as
+    network activity, and a call between accounts once in each, each time with an `eventID` of its own. Otherwise it is
+    `eventID`. IDs are not trusted alone: see `event_identity`.
+    """
+    for name in ("sharedEventID", "eventID"):
+        value = record.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def event_identity(record: Mapping[str, Any]) -> str:
+    """Text that is the same for every record of one event, in any process.
+
+    Records of one event have the same ID (`event_id`), `eventTime` and `eventName` and, unless the ID is a
+    `sharedEventID`, the same `recipientAccountId`. Without an ID, equal records have the same identity.
+    """
+    shared = record.get("sharedEventID")
+    if shared is None or not isinstance(shared, str) or not shared:
+        event = record.get("eventID")
+        if not isinstance(event, str) or not event:
+            return _written([record])
+        parts: list[Any] = [event, record.get(EVENT_TIME), record.get("eventName"), record.get("recipientAccountId")]
+    else:
+        parts = ["shared", shared, record.get(EVENT_TIME), record.get("eventName")]
+    if all(type(part) is str for part in parts):
+        joined = _UNIT.join(parts)
+        if joined.count(_UNIT) == len(parts) - 1:
+            return joined
+    return _written(parts)
+
+
+def same_event(record: Mapping[str, Any]) -> object:
+    """`event_identity`, but a record without an ID is only itself: two equal ones may be two events."""
+    return event_identity(record) if event_id(record) else id(record)
+
+
+def match_key(rule_id: str, record: Mapping[str, Any]) -> str:
+    """The key of a detection rule's match: the same for every record of one event, in any run."""
+    return key_of_identity(rule_id, event_identity(record))
+
+
+def key_of_identity(rule_id: str, identity: str) -> str:
+    """`match_key` for a record whose `event_identity` is known."""
+    return hashlib.blake2b(f"{rule_id}\n{identity}".encode(errors="replace"), digest_size=16).hexdigest()
+
+
+def _written(parts: list[Any]) -> str:
+    return json.dumps(json_ready(parts), sort_keys=True, separators=(",", ":"))
