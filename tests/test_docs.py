@@ -17,10 +17,12 @@ from typing import Any
 import click
 import pytest
 import yaml
+from msgspec import structs
 
 import cloudsigma
 from cloudsigma import errors
 from cloudsigma.cli import exit_codes, group
+from cloudsigma.sessions import Link, Step
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -139,7 +141,9 @@ def test_every_key_of_a_match_is_explained() -> None:
     }
     rules = cloudsigma.bundled_rules()
     [match] = rules.match(record, origin=cloudsigma.Origin("trail.json", 0, "record"))
-    form = json.loads(match.to_json())
+    step = Step("AssumeRole", "e", match.context.time, "arn:aws:iam::111122223333:user/bob", "s", "203.0.113.7")
+    link = Link("arn:aws:iam::111122223333:user/bob", (step,), "certain", "by AssumeRole", "key")
+    form = json.loads(structs.replace(match, session=link).to_json())
     documented = first_column(page("reference/match-json.md"))
     assert sorted(documented) == sorted(flattened(form) | {"group", "matches"})
 

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from cloudsigma.engine.evaluate.explain import Evidence, Explanation
     from cloudsigma.engine.match import Match
     from cloudsigma.engine.rule import Rule
+    from cloudsigma.engine.session_link import Link
     from cloudsigma.errors import CloudSigmaError, InputLostError, RuleError, RuleErrors, UnknownRuleError, UsageError
     from cloudsigma.origin import Origin
     from cloudsigma.reading import read_records
     from cloudsigma.rulesets.bundled import bundled_rules
     from cloudsigma.rulesets.rule_set import RuleSet, load_rules
-    from cloudsigma.sessions import Link, Sessions
+    from cloudsigma.sessions import Sessions
 
 __all__ = [
     "CloudSigmaError",
@@ -67,7 +68,7 @@ _HOMES = {
     "Evidence": "engine.evaluate.explain",
     "Explanation": "engine.evaluate.explain",
     "InputLostError": "errors",
-    "Link": "sessions",
+    "Link": "engine.session_link",
     "Match": "engine.match",
     "Origin": "origin",
     "Principal": "engine.context.context",

@@ -277,7 +277,18 @@ def test_s19_all_metadata_of_a_rule_is_in_the_output_in_one_order(tmp_path: Path
     assert {name: match["rule"][name] for name in metadata if name != "id"} == {
         name: value for name, value in metadata.items() if name != "id"
     }
-    assert list(match) == ["rule_id", "key", "rule", "context", "evidence", "origin", "group", "matches", "record"]
+    assert list(match) == [
+        "rule_id",
+        "key",
+        "rule",
+        "context",
+        "evidence",
+        "origin",
+        "session",
+        "group",
+        "matches",
+        "record",
+    ]
 
 
 def test_s20_rules_for_other_services_are_counted_and_a_stale_exclusion_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from cloudsigma.engine.context.context import Context, read_context
 from cloudsigma.engine.evaluate.explain import Evidence
 from cloudsigma.engine.identity import event_identity, key_of_identity
 from cloudsigma.engine.json_form import plain_json, safe
+from cloudsigma.engine.match_row import Cell, match_row
 from cloudsigma.engine.rule import Rule
+from cloudsigma.engine.session_link import Link
 from cloudsigma.origin import Origin
 
 
@@ -31,6 +33,8 @@ class Match(msgspec.Struct, frozen=True):
     """Text for deduplication: the same rule and record give the same key in any run."""
     origin: Origin | None = None
     """Where the record came from, when the reader knows."""
+    session: Link | None = None
+    """Who is behind the call, once its sessions are linked (`Sessions.link`)."""
     group: dict[str, str] = msgspec.field(default_factory=dict)
     """Of a correlation with group-by: field or alias → value as text; else empty."""
     matches: tuple[Match, ...] = ()
@@ -57,6 +61,7 @@ class Match(msgspec.Struct, frozen=True):
             "context": self.context.to_dict(),
             "evidence": [item.to_dict() for item in self.evidence],
             "origin": structs.asdict(self.origin) if self.origin is not None else None,
+            "session": self.session.to_dict() if self.session is not None else None,
             "group": dict(self.group),
             "matches": [match.to_dict(record=record) for match in self.matches],
         }
@@ -77,11 +82,18 @@ class Match(msgspec.Struct, frozen=True):
         try:
             matches = [msgspec.Raw(match.to_json_bytes(record=record)) for match in self.matches]
             shown = self.record if record else msgspec.UNSET
-            tail = msgspec.json.encode(_Tail(self.context, self.evidence, self.origin, self.group, matches, shown))
+            session = self.session.to_dict() if self.session is not None else None
+            tail = msgspec.json.encode(
+                _Tail(self.context, self.evidence, self.origin, session, self.group, matches, shown)
+            )
             heading = self.rule.heading
         except (TypeError, ValueError, ArithmeticError, RecursionError):
             return plain_json(self.to_dict(record=record))
         return heading % (self.key.encode(), safe(tail)[1:])
+
+    def to_row(self) -> dict[str, Cell]:
+        """The match as one flat row of plain values, for data frames: the columns of CSV, always all of them."""
+        return match_row(self.rule, self.context, self.session, self.origin, key=self.key, records=len(self.records))
 
     def __repr__(self) -> str:
         when = self.context.time.isoformat() if self.context.time else None
@@ -122,6 +134,7 @@ class _Tail(msgspec.Struct):
     context: Context
     evidence: tuple[Evidence, ...]
     origin: Origin | None
+    session: dict[str, Any] | None
     group: Mapping[str, str]
     matches: list[msgspec.Raw]
     record: Any

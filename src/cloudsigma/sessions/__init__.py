@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cloudsigma.engine.session_link import Link, Step
 from cloudsigma.sessions.issue import ISSUING_EVENTS
-from cloudsigma.sessions.link import Link, Step
 from cloudsigma.sessions.sessions import Sessions
 
 __all__ = ["ISSUING_EVENTS", "Link", "Sessions", "Step"]

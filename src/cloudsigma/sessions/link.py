@@ -9,21 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-
+from cloudsigma.engine.session_link import Certainty, Credentials, Link, Step
 from cloudsigma.sessions.caller import Caller
 from cloudsigma.sessions.issue import Issue
 from cloudsigma.sessions.issue_index import IssueIndex
-
-Certainty = Literal["certain", "probable", "ambiguous", "unknown"]
-"""How sure a link is: `ambiguous` has several possible beginnings, `unknown` leads nowhere in these logs."""
-
-Credentials = Literal[
-    "long_term", "service", "sign_in", "login", "console", "forward", "key", "session", "ambiguous", "missing", "none"
-]
-"""How the credentials that signed a call were obtained, or why that is not known."""
 
 MAX_DEPTH = 20
 """Steps that a chain may have; a longer one is given as `unknown`."""
@@ -31,50 +22,6 @@ _SWITCH_SECONDS = 2
 """Seconds between a role switch in the console and the creation of the session that it makes."""
 _OWN_IDENTITY = frozenset({"iam_user", "root"})
 """Kinds of principals that a temporary session does not hide: the record names the identity itself."""
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One event that issued credentials, on the way from the root to the record."""
-
-    event_name: str
-    event_id: str
-    time: dt.datetime | None
-    """UTC; `None` if the record has no readable time."""
-    actor: str
-    """Who asked for the credentials."""
-    session: str | None
-    """The session that was issued: its ARN, else the access key ID."""
-    source_ip: str | None
-    """From where; may be the name of a service."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The stable JSON form."""
-        made = msgspec.structs.asdict(self)
-        made["time"] = self.time.strftime("%Y-%m-%dT%H:%M:%SZ") if self.time is not None else None
-        return made
-
-
-class Link(msgspec.Struct, frozen=True):
-    """Who is behind a call."""
-
-    root: str | None
-    """The identity that began the chain; `None` if these logs do not tell."""
-    steps: tuple[Step, ...]
-    """The events that issued credentials, from the root to the record; empty where the caller is the root."""
-    certainty: Certainty
-    why: str
-    """One sentence: how the session was linked, or where the chain breaks."""
-    credentials: Credentials
-    """How the credentials of the record itself were obtained."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The stable JSON form, as in the key `session` of a match."""
-        return {
-            "root": self.root,
-            "steps": [step.to_dict() for step in self.steps],
-            "certainty": self.certainty,
-            "why": self.why,
-        }
 
 
 class _Parent(NamedTuple):

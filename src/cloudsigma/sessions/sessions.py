@@ -6,10 +6,11 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from cloudsigma.engine.session_link import Link
 from cloudsigma.sessions.caller import read_caller
 from cloudsigma.sessions.issue import read_issues
 from cloudsigma.sessions.issue_index import IssueIndex
-from cloudsigma.sessions.link import Link, link
+from cloudsigma.sessions.link import link
 
 
 class Sessions:

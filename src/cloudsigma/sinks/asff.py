@@ -1,0 +1,200 @@
+"""Matches as findings for AWS Security Hub (ASFF), with every limit of `BatchImportFindings` checked here.
+
+The format and its limits: "AWS Security Finding Format" in the Security Hub user guide, and the partner guide for the
+sizes of a call. With the default product ARN, the account that calls must be the account of the findings.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cloudsigma.engine.context.context import Context, Resource
+from cloudsigma.engine.match import Match
+from cloudsigma.escaping import printable
+
+MAX_FINDINGS = 100
+"""Findings in one call."""
+MAX_CALL = 6_000_000
+"""Bytes of one call."""
+MAX_FINDING = 240_000
+"""Bytes of one finding."""
+
+_SCHEMA = "2018-10-08"
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
+_ID, _TITLE, _DESCRIPTION, _TYPE, _GENERATOR = 512, 256, 1024, 256, 512
+_FIELDS, _FIELD_NAME, _FIELD_VALUE = 50, 128, 2048
+_RESOURCES, _RESOURCE_ID, _RESOURCE_TYPE = 32, 512, 256
+_SEVERITIES = {
+    "informational": "INFORMATIONAL",
+    "low": "LOW",
+    "medium": "MEDIUM",
+    "high": "HIGH",
+    "critical": "CRITICAL",
+}
+_RESOURCE_TYPES = {
+    "AWS::IAM::Group": "AwsIamGroup",
+    "AWS::IAM::Role": "AwsIamRole",
+    "AWS::IAM::User": "AwsIamUser",
+    "AWS::IAM::AccessKey": "AwsIamAccessKey",
+    "AWS::IAM::ManagedPolicy": "AwsIamPolicy",
+    "AWS::S3::Bucket": "AwsS3Bucket",
+    "AWS::EC2::Instance": "AwsEc2Instance",
+    "AWS::EC2::SecurityGroup": "AwsEc2SecurityGroup",
+    "AWS::KMS::Key": "AwsKmsKey",
+    "AWS::Lambda::Function": "AwsLambdaFunction",
+    "AWS::SecretsManager::Secret": "AwsSecretsManagerSecret",
+    "AWS::CloudTrail::Trail": "AwsCloudTrailTrail",
+}
+"""CloudFormation's types that Security Hub has a name of its own for; the others are `Other`."""
+
+
+class UnsendableError(ValueError):
+    """Why a match cannot become a finding: ASFF requires what the record does not have."""
+
+
+def finding(match: Match, made: dt.datetime) -> dict[str, Any]:
+    """The finding of a match, within every limit of ASFF: longer texts end with `…`.
+
+    Args:
+        match: The match; its key makes the finding's `Id`, so that sending it again updates the finding.
+        made: When the finding is made; `FirstObservedAt` and `LastObservedAt` have the event's own time.
+
+    Raises:
+        UnsendableError: The record names no account, or the finding is larger than 240 KB.
+    """
+    context, rule = match.context, match.rule
+    account = context.account
+    region = context.region or ""
+    region = region if _REGION.fullmatch(region) else "us-east-1"
+    if account is None or not (len(account) == 12 and account.isdigit()):
+        raise UnsendableError(f"{rule.title}: the record of match {match.key} names no account; ASFF requires one")
+    now = _time(made)
+    times = sorted(each.context.time for each in (match.matches or (match,)) if each.context.time is not None)
+    made_finding = {
+        "SchemaVersion": _SCHEMA,
+        "Id": _cut(f"cloudsigma/{match.key}", _ID),
+        "ProductArn": f"arn:{_partition(region)}:securityhub:{region}:{account}:product/{account}/default",
+        "GeneratorId": _cut(f"cloudsigma/{match.rule_id}", _GENERATOR),
+        "AwsAccountId": account,
+        "CreatedAt": now,
+        "UpdatedAt": now,
+        "Title": _cut(rule.title, _TITLE),
+        "Description": _cut(_description(match), _DESCRIPTION),
+        "Resources": _resources(context, account, region),
+        "FindingProviderFields": {
+            "Severity": {
+                "Label": _SEVERITIES.get(rule.level or "", "INFORMATIONAL"),
+                "Original": rule.level or "unknown",
+            },
+            "Types": ["TTPs"],
+        },
+        "ProductFields": _product_fields(match),
+    }
+    if times:
+        made_finding |= {"FirstObservedAt": _time(times[0]), "LastObservedAt": _time(times[-1])}
+    if rule.references and rule.references[0].startswith("https://"):
+        made_finding["SourceUrl"] = rule.references[0]
+    if action := _action(context):
+        made_finding["Action"] = action
+    if _size(made_finding) > MAX_FINDING:
+        raise UnsendableError(f"{rule.title}: the finding of match {match.key} is larger than {MAX_FINDING:,} bytes")
+    return made_finding
+
+
+def batches(findings: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Findings in calls of one account, 100 findings and 6 MB at most, in their order."""
+    open_calls: dict[str, tuple[list[dict[str, Any]], int]] = {}
+    for each in findings:
+        account, size = each["ProductArn"], _size(each) + 2
+        call, used = open_calls.get(account, ([], 2))
+        if call and (len(call) >= MAX_FINDINGS or used + size > MAX_CALL):
+            yield call
+            call, used = [], 2
+        open_calls[account] = ([*call, each], used + size)
+    yield from (call for call, _ in open_calls.values() if call)
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())
+
+
+def _cut(text: str, most: int) -> str:
+    text = printable(text.strip()) or "-"
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _time(when: dt.datetime) -> str:
+    return when.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _partition(region: str) -> str:
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def _description(match: Match) -> str:
+    context = match.context
+    what = (
+        f"{context.event_name} by {context.principal} on {context.resource or 'no named resource'}: {context.outcome}."
+    )
+    return f"{what} {match.rule.description or ''}"
+
+
+def _resources(context: Context, account: str, region: str) -> list[dict[str, Any]]:
+    named = [context.resource] if context.resource is not None else []
+    named += [each for each in context.resources if each != context.resource]
+    place = {"Partition": _partition(region), "Region": region}
+    found = [_resource(each) | place for each in named if str(each)][:_RESOURCES]
+    return found or [{"Type": "AwsAccount", "Id": f"AWS::::Account:{account}"} | place]
+
+
+def _resource(resource: Resource) -> dict[str, Any]:
+    type_ = _RESOURCE_TYPES.get(resource.type or "", "Other")
+    described = {"Type": _cut(type_, _RESOURCE_TYPE), "Id": _cut(resource.arn or resource.name or "-", _RESOURCE_ID)}
+    details = {"resource": _cut(str(resource), 1024), "type": resource.type or "unknown"}
+    return described | ({"Details": {"Other": details}} if type_ == "Other" else {})
+
+
+def _action(context: Context) -> dict[str, Any] | None:
+    if context.event_name is None:
+        return None
+    call: dict[str, Any] = {"Api": _cut(context.event_name, 256), "ServiceName": _cut(context.event_source or "-", 128)}
+    if context.source_ip is not None:
+        try:
+            address = ipaddress.ip_address(context.source_ip)
+        except ValueError:
+            call |= {"CallerType": "domain", "DomainDetails": {"Domain": _cut(context.source_ip, 128)}}
+        else:
+            call["CallerType"] = "remoteip"
+            if address.version == 4:  # ASFF has no member for an IPv6 address
+                call["RemoteIpDetails"] = {"IpAddressV4": str(address)}
+    if context.time is not None:
+        call |= {"FirstSeen": _time(context.time), "LastSeen": _time(context.time)}
+    return {"ActionType": "AWS_API_CALL", "AwsApiCallAction": call}
+
+
+def _product_fields(match: Match) -> dict[str, str]:
+    row = match.to_row()
+    named = {
+        "cloudsigma/rule_id": match.rule_id,
+        "cloudsigma/author": match.rule.author,
+        "cloudsigma/principal": row["principal"],
+        "cloudsigma/root": row["root"],
+        "cloudsigma/outcome": row["outcome"],
+        "cloudsigma/event_id": row["event_id"],
+        "cloudsigma/source_ip": row["source_ip"],
+        "cloudsigma/user_agent": row["user_agent"],
+        "cloudsigma/error_code": row["error_code"],
+        "cloudsigma/tags": row["tags"],
+    }
+    fields = {name: _cut(str(value), _FIELD_VALUE) for name, value in named.items() if value is not None}
+    for name, values in match.context.fields.items():
+        if len(fields) < _FIELDS:
+            fields[_cut(f"cloudsigma/fields/{name}", _FIELD_NAME)] = _cut(", ".join(map(str, values)), _FIELD_VALUE)
+    return fields

@@ -1,0 +1,30 @@
+"""Matches as JSON lines for Timesketch: an event for each record that a match is about.
+
+Timesketch requires `message`, `datetime` (ISO 8601) and `timestamp_desc`
+(https://timesketch.org/guides/user/import-from-json-csv/); further members become attributes of the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cloudsigma.engine.match import Match
+
+
+def events(match: Match) -> Iterator[dict[str, Any]]:
+    """The events of a match; none for a record without a time, since a timeline has no place for it."""
+    for each in match.matches or (match,):
+        when = each.context.time
+        if when is None:
+            continue
+        row = each.to_row() | {"title": match.rule.title, "rule_id": match.rule_id, "level": match.rule.level}
+        happened = f"{row['event_name']} by {row['principal']} on {row['resource']} ({row['outcome']})"
+        yield {
+            "message": f"{match.rule.title}: {happened}",
+            "datetime": when.isoformat(timespec="milliseconds"),
+            "timestamp_desc": "CloudTrail event time",
+            "data_type": "aws:cloudtrail:match",
+            "tag": [*match.rule.tags],
+            **{name: value for name, value in row.items() if value is not None and name not in {"time", "tags"}},
+        }

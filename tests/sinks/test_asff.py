@@ -1,0 +1,92 @@
+"""ASFF findings keep every limit of Security Hub, and AWS's own model of the call accepts them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import botocore.session
+import botocore.validate
+import pytest
+
+from cloudsigma.engine.match import Match
+from cloudsigma.sinks.asff import MAX_CALL, MAX_FINDING, MAX_FINDINGS, UnsendableError, batches, finding
+
+MADE = dt.datetime(2026, 12, 1, 12, 30, tzinfo=dt.UTC)
+
+
+@cache
+def shape() -> Any:
+    model = botocore.session.get_session().get_service_model("securityhub")
+    return model.operation_model("BatchImportFindings").input_shape
+
+
+def faults(findings: list[dict[str, Any]]) -> str:
+    report = botocore.validate.ParamValidator().validate({"Findings": findings}, shape())
+    return str(report.generate_report())
+
+
+def test_the_model_of_the_call_accepts_real_findings(real_matches: list[Match]) -> None:
+    findings = [finding(match, MADE) for match in real_matches]
+    assert [faults(call) for call in batches(findings)] == [""] * len(list(batches(findings)))
+
+
+def test_hostile_records_make_valid_findings(hostile_matches: list[Match], sample_matches: list[Match]) -> None:
+    assert faults([finding(match, MADE) for match in [*hostile_matches, *sample_matches]]) == ""
+
+
+def test_the_model_is_strict(sample_matches: list[Match]) -> None:
+    assert "Unknown parameter" in faults([finding(sample_matches[0], MADE) | {"Unheard": 1}])
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"), [(511, 511), (512, 512), (513, 512), (5000, 512)], ids=["below", "at", "above", "far above"]
+)
+def test_identifiers_of_resources_are_cut_at_their_limit(
+    match_of: Callable[..., Match], length: int, shown: int
+) -> None:
+    made = finding(match_of(requestParameters={"groupName": "g" * length}), MADE)
+    identifier = made["Resources"][0]["Id"]
+    assert len(identifier) == shown
+    assert identifier.endswith("…") == (length > shown)
+
+
+def test_a_finding_that_is_too_large_is_refused(match_of: Callable[..., Match]) -> None:
+    # 32 resources of 512 four-byte characters each fit; ASFF's own limits keep findings below 240 KB.
+    names = [{"ARN": f"arn:aws:iam::111122223333:group/{at}{'𝒈' * 600}"} for at in range(60)]
+    made = finding(match_of(resources=names), MADE)
+    assert len(made["Resources"]) == 32
+    assert len(json.dumps(made, ensure_ascii=False).encode()) <= MAX_FINDING
+
+
+@pytest.mark.parametrize("account", [None, "", "12", "abcdefghijkl"])
+def test_a_record_without_an_account_is_told(match_of: Callable[..., Match], account: str | None) -> None:
+    with pytest.raises(UnsendableError, match="names no account; ASFF requires one"):
+        finding(match_of(recipientAccountId=account, userIdentity={"type": "IAMUser", "userName": "alice"}), MADE)
+
+
+def test_calls_hold_one_account_and_a_hundred_findings(match_of: Callable[..., Match]) -> None:
+    made = [
+        finding(match_of(eventID=str(at), recipientAccountId=f"{at % 2:012}"), MADE)
+        for at in range(2 * MAX_FINDINGS + 2)
+    ]
+    calls = list(batches(made))
+    assert [len(call) for call in calls] == [100, 100, 1, 1]
+    assert all(len({each["AwsAccountId"] for each in call}) == 1 for call in calls)
+    assert sorted(each["Id"] for call in calls for each in call) == sorted(each["Id"] for each in made)
+
+
+def test_calls_stay_below_six_megabytes() -> None:
+    large = {"ProductArn": "p", "Description": "x" * 200_000}
+    calls = list(batches([large] * 65))
+    assert [len(call) for call in calls] == [29, 29, 7]
+    assert all(len(json.dumps(call).encode()) <= MAX_CALL for call in calls)
+
+
+def test_sending_again_updates_the_finding(sample_matches: list[Match]) -> None:
+    first, again = (finding(sample_matches[0], MADE + dt.timedelta(days=days)) for days in (0, 1))
+    assert first["Id"] == again["Id"]
+    assert first["FirstObservedAt"] == again["FirstObservedAt"]
