@@ -15,6 +15,9 @@ Category = Literal["yaml", "schema", "condition", "modifier", "value", "referenc
 
 CATEGORIES: tuple[str, ...] = get_args(Category)
 
+Severity = Literal["error", "warning"]
+"""`error`: the rule is left out. `warning`: the rule is used, and can hardly mean what its author wrote."""
+
 
 class CloudSigmaError(Exception):
     """Root of every exception that this package raises on purpose."""
@@ -38,7 +41,7 @@ class Location:
 
 
 class RuleError(CloudSigmaError):
-    """A rule that cannot be used: what is wrong, where, and what to do about it."""
+    """A mistake in a rule: what is wrong, where, and what to do about it."""
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class RuleError(CloudSigmaError):
         rule: str | None = None,
         remedy: str | None = None,
         excerpt: str | None = None,
+        severity: Severity = "error",
     ) -> None:
         super().__init__(category, reason)
         self.category: Category = category
@@ -69,6 +73,8 @@ class RuleError(CloudSigmaError):
         """What to do next."""
         self.excerpt = excerpt
         """The offending text with a caret under the place (two lines), where that helps."""
+        self.severity: Severity = severity
+        """`error`, or `warning` in `RuleSet.warnings`."""
 
     @property
     def location(self) -> Location:
@@ -78,6 +84,7 @@ class RuleError(CloudSigmaError):
     def to_dict(self) -> dict[str, Any]:
         """The fields as a plain dictionary, for JSON."""
         return {
+            "severity": self.severity,
             "category": self.category,
             "path": self.path,
             "line": self.line,
@@ -90,7 +97,7 @@ class RuleError(CloudSigmaError):
     def __str__(self) -> str:
         rule = f" rule {self.rule!r}:" if self.rule else ""
         remedy = f" {self.remedy}" if self.remedy else ""
-        return f"{self.location}: {self.category} error:{rule} {self.reason}.{remedy}"
+        return f"{self.location}: {self.category} {self.severity}:{rule} {self.reason}.{remedy}"
 
     def __repr__(self) -> str:
         return f"RuleError({self.category!r}, {self.reason!r}, location={str(self.location)!r})"
@@ -105,6 +112,7 @@ class RuleError(CloudSigmaError):
             self.rule,
             self.remedy,
             self.excerpt,
+            self.severity,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -126,12 +134,23 @@ def _rebuild_rule_error(
     rule: str | None,
     remedy: str | None,
     excerpt: str | None,
+    severity: Severity,
 ) -> RuleError:
-    return RuleError(category, reason, path=path, line=line, column=column, rule=rule, remedy=remedy, excerpt=excerpt)
+    return RuleError(
+        category,
+        reason,
+        path=path,
+        line=line,
+        column=column,
+        rule=rule,
+        remedy=remedy,
+        excerpt=excerpt,
+        severity=severity,
+    )
 
 
 class RuleErrors(ExceptionGroup[RuleError], CloudSigmaError):  # noqa: N818  # several errors, as ExceptionGroup is
-    """Several rules that cannot be used, one `RuleError` each (`exceptions`)."""
+    """Several mistakes, in one rule or in several, each a `RuleError` (`exceptions`)."""
 
     def derive(self, excs: Sequence[RuleError]) -> RuleErrors:  # type: ignore[override]  # a group of RuleError only
         """Make a group of some of the errors (used by `except*`)."""
@@ -139,6 +158,16 @@ class RuleErrors(ExceptionGroup[RuleError], CloudSigmaError):  # noqa: N818  # s
 
     def __str__(self) -> str:
         return "\n".join([self.message, *(str(error) for error in self.exceptions)])
+
+
+def one_or_group(errors: Sequence[RuleError]) -> RuleError | RuleErrors:
+    """The only error, or a group of them all, to be raised."""
+    return errors[0] if len(errors) == 1 else RuleErrors(f"{len(errors)} errors in rules", errors)
+
+
+def each_error(raised: RuleError | RuleErrors) -> tuple[RuleError, ...]:
+    """The errors of a group, or the only one."""
+    return (raised,) if isinstance(raised, RuleError) else tuple(raised.exceptions)  # type: ignore[arg-type]
 
 
 class CaseError(CloudSigmaError):

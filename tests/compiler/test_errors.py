@@ -47,7 +47,7 @@ WRONG = {
     ),
     "negation as a modifier": (
         {"eventName: CreateGroup": "eventName|not: CreateGroup"},
-        ("modifier", 8, 9, "no modifier 'not'", "Negation stands in the condition"),
+        ("modifier", 8, 9, "no modifier 'not'", "Negate in the condition"),
     ),
     "unknown selection": (
         {"condition: selection": "condition: selecton and not filter"},
@@ -59,11 +59,11 @@ WRONG = {
     ),
     "operator in capitals": (
         {"condition: selection": "condition: selection AND selection"},
-        ("condition", 9, 26, "cannot be read at 'AND selection'", "lower case: and"),
+        ("condition", 9, 26, "cannot be parsed at 'AND selection'", "lower case: and"),
     ),
     "pattern without a selection": (
         {"condition: selection": "condition: 1 of filter_*"},
-        ("condition", 9, 21, "no selection fits the pattern", "There are: 'selection'."),
+        ("condition", 9, 21, "no selection matches the pattern", "There are: 'selection'."),
     ),
     "old aggregation": (
         {"condition: selection": "condition: selection | count() > 5"},
@@ -71,7 +71,7 @@ WRONG = {
     ),
     "condition that is no text": (
         {"condition: selection": "condition: 5"},
-        ("condition", 9, 16, "a int, not text", "expression"),
+        ("condition", 9, 16, "a number, not text", "expression"),
     ),
     "no condition": (
         {"    condition: selection\n": ""},
@@ -79,15 +79,15 @@ WRONG = {
     ),
     "host bits in a network": (
         {"eventName: CreateGroup": "sourceIPAddress|cidr: 10.0.0.1/8"},
-        ("value", 8, 9, "host bits set", "Correct the value"),
+        ("value", 8, 9, "host bits set", "Write 10.0.0.0/8."),
     ),
     "expression that RE2 refuses": (
         {"eventName: CreateGroup": "eventName|re: '(?=a)'"},
-        ("value", 8, 9, "invalid", "Correct the value"),
+        ("value", 8, 9, "has a look-ahead, and RE2 has none", "Match the whole text"),
     ),
     "date as a value": (
         {"eventName: CreateGroup": "eventName: [a, 2024-01-01]"},
-        ("value", 8, 24, "read by YAML as a date", "quotation marks"),
+        ("value", 8, 24, "YAML reads 2024-01-01 as a date", "quotation marks"),
     ),
     "map as a value": (
         {"eventName: CreateGroup": "requestParameters: {groupName: x}"},
@@ -105,7 +105,7 @@ WRONG = {
     "broken YAML": ({"eventName: CreateGroup": "eventName: [A"}, ("yaml", 9, 14, "flow sequence", "brackets")),
     "field name that YAML reads as a boolean": (
         {"eventName: CreateGroup": "on: A"},
-        ("schema", 8, 9, "field name True is not text", "quotation marks"),
+        ("schema", 8, 9, "field name as true, which is not text", "quotation marks"),
     ),
     "timeframe": (
         {"    condition": "    timeframe: 5m\n    condition"},
@@ -135,10 +135,30 @@ def test_condition_error_has_a_caret() -> None:
     assert error.excerpt == "selection and filter\n              ^"
 
 
-def test_condition_error_wins_over_others() -> None:
-    """Of several errors in one rule, that of the condition is told."""
-    changes = {"condition: selection": "condition: nothing", "eventName:": "eventName|wrong:"}
-    assert error_of(bad(**changes)).category == "condition"
+def test_every_mistake_of_a_rule_is_told() -> None:
+    """Several mistakes in one rule are one group: those of the condition first, the others by their place."""
+    changes = {
+        "condition: selection": "condition: nothing",
+        "eventName: CreateGroup": "eventName|no: a\n        sourceIPAddress|cidr: 10.0.0.1/8\n        errorCode|re: a(",
+        "detection:": "level: extreme\ntags: [t1098, attack.t1098, persistence]\ndetection:",
+    }
+    with pytest.raises(RuleErrors) as caught:
+        cloudsigma.compile_text(bad(**changes))
+    errors = caught.value.exceptions
+    assert str(caught.value).startswith("7 errors in rules\n<text>:13:16: condition error: ")
+    assert [(error.category, error.line, error.column) for error in errors if isinstance(error, RuleError)] == [
+        ("condition", 13, 16), ("schema", 6, 1), ("schema", 7, 8), ("schema", 7, 29),
+        ("modifier", 10, 9), ("value", 11, 9), ("value", 12, 9),
+    ]  # fmt: skip
+    assert list(cloudsigma.compile_text(bad(**changes), on_error="skip").errors) == list(errors)
+
+
+def test_every_item_that_cannot_be_lowered_is_told() -> None:
+    """Items that pySigma accepts and we refuse are told together, too."""
+    changes = {"eventName: CreateGroup": "eventName|expand: '%a%'\n        errorCode|expand: '%b%'"}
+    with pytest.raises(RuleErrors) as caught:
+        cloudsigma.compile_text(bad(**changes))
+    assert [error.line for error in caught.value.exceptions if isinstance(error, RuleError)] == [8, 9]
 
 
 def test_text_of_an_error_is_one_paragraph(tmp_path: Path) -> None:

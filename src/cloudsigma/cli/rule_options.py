@@ -115,7 +115,7 @@ class Choice:
         for problem in rules.errors:
             click.echo(printable_error(problem), err=True)
         for warning in rules.warnings:
-            click.echo(f"warning: {printable_error(warning)}", err=True)
+            click.echo(printable_error(warning), err=True)
         chosen = rules.where(
             level=self.level,
             status=self.status or None,

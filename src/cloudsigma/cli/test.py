@@ -124,7 +124,7 @@ def _suite(
         values = read_placeholders(placeholders)
     suite = find_tests(*paths, pipelines=pipelines, logsource=source or None, placeholders=values)
     for warning in suite.rules.warnings:
-        click.echo(f"warning: {printable_error(warning)}", err=True)
+        click.echo(printable_error(warning), err=True)
     if not suite.tests and not len(suite.rules):
         named = ", ".join(map(printable, paths))
         raise click.ClickException(f"there are neither rules nor cases in {named}.")

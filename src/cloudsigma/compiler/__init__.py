@@ -17,7 +17,7 @@ from cloudsigma import ir
 from cloudsigma.compiler.cache import cache_of, key_of
 from cloudsigma.compiler.files import RuleFile, read_file, read_files
 from cloudsigma.engine.rule import Rule
-from cloudsigma.errors import RuleError, RuleErrors, UsageError
+from cloudsigma.errors import RuleError, UsageError, one_or_group
 from cloudsigma.rulesets.resources import packaged_rules
 from cloudsigma.rulesets.rule_set import CLOUDTRAIL, RuleSet, without_duplicates
 
@@ -56,8 +56,8 @@ def compile_rules(
             Never used where `CLOUDSIGMA_NO_CACHE` is set.
 
     Raises:
-        RuleError: One rule is bad, and `on_error` is `raise`.
-        RuleErrors: Several are.
+        RuleError: There is one mistake, and `on_error` is `raise`.
+        RuleErrors: There are several, in one rule or in more.
         UsageError: An argument makes no sense.
     """
     if not paths and not bundled:
@@ -146,9 +146,7 @@ def _compile(documents: Iterable[Document | RuleError], given: _Options) -> Rule
 def _raised(rules: RuleSet, on_error: OnError) -> RuleSet:
     if not rules.errors or on_error == "skip":
         return rules
-    if len(rules.errors) == 1:
-        raise rules.errors[0]
-    raise RuleErrors(f"{len(rules.errors)} rules cannot be used", rules.errors)
+    raise one_or_group(rules.errors)
 
 
 def _key(files: Iterable[RuleFile | RuleError], given: _Options) -> str | None:

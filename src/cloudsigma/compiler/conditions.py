@@ -1,148 +1,76 @@
-"""Condition text → expression of the IR, with the column of what is wrong with it.
+"""Condition text → expression of the IR, or the column of the mistake in it.
 
-The grammar and precedence are pySigma's (pyparsing). Its parse tree is read before its own post-processing, which
-would lose the names of selections and the quantifiers. Names are resolved here, so that an undefined identifier or
-a pattern without any is an error when the rule is loaded.
+The grammar and the precedence are pySigma's (`not`, then `and`, then `or`), parsed here in one pass: pySigma's parser
+takes exponential time for nested parentheses, and loses the quantifiers. A property test compares the two. Names are
+resolved here, so that an undefined selection, or a pattern that matches none, is an error when the rule is loaded.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from math import prod
 
 from msgspec import structs
-from pyparsing import ParseBaseException
-from sigma.conditions import (
-    ConditionAND,
-    ConditionIdentifier,
-    ConditionItem,
-    ConditionNOT,
-    ConditionOR,
-    ConditionSelector,
-    SigmaCondition,
-)
-from sigma.exceptions import SigmaError
-from sigma.rule.detection import EmptySigmaDetections
 
 from cloudsigma import ir
-from cloudsigma.compiler.remedies import nearest
+from cloudsigma.compiler.condition_mistakes import (
+    ConditionProblem,
+    syntax_problem,
+    unknown_name,
+    unmatched_pattern,
+)
+
+__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_TERMS", "ConditionProblem", "alternatives", "parse_condition", "renamed"]
 
 MAX_LENGTH = 100_000
 """A condition with more characters than this is refused."""
 MAX_DEPTH = 40
-"""Operators may nest this deep (runs of the same operator count once)."""
+"""Parentheses and operators may nest this deep (a run of the same operator counts once)."""
+MAX_TERMS = 20_000
+"""Selections that a condition may name, each pattern counted as the selections that it matches."""
 
 _SHORT = 200
-"""Characters of a condition that is worth remembering."""
+"""Conditions up to this many characters are cached."""
 
-_OLD_AGGREGATION = re.compile(r"\b(count|min|max|avg|sum|near)\b", re.IGNORECASE)
-_OPERATOR_WORDS = frozenset({"and", "or", "not", "of", "all", "any", "them", "1"})
-_QUANTIFIED = re.compile(r"\b\d+\s+of\b|\bof\s*\(")
-_UPPER_OPERATOR = re.compile(r"\b(?!(?-i:and|or|not)\b)(?:and|or|not)\b", re.IGNORECASE)
-
-
-class ConditionProblem(Exception):  # noqa: N818  # caught in `compiler` and turned into a RuleError with its place
-    """What is wrong with a condition, and at which character of its text (from 0), if that is known."""
-
-    def __init__(self, reason: str, at: int | None, remedy: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.at = at
-        self.remedy = remedy
+_BLANKS = " \n\t\r"
+_TOKEN = re.compile(r"[ \n\t\r]*(?:(?P<word>[A-Za-z0-9_-]+)|(?P<bracket>[()]))")
+_SELECTOR = re.compile(r"(1|any|all)[ \n\t\r]+of(?![A-Za-z0-9_$])[ \n\t\r]*([A-Za-z0-9*_]+)")
 
 
 def parse_condition(text: object, names: Sequence[str]) -> ir.Expression:
     """Parse one condition over the selections called `names`; raises `ConditionProblem`."""
+    if text is None:
+        raise ConditionProblem("the condition is empty", None, "Write an expression over the selections.")
     if not isinstance(text, str):
-        kind = "empty" if text is None else f"a {type(text).__name__}, not text"
-        raise ConditionProblem(f"the condition is {kind}", None, "Write an expression over the selections.")
+        kind = {bool: "a boolean", int: "a number", float: "a number", dict: "a map", list: "a list"}.get(type(text))
+        raise ConditionProblem(
+            f"the condition is {kind or 'a date'}, not text", None, "Write an expression over the selections."
+        )
     if len(text) > MAX_LENGTH:
-        raise ConditionProblem(f"the condition is longer than {MAX_LENGTH:,} characters", None, "Shorten it.")
-    if "|" in text:
-        raise _pipe(text)
+        raise ConditionProblem(
+            f"the condition has {len(text):,} characters, and the limit is {MAX_LENGTH:,}", None, "Shorten it."
+        )
     return (_expression_of if len(text) <= _SHORT else _expression_of.__wrapped__)(text, tuple(names))
 
 
-@lru_cache(maxsize=1_000)
-def _expression_of(text: str, names: tuple[str, ...]) -> ir.Expression:
-    """Remembered, since most rules have one of a few conditions and pySigma takes long over each."""
-    try:
-        tree = SigmaCondition(text, EmptySigmaDetections()).parse(postprocess=False)
-    except SigmaError as error:
-        raise _syntax(text, error.__context__) from error
-    except RecursionError:
-        tree = None
-    if tree is None or not isinstance(tree, ConditionItem):
-        raise ConditionProblem("the condition nests too deep", None, "Split it over several selections.")
-    return _Resolver(text, names).expression(tree, 0)
-
-
-class _Resolver:
-    """Turns pySigma's tree into ours and looks up every name."""
-
-    def __init__(self, text: str, names: Sequence[str]) -> None:
-        self._text = text
-        self._names = names
-
-    def expression(self, item: object, depth: int) -> ir.Expression:
-        if depth > MAX_DEPTH:
-            raise ConditionProblem(
-                f"the operators of the condition nest deeper than {MAX_DEPTH}",
-                None,
-                "Split it over several selections.",
-            )
-        match item:
-            case ConditionIdentifier():
-                return self._identifier(item.identifier)
-            case ConditionSelector():
-                return self._quantified(item)
-            case ConditionNOT():
-                return ir.Not(self.expression(item.args[0], depth + 1))
-            case ConditionAND():
-                return ir.And(tuple(self.expression(argument, depth + 1) for argument in item.args))
-            case ConditionOR():
-                return ir.Or(tuple(self.expression(argument, depth + 1) for argument in item.args))
-        msg = f"no expression for {type(item).__name__}"
-        raise TypeError(msg)
-
-    def _identifier(self, name: str) -> ir.Identifier:
-        if name in self._names:
-            return ir.Identifier(name)
-        at = self._find(name)
-        if name.lower() in _OPERATOR_WORDS:
-            raise ConditionProblem(
-                f"{name!r} is read as a selection, and there is none of that name",
-                at,
-                f"Operators are written in lower case: {name.lower()}.",
-            )
-        raise ConditionProblem(f"no selection is called {name!r}", at, nearest(name, self._names))
-
-    def _quantified(self, item: ConditionSelector) -> ir.Quantified:
-        names = tuple(name for name in self._names if selects(item.pattern, name))
-        if not names:
-            raise ConditionProblem(
-                f"{item.args[0]} of {item.pattern}: no selection fits the pattern",
-                self._find(item.pattern),
-                nearest(item.pattern, self._names),
-            )
-        return ir.Quantified(item.cond_class is ConditionAND, item.pattern, names)
-
-    def _find(self, word: str) -> int | None:
-        found = re.search(rf"(?<![\w*-]){re.escape(word)}(?![\w*-])", self._text)
-        return found.start() if found else None
-
-
-def selects(pattern: str, name: str) -> bool:
-    """Whether a selector pattern stands for a selection; a leading underscore hides from patterns without one."""
-    if name.startswith("_") and not pattern.startswith("_"):
-        return False
-    wanted = ".*".join(map(re.escape, pattern.split("*"))) if pattern != "them" else ".*"
-    return re.fullmatch(wanted, name, re.DOTALL) is not None
+def alternatives(expression: ir.Expression, *, negated: bool = False) -> int:
+    """The number of AND terms that the expression has once it is written as an OR of them."""
+    match expression:
+        case ir.Not(operand):
+            return alternatives(operand, negated=not negated)
+        case ir.And(operands) | ir.Or(operands):
+            counts = [alternatives(operand, negated=negated) for operand in operands]
+            return sum(counts) if isinstance(expression, ir.Or) is not negated else prod(counts)
+        case ir.Quantified(all_of, _, names):
+            return 1 if all_of is not negated else len(names)
+        case _:
+            return 1
 
 
 def renamed(expression: ir.Expression, names: Mapping[str, str]) -> ir.Expression:
-    """The expression with other names in the place of those that it has."""
+    """The expression with each name replaced by the one it is mapped to."""
     match expression:
         case ir.Identifier(name):
             return ir.Identifier(names[name])
@@ -154,37 +82,161 @@ def renamed(expression: ir.Expression, names: Mapping[str, str]) -> ir.Expressio
             return type(expression)(tuple(renamed(operand, names) for operand in operands))
 
 
-def _pipe(text: str) -> ConditionProblem:
-    what = "an aggregation" if _OLD_AGGREGATION.search(text) else "a pipe"
-    return ConditionProblem(
-        f"{what} behind | is no longer part of Sigma's conditions",
-        text.index("|"),
-        "Keep the part before the | and write a correlation rule (event_count, value_count, temporal …) for the rest.",
-    )
+def selects(pattern: str, name: str) -> bool:
+    """Whether a pattern matches a selection; only a pattern with a leading underscore matches a name with one."""
+    if name.startswith("_") and not pattern.startswith("_"):
+        return False
+    if pattern == "them":
+        return True
+    first, *rest = pattern.split("*")
+    if not rest:
+        return name == pattern
+    last = rest.pop()
+    if len(name) < len(first) + len(last) or not (name.startswith(first) and name.endswith(last)):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for part in rest:  # each part as far left as it is found: linear, and no other choice leaves more
+        found = name.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
-def _syntax(text: str, cause: BaseException | None) -> ConditionProblem:
-    at = cause.loc if isinstance(cause, ParseBaseException) else None
-    remedy = "Write selections joined by and, or, not, brackets, '1 of pattern' and 'all of pattern'."
-    if not text.strip():
-        return ConditionProblem("the condition is empty", None, remedy)
-    if at is not None:
-        at = min(at, len(text))
-        rest = text[at:].strip()
-        if found := _QUANTIFIED.search(text):
-            return ConditionProblem(
-                f"{found[0]!r} is no quantifier",
-                found.start(),
-                "Only '1 of', 'any of' and 'all of' a pattern or them.",
+@lru_cache(maxsize=1_000)
+def _expression_of(text: str, names: tuple[str, ...]) -> ir.Expression:
+    """Cached, since most rules have one of a few conditions."""
+    return _Parser(text, names).parse()
+
+
+class _Parser:
+    """Recursive descent over one condition; its depth is bounded."""
+
+    def __init__(self, text: str, names: tuple[str, ...]) -> None:
+        self._text = text
+        self._names = names
+        self._known = frozenset(names)
+        self._at = 0
+        self._depth = 0
+        self._terms = 0
+        self._selected: dict[str, tuple[str, ...]] = {}
+        self._unknown: ConditionProblem | None = None
+        self._furthest = 0
+
+    def parse(self) -> ir.Expression:
+        expression = self._any()
+        rest = len(self._text) - len(self._text[self._at :].lstrip(_BLANKS))
+        if expression is None or rest < len(self._text):
+            raise syntax_problem(self._text, max(rest, self._furthest), self._names)
+        if self._unknown is not None:  # after the syntax, which explains more
+            raise self._unknown
+        return expression
+
+    # --- grammar: a method that returns `None` leaves the place where it was ------------------------------------
+
+    def _any(self) -> ir.Expression | None:
+        return self._joined("or", self._all, ir.Or)
+
+    def _all(self) -> ir.Expression | None:
+        return self._joined("and", self._negated, ir.And)
+
+    def _joined(
+        self, word: str, operand: Callable[[], ir.Expression | None], kind: type[ir.And | ir.Or]
+    ) -> ir.Expression | None:
+        first = operand()
+        if first is None:
+            return None
+        operands = [first]
+        while True:
+            before = self._at
+            if self._word() != word or (following := operand()) is None:
+                self._at = before
+                return first if len(operands) == 1 else kind(tuple(operands))
+            operands.append(following)
+
+    def _negated(self) -> ir.Expression | None:
+        before = self._at
+        if self._word() != "not":
+            self._at = before
+            return self._operand()
+        self._enter()
+        operand = self._negated()
+        self._depth -= 1
+        if operand is None:
+            self._at = before
+            return None
+        return ir.Not(operand)
+
+    def _operand(self) -> ir.Expression | None:
+        before = self._at
+        found = _TOKEN.match(self._text, before)
+        if found is None or found["bracket"] == ")":
+            self._expected(before)
+            return None
+        if found["bracket"] is None:
+            start = found.start("word")
+            if selector := _SELECTOR.match(self._text, start):
+                self._at = selector.end()
+                return self._quantified(selector[1], selector[2], selector.start(2))
+            self._at = found.end()
+            return self._identifier(found["word"], start)
+        self._at = found.end()
+        self._enter()
+        inner = self._any()
+        self._depth -= 1
+        closing = _TOKEN.match(self._text, self._at)
+        if inner is None or closing is None or closing["bracket"] != ")":
+            self._expected(self._at)
+            self._at = before
+            return None
+        self._at = closing.end()
+        return inner
+
+    def _word(self) -> str | None:
+        """The next word; `None` where a parenthesis follows, or the end."""
+        found = _TOKEN.match(self._text, self._at)
+        if found is None:
+            return None
+        self._at = found.end()
+        return found["word"]
+
+    def _expected(self, at: int) -> None:
+        """Note that the grammar asks for something else at this place."""
+        while at < len(self._text) and self._text[at] in _BLANKS:
+            at += 1
+        self._furthest = max(self._furthest, at)
+
+    def _enter(self) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise ConditionProblem(
+                f"the condition nests deeper than {MAX_DEPTH} levels of parentheses and operators",
+                self._at,
+                "Split it over several selections.",
             )
-        if re.search(r"\bnear\b", text):
-            return ConditionProblem(
-                "near is no longer part of Sigma's conditions",
-                text.index("near"),
-                "Write a correlation rule of type temporal.",
+
+    # --- names --------------------------------------------------------------------------------------------------
+
+    def _identifier(self, name: str, at: int) -> ir.Identifier:
+        self._count(1)
+        if name not in self._known and self._unknown is None:
+            self._unknown = unknown_name(name, at, self._names)
+        return ir.Identifier(name)
+
+    def _quantified(self, quantifier: str, pattern: str, at: int) -> ir.Quantified:
+        names = self._selected.get(pattern)
+        if names is None:
+            names = self._selected[pattern] = tuple(name for name in self._names if selects(pattern, name))
+        self._count(len(names) or 1)
+        if not names and self._unknown is None:
+            self._unknown = unmatched_pattern(quantifier, pattern, at, self._names)
+        return ir.Quantified(quantifier == "all", pattern, names)
+
+    def _count(self, terms: int) -> None:
+        self._terms += terms
+        if self._terms > MAX_TERMS:
+            raise ConditionProblem(
+                f"the condition names more than {MAX_TERMS:,} selections",
+                None,
+                "Name each selection once, or write fewer patterns.",
             )
-        if found := _UPPER_OPERATOR.search(text):
-            remedy = f"Operators are written in lower case: {found[0].lower()}."
-        where = f"at {rest[:40]!r}" if rest else "at its end"
-        return ConditionProblem(f"the condition cannot be read {where}", at, remedy)
-    return ConditionProblem(f"the condition cannot be read ({cause})", None, remedy)

@@ -43,7 +43,8 @@ from sigma.types import (
 )
 
 from cloudsigma import ir
-from cloudsigma.errors import Category, RuleError
+from cloudsigma.compiler.items import expression_mistake
+from cloudsigma.errors import Category, RuleError, RuleErrors, each_error, one_or_group
 
 _WILDCARDS = {SpecialChars.WILDCARD_MULTI: ir.Wildcard.MANY, SpecialChars.WILDCARD_SINGLE: ir.Wildcard.ONE}
 _MANY = ir.Wildcard.MANY
@@ -66,12 +67,14 @@ def lower(
     selection_lines: dict[str, int],
     placeholders: Mapping[str, tuple[str, ...]],
 ) -> ir.DetectionRule:
-    """Turn a parsed rule into IR, with values in the place of placeholders; raises `RuleError`."""
-    given = _Given(metadata, placeholders)
+    """Turn a parsed rule into IR, with placeholders replaced; raises `RuleError`, or `RuleErrors` for several items."""
+    given = _Given(metadata, placeholders, [])
     selections = tuple(
         ir.Selection(name, _detection(detection, given), selection_lines.get(name))
         for name, detection in rule.detection.detections.items()
     )
+    if given.errors:
+        raise one_or_group(given.errors)
     source = rule.logsource
     return ir.DetectionRule(
         metadata=metadata,
@@ -125,16 +128,20 @@ class _Given:
 
     metadata: ir.Metadata
     placeholders: Mapping[str, tuple[str, ...]]
+    errors: list[RuleError]
+    """Of each item that cannot be lowered."""
 
 
 def _detection(detection: SigmaDetection, given: _Given) -> ir.Group | ir.Test:
-    members = tuple(
-        _detection(item, given) if isinstance(item, SigmaDetection) else _Item(item, given).lower()
-        for item in detection.detection_items
-    )
+    members: list[ir.Group | ir.Test] = []
+    for item in detection.detection_items:
+        try:
+            members.append(_detection(item, given) if isinstance(item, SigmaDetection) else _Item(item, given).lower())
+        except (RuleError, RuleErrors) as error:
+            given.errors.extend(each for each in each_error(error) if each not in given.errors)
     if len(members) == 1:
         return members[0]
-    return ir.Group(members, all_of=detection.item_linking is ConditionAND)
+    return ir.Group(tuple(members), all_of=detection.item_linking is ConditionAND)
 
 
 class _Item:
@@ -150,7 +157,7 @@ class _Item:
 
     def lower(self) -> ir.Test:
         item = self._item
-        matchers = tuple(self._matcher(value, at) for at, value in enumerate(item.value)) or (ir.Null(),)
+        matchers = self._matchers() or (ir.Null(),)
         written = self._written if len(self._written) == len(matchers) else matchers
         return ir.Test(
             field=item.field,
@@ -162,6 +169,18 @@ class _Item:
             line=getattr(self._place, "line", None),
             column=getattr(self._place, "char", None),
         )
+
+    def _matchers(self) -> tuple[ir.Matcher, ...]:
+        matchers: list[ir.Matcher] = []
+        errors: list[RuleError] = []
+        for at, value in enumerate(self._item.value):
+            try:
+                matchers.append(self._matcher(value, at))
+            except RuleError as error:
+                errors.append(error)
+        if errors:
+            raise one_or_group(errors)
+        return tuple(matchers)
 
     def _matcher(self, value: SigmaType, at: int) -> ir.Matcher:
         match value:  # subclasses before their parents: cased strings, parts of a time
@@ -239,13 +258,8 @@ class _Item:
 
     def _regex(self, pattern: str, value: SigmaRegularExpression) -> ir.Regex:
         flags = "".join(sorted(SigmaRegularExpression.sigma_to_re_flag[flag] for flag in value.flags))
-        options = re2.Options()
-        options.log_errors = False
-        try:
-            re2.compile(f"(?{flags}){pattern}" if flags else pattern, options)
-        except re2.error as error:
-            reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error.args[0]
-            raise self._error("value", f"the regular expression is invalid: {reason}", None) from error
+        if mistake := expression_mistake(pattern, flags):
+            raise self._error("value", *mistake)
         return ir.Regex(pattern, flags)
 
     def _compare(self, value: SigmaCompareExpression, at: int) -> ir.Matcher:

@@ -1,4 +1,4 @@
-"""What to do about a rule error: the second half of every message."""
+"""Remedies: the second half of every error message, and how values are shown in the first."""
 
 from __future__ import annotations
 
@@ -13,24 +13,53 @@ _REMEDIES = {
     "date": "Write it as yyyy-mm-dd.",
     "modified": "Write it as yyyy-mm-dd.",
     "tags": "Write tags as namespace.name, for example attack.t1098.",
+    "related": "Write each entry as a map: {id: UUID, type: derived}.",
+    "taxonomy": "Leave it out, or write taxonomy: sigma.",
     "logsource": "Add a map with product, service or category: product: aws, service: cloudtrail.",
     "detection": "Add a map of selections and a condition.",
     "condition": "Add condition: selection.",
     "empty selection": "Add at least one field: value, or remove the selection.",
-    "not modifier": "Negation stands in the condition: selection and not filter (or use the modifier neq).",
-    "modifier": "See the rule reference for the values that each modifier takes.",
-    "value": "Correct the value, or put it in quotation marks if it is meant as text.",
 }
+_LONGEST = 80
+"""Characters of a name or value that a message shows."""
+_COMPARED = 1_000
+"""Names among which the nearest is looked for."""
 
 
 def remedy_for(subject: str) -> str | None:
-    """The remedy that goes with an attribute or a category, if there is a general one."""
+    """The general remedy for an attribute, if there is one."""
     return _REMEDIES.get(subject)
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
-    """A remedy that names what the author may have meant, else what there is."""
+    """A remedy with the name that the author may have meant, else with all names."""
     names = list(names)
-    if close := difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6):
-        return f"Did you mean {close[0]!r}?"
-    return f"There are: {', '.join(map(repr, names[:8]))}{', …' if len(names) > 8 else ''}."
+    if close := closest(word, names):
+        return f"Did you mean {quoted(close)}?"
+    return f"There are: {', '.join(map(quoted, names[:8]))}{', …' if len(names) > 8 else ''}."
+
+
+def closest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The name that looks most like the word, whatever the case of its letters."""
+    if len(word) > _LONGEST:
+        return None
+    folded = {name.lower(): name for name in list(names)[:_COMPARED] if len(name) <= _LONGEST}
+    found = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=cutoff)
+    return folded[found[0]] if found else None
+
+
+def shortened(text: str) -> str:
+    """The text, cut where it is too long for a message."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def quoted(value: object) -> str:
+    """A name or value as a message shows it: in quotation marks, control characters escaped, cut where it is long."""
+    return repr(shortened(value if isinstance(value, str) else spelled(value)))
+
+
+def spelled(value: object) -> str:
+    """A value as YAML writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "null" if value is None else str(value)

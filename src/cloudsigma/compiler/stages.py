@@ -26,7 +26,8 @@ from cloudsigma.compiler.fieldpath import FieldPathProblem, parse_field_path
 from cloudsigma.compiler.filters import Filter, absent_references, apply_filters, as_rule, filtered_rules, narrowed
 from cloudsigma.compiler.loader import load_correlation, load_rule
 from cloudsigma.compiler.placeholders import Placeholders
-from cloudsigma.errors import RuleError
+from cloudsigma.compiler.remedies import quoted
+from cloudsigma.errors import RuleError, RuleErrors, each_error, one_or_group
 
 if TYPE_CHECKING:
     from sigma.correlations import SigmaCorrelationRule
@@ -66,8 +67,8 @@ def compile_documents(
                 filters.append(_compile_filter(document, placeholders))
             else:
                 found.rules.append(_compile_document(document, placeholders))
-        except RuleError as error:
-            found.errors.append(error)
+        except (RuleError, RuleErrors) as error:
+            found.errors += each_error(error)
     found.warnings = absent_references(filters, [rule.metadata for rule in found.rules])
     found.rules = [apply_filters(rule, filters) for rule in found.rules]
     found.correlations, unresolved = resolve(correlations, found.rules)
@@ -78,10 +79,8 @@ def compile_documents(
 def _compile_document(document: Document, placeholders: Placeholders) -> ir.DetectionRule:
     try:
         return _compile_detection(document, placeholders)
-    except RuleError as error:
-        if error.category != "condition":
-            _check_conditions(document)  # of several errors in one rule, that of a condition is told
-        raise
+    except (RuleError, RuleErrors) as error:
+        raise _with_condition_errors(document, error) from error
 
 
 def _compile_detection(document: Document, placeholders: Placeholders) -> ir.DetectionRule:
@@ -159,13 +158,13 @@ class _Processed:
                     filters.append((Filter(loaded.outline, named, places), loaded))
                 else:
                     rules.append(self._load(document))
-            except RuleError as error:
-                found.errors.append(error)
+            except (RuleError, RuleErrors) as error:
+                found.errors += each_error(error)
         sources = {each.outline.metadata.id: copy.copy(each.rule) for each in rules}
         for each in rules:
             try:
                 found.rules.append(self._rule(each, [pair for pair in filters if pair[0].is_for(each.outline)]))
-            except RuleError as error:
+            except (RuleError, RuleErrors) as error:
                 self._report(error)
         found.warnings = absent_references(
             [definition for definition, _ in filters], [rule.metadata for rule in found.rules]
@@ -173,17 +172,15 @@ class _Processed:
         self._correlations(correlations, sources)
         return found
 
-    def _report(self, error: RuleError) -> None:
-        if error not in self._found.errors:  # that of a filter comes once for each of its rules
-            self._found.errors.append(error)
+    def _report(self, error: RuleError | RuleErrors) -> None:
+        known = self._found.errors  # an error of a filter is raised once for each of its rules
+        known += [each for each in each_error(error) if each not in known]
 
     def _load(self, document: Document) -> _Loaded:
         try:
             loaded = load_rule(document)
-        except RuleError as error:
-            if error.category != "condition":
-                _check_conditions(document)
-            raise
+        except (RuleError, RuleErrors) as error:
+            raise _with_condition_errors(document, error) from error
         conditions = _conditions(document, loaded.detection.condition, tuple(loaded.detection.detections))
         metadata = lower.lower_metadata(loaded, _digest(document.value), document.path, document.line)
         source = loaded.logsource
@@ -199,7 +196,7 @@ class _Processed:
         for (_, each), processed in zip(filters, narrowing, strict=True):
             try:
                 rule = narrowed(rule, self._lower(each, processed, [it.text for it in each.outline.conditions]))
-            except RuleError as error:
+            except (RuleError, RuleErrors) as error:
                 self._report(error)
         return rule
 
@@ -243,28 +240,38 @@ class _Processed:
 # --- texts in documents -------------------------------------------------------------------------------------
 
 
-def _check_conditions(document: Document) -> None:
-    """Raise the error of a condition, where the document is whole enough to have one."""
+def _with_condition_errors(document: Document, error: RuleError | RuleErrors) -> RuleError | RuleErrors:
+    """The errors of a rule together with those of its conditions, which come first."""
+    others = [each for each in each_error(error) if each.category != "condition"]
     value = document.value
     detection = value.get("detection") if isinstance(value, dict) else None
-    if not isinstance(detection, dict) or "condition" not in detection:
-        return
+    if not others or not isinstance(detection, dict) or "condition" not in detection:
+        return error
     names = [name for name in detection if isinstance(name, str) and name not in ("condition", "timeframe")]
-    if names:
-        condition = detection["condition"]
+    if not names:
+        return error
+    condition = detection["condition"]
+    try:
         _conditions(document, condition if isinstance(condition, list) else [condition], names)
+    except (RuleError, RuleErrors) as found:
+        return one_or_group([*each_error(found), *others])
+    return error
 
 
 def _conditions(document: Document, texts: Sequence[object], names: Sequence[str]) -> tuple[ir.Condition, ...]:
     several = isinstance(document.value["detection"]["condition"], list)
     conditions: list[ir.Condition] = []
+    errors: list[RuleError] = []
     for at, text in enumerate(texts):
         way = ("detection", "condition", at) if several else ("detection", "condition")
         try:
             expression = parse_condition(text, names)
         except ConditionProblem as problem:
-            raise _condition_error(document, way, text, problem) from problem
-        conditions.append(ir.Condition(expression, str(text), document.place(way).line))
+            errors.append(_condition_error(document, way, text, problem))
+        else:
+            conditions.append(ir.Condition(expression, str(text), document.place(way).line))
+    if errors:
+        raise one_or_group(errors)
     return tuple(conditions)
 
 
@@ -294,16 +301,16 @@ def _condition_error(
 
 def _field_paths(document: Document, names: Sequence[str]) -> tuple[ir.FieldPath, ...]:
     paths: list[ir.FieldPath] = []
+    errors: list[RuleError] = []
     for at, name in enumerate(names):
         try:
             paths.append(parse_field_path(name))
         except FieldPathProblem as problem:
-            raise Located(document).error(
-                "value",
-                f"the JSONPath {name!r} in fields cannot be used: {problem}",
-                ("fields", at),
-                "Use keys, [n], [*] and ..key, or a dotted name without $.",
-            ) from problem
+            reason = f"the JSONPath {quoted(name)} in fields cannot be used: {problem}"
+            remedy = "Use keys, [n], [*] and ..key, or a dotted name without $."
+            errors.append(Located(document).error("value", reason, ("fields", at), remedy))
+    if errors:
+        raise one_or_group(errors)
     return tuple(paths)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import structs
 
 from cloudsigma import ir
-from cloudsigma.errors import CATEGORIES, Category, RuleError
+from cloudsigma.errors import CATEGORIES, Category, RuleError, Severity
 
 FORMAT = 1
 """Rises when the IR changes in a way that older data cannot be read in, or would mean something else."""
@@ -40,6 +40,7 @@ class Problem(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     rule: str | None = None
     remedy: str | None = None
     excerpt: str | None = None
+    severity: Severity = "error"
 
     @classmethod
     def of(cls, error: RuleError) -> Problem:
@@ -53,6 +54,7 @@ class Problem(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             error.rule,
             error.remedy,
             error.excerpt,
+            error.severity,
         )
 
     def error(self) -> RuleError:
@@ -67,6 +69,7 @@ class Problem(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
             rule=self.rule,
             remedy=self.remedy,
             excerpt=self.excerpt,
+            severity=self.severity,
         )
 
 
