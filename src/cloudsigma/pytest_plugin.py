@@ -1,7 +1,7 @@
-"""The pytest plugin: rule files, their cases and regression data are tests; `docs/reference/pytest.md`.
+"""The pytest plugin: collects rule files, case files and regression data. Reference: `docs/reference/pytest.md`.
 
-pytest imports this module wherever the package is installed, so it imports nothing else of the package before it meets
-a file that looks like a rule or like cases, or a test that asks for one of the fixtures.
+pytest imports this module wherever the package is installed, so the rest of the package is imported only when a file
+looks like a rule or a case file, or when a test uses one of the fixtures.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _OURS = re.compile(
     rb"""^[{"']{0,2}(logsource|detection|correlation|cases|rule_metadata|regression_tests_info)["']?[ \t]*:|^\s*{""",
     re.MULTILINE,
 )
-"""Stands in every rule and in all cases; in other files as well, so what has it is looked at more closely."""
+"""A cheap first test: every rule and case file contains this; `kind_of` then sorts out unrelated files."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options and the settings of the ini file."""
+    """Add the command-line options and the ini settings."""
     group = parser.getgroup("cloudsigma", "Sigma rules")
-    group.addoption("--cov-rules", action="store_true", help="show which parts of Sigma rules no case decides")
+    group.addoption("--cov-rules", action="store_true", help="show which parts of Sigma rules no case tests")
     group.addoption(
         "--cov-rules-fail-under",
         metavar="PERCENT",
-        type=float,
+        type=_percent,
         help="fail if the condition coverage of Sigma rules is below PERCENT; implies --cov-rules",
     )
     parser.addini("cloudsigma_rules", "files and folders of the project's Sigma rules", type="paths", default=[])
@@ -40,11 +40,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "cloudsigma_pipelines", "processing pipelines for Sigma rules: files or names", type="args", default=[]
     )
     parser.addini("cloudsigma_placeholders", "YAML file with the values of placeholders in Sigma rules", default="")
-    parser.addini("cloudsigma_logsource", "what records are: product=aws service=cloudtrail", type="args", default=[])
+    parser.addini(
+        "cloudsigma_logsource", "log source of the records: product=aws service=cloudtrail", type="args", default=[]
+    )
+    parser.addini(
+        "cloudsigma_record_folders",
+        "folders that case files may read records from, besides their own",
+        type="paths",
+        default=[],
+    )
+
+
+def _percent(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 100:
+        raise ValueError(text)
+    return number
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Describe the markers; those that rules bring are registered when the rules are known."""
+    """Register the marker `sigma`; the markers of single rules follow when the rules are compiled."""
     config.addinivalue_line(
         "markers", "sigma: a test of a Sigma rule; with level_LEVEL, status_STATUS, rule_ID and more"
     )
@@ -56,7 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect rules, cases and regression data."""
-    if file_path.suffix.lower() not in (".yml", ".yaml") or not _may_be_ours(file_path):
+    if file_path.suffix.lower() not in (".yml", ".yaml") or not _may_be_ours(file_path, parent):
         return None
     from cloudsigma.testing.cases.file_kinds import kind_of
 
@@ -68,20 +83,24 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return pytest_items.collect_file(file_path, kind, parent)
 
 
-def _may_be_ours(path: Path) -> bool:
+def _may_be_ours(path: Path, parent: pytest.Collector) -> bool:
+    if not path.is_file():
+        return False
     if path.name.lower().endswith((".cases.yml", ".cases.yaml")) or "regression_data" in path.parts:
         return True  # however damaged
     try:
         with path.open("rb") as file:
             data = file.read(1 << 20)
     except OSError:
-        return False
+        # In a folder of rules an unreadable file is a failure; elsewhere it is not ours to judge.
+        rules: list[Path] = parent.config.getini("cloudsigma_rules")
+        return parent.session.isinitpath(path) or any(path.is_relative_to(each) for each in rules)
     return _OURS.search(data) is not None or data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_from_serializable(data: dict[str, Any]) -> Generator[None, Any, Any]:
-    """Give a failure that a worker of xdist sends its colors and its short form back."""
+    """Restore the colors and the short form of a failure that an xdist worker sent as text."""
     report = yield
     if isinstance(getattr(report, "longrepr", None), str) and "sigma" in data.get("keywords", ()):
         from cloudsigma.testing.pytest.failure import Failure
@@ -95,9 +114,9 @@ def pytest_report_from_serializable(data: dict[str, Any]) -> Generator[None, Any
 
 @pytest.fixture(scope="session")
 def cloudsigma_rules(pytestconfig: pytest.Config) -> RuleSet:
-    """The project's Sigma rules, compiled together: those below `cloudsigma_rules` of the ini file, else all.
+    """The project's Sigma rules, compiled together: those below `cloudsigma_rules` of the ini file, or all.
 
-    A failing `assert` that calls the `predicate` of one of them says why it matches or not.
+    When an `assert` that calls a rule's `predicate` fails, its message explains the verdict.
     """
     from cloudsigma.testing.pytest import items as pytest_items
 
@@ -106,7 +125,7 @@ def cloudsigma_rules(pytestconfig: pytest.Config) -> RuleSet:
 
 @pytest.fixture
 def evaluate(cloudsigma_rules: RuleSet, pytestconfig: pytest.Config) -> Evaluate:
-    """Give the matches of a record or of several: `evaluate(record)`, `evaluate(records, rule="name")`."""
+    """A function that returns the matches of records: `evaluate(record)`, `evaluate(records, rule="name")`."""
     from cloudsigma.testing.pytest import items as pytest_items
     from cloudsigma.testing.pytest.assertions import Evaluate
 
@@ -115,7 +134,7 @@ def evaluate(cloudsigma_rules: RuleSet, pytestconfig: pytest.Config) -> Evaluate
 
 @pytest.fixture(scope="session")
 def record() -> Callable[..., dict[str, Any]]:
-    """Make a realistic CloudTrail record, as `cloudsigma.testing.record` does."""
+    """`cloudsigma.testing.record`, which makes realistic CloudTrail records."""
     from cloudsigma.testing import record as make
 
     return make

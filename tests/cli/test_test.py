@@ -131,9 +131,37 @@ def test_virtual_environments_and_hidden_folders_are_passed_over(tmp_path: Path,
     assert run(tmp_path, ".").returncode == 0
 
 
-def test_a_pipe_that_lies_in_a_folder_is_not_waited_for(tmp_path: Path, rules: Path) -> None:
+def test_a_pipe_in_a_folder_fails_and_is_not_waited_for(tmp_path: Path, rules: Path) -> None:
     os.mkfifo(rules / "pipe.yml")
-    assert run(tmp_path, "rules").stdout == "2 passed\n"
+    done = run(tmp_path, "rules")
+    assert done.returncode == 3
+    assert done.stdout.startswith("rules/pipe.yml: file error: it is not a regular file.")
+    assert done.stdout.endswith("1 failed, 2 passed\n")
+
+
+def test_a_broken_link_fails(tmp_path: Path, rules: Path) -> None:
+    (rules / "gone.yml").symlink_to("nowhere.yml")
+    assert run(tmp_path, "rules").returncode == 3
+
+
+def test_a_folder_with_nothing_to_test_fails_beside_others(tmp_path: Path, rules: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run(tmp_path, "rules", "empty")
+    assert done.returncode == 3
+    assert "empty: file error: the folder holds neither rules nor cases. Check the path.\n" in done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_fails(tmp_path: Path, rules: Path) -> None:
+    (rules / "sub").mkdir()
+    (rules / "sub").chmod(0)
+    (rules / "key.yml").write_text(KEY)
+    (rules / "key.yml").chmod(0)
+    done = run(tmp_path, "rules")
+    (rules / "sub").chmod(0o700)
+    assert done.returncode == 3
+    assert "rules/sub: file error: it cannot be read" in done.stdout
+    assert "rules/key.yml: file error: it cannot be read" in done.stdout
 
 
 def test_endings_may_be_in_capitals(tmp_path: Path, rules: Path) -> None:
@@ -242,6 +270,53 @@ def test_how_rules_are_compiled(tmp_path: Path) -> None:
     options = ("--pipeline", "evtx_json", "--placeholders", "values.yml", *source)
     assert run(tmp_path, "w.yml", *options).stdout == "1 passed\n"
     assert run(tmp_path, "w.yml", *options[:4]).returncode == 1
+
+
+# --- records from elsewhere ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["../secret.json", "/etc/hostname", "link.json"])
+def test_a_case_file_reads_below_its_own_folder_only(tmp_path: Path, rules: Path, name: str) -> None:
+    (tmp_path / "secret.json").write_text('{"secret": ')
+    (rules / "link.json").symlink_to(tmp_path / "secret.json")
+    (rules / "group.cases.yml").write_text(f"record_file: {name}\ncases: [{{name: a, reason: b, match: true}}]\n")
+    done = run(tmp_path, "rules")
+    assert done.returncode == 4
+    assert f"{name} leads out of the folder of the case file" in done.stdout
+    assert 'secret"' not in done.stdout
+
+
+def test_a_record_folder_is_allowed_by_an_option(tmp_path: Path, rules: Path) -> None:
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "r.json").write_text('{"eventName": "CreateGroup", "eventSource": "iam.amazonaws.com"}')
+    (rules / "group.cases.yml").write_text(
+        "record_file: ../records/r.json\ncases: [{name: a, reason: b, match: true}]\n"
+    )
+    assert run(tmp_path, "rules").returncode == 4
+    assert run(tmp_path, "rules", "--record-folder", "records").stdout == "1 passed\n"
+
+
+@pytest.mark.parametrize("text", ["record_file: pipe\ncases: [{name: a, reason: b, match: true}]\n", None])
+def test_pipes_are_not_waited_for(tmp_path: Path, rules: Path, text: str | None) -> None:
+    if text is None:
+        (rules / "group.cases.yml").unlink()
+        os.mkfifo(rules / "group.cases.yml")
+    else:
+        os.mkfifo(rules / "pipe")
+        (rules / "group.cases.yml").write_text(text)
+    done = run(tmp_path, "rules/group.yml")
+    assert done.returncode == 4
+    assert "it is not a regular file" in done.stdout
+
+
+@pytest.mark.parametrize("value", ["No", "yes", "on", "false"])
+def test_a_boolean_in_place_of_text_is_a_warning(tmp_path: Path, rules: Path, value: str) -> None:
+    (rules / "group.cases.yml").write_text(
+        f"{CASES}  - {{name: c, reason: r, match: true, set: {{eventVersion: {value}}}}}\n"
+    )
+    done = run(tmp_path, "rules")
+    assert (done.returncode, done.stdout) == (0, "3 passed\n")
+    assert "group.cases.yml:5:45: case warning: case 'c': eventVersion is text in the record" in done.stderr
 
 
 # --- for other programs -------------------------------------------------------------------------------------

@@ -302,7 +302,7 @@ def test_entries_of_equivalent_mutants_are_read_strictly(tmp_path: Path) -> None
     errors = [result.error for result in find_tests(tmp_path).run()]
     assert [(error.line, error.reason) for error in errors if error] == [
         (3, "the entry has no reason"),
-        (4, "there is no key 'why' here"),
+        (4, "unknown key 'why'"),
     ]
 
 

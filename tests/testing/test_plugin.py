@@ -180,7 +180,7 @@ def test_rule_that_does_not_compile_is_a_failing_test(pytester: pytest.Pytester,
     result = pytester.runpytest("-k", "broken")
     result.assert_outcomes(failed=3, deselected=4)
     result.stdout.fnmatch_lines([
-        "rules/broken.cases.yml:3:5: case error: *: its rule could not be compiled. Correct the rule first.",
+        "rules/broken.cases.yml:3:5: case error: *: its rule does not compile. Correct the rule first.",
         "rules/broken.yml:6:5: modifier error: *: there is no modifier 'contians'. Did you mean 'contains'?",
         "FAILED rules/broken.yml::compiles - there is no modifier 'contians'. *",
     ])  # fmt: skip

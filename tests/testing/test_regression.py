@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -122,15 +123,15 @@ TOP = "rule_metadata: [{id: ID}]\nregression_tests_info:\n"
 @pytest.mark.parametrize(
     ("info", "line", "said"),
     [
-        ("[", 1, "it is no good YAML"),
+        ("[", 1, "it is not valid YAML"),
         (f"regression_tests_info: [{TEST}]", 1, "the file names no rule"),
         (f"rule_metadata: []\nregression_tests_info: [{TEST}]", 1, "the file names 0 rules"),
         (f"rule_metadata: [{{title: x}}]\nregression_tests_info: [{TEST}]", 1, "the rule has no id"),
         (f"{TOP}  - {{name: P, path: x}}", 3, "the test has no type"),
-        (f"{TOP}  - {{name: P, type: pcap, path: x}}", 3, "no way to read tests of type 'pcap'"),
-        (f"{TOP}  - {{name: P, type: json, path: gone.json}}", 3, "its events cannot be read"),
-        (f"{TOP}  - {{name: P, type: json, match_count: -1, path: x}}", 3, "Write a whole number from 0"),
-        (f"{TOP}  - text", 3, "is text, where a map must be"),
+        (f"{TOP}  - {{name: P, type: pcap, path: x}}", 3, "unknown test type 'pcap'"),
+        (f"{TOP}  - {{name: P, type: json, path: regression_data/gone.json}}", 3, "its events cannot be read"),
+        (f"{TOP}  - {{name: P, type: json, match_count: -1, path: x}}", 3, "Write a whole number, 0 or above"),
+        (f"{TOP}  - text", 3, "is text, but must be a map"),
         (f"rule_metadata: [{{id: other}}]\nregression_tests_info: [{TEST}]", 1, "there is no rule 'other'"),
     ],
 )
@@ -147,6 +148,30 @@ def test_what_is_wrong_is_a_failing_test(tmp_path: Path, info: str, line: int, s
 def test_events_that_are_none(tmp_path: Path, events: str) -> None:
     [test] = testing.find_tests(write(tmp_path, events=events)).tests
     assert not test.run().passed
+
+
+@pytest.mark.parametrize("path", ["../secret.json", "/etc/hostname", "rules/group.yml", "regression_data/link.json"])
+def test_events_outside_of_the_regression_data_are_never_read(tmp_path: Path, path: str) -> None:
+    folder = write(tmp_path / "a", info=f"{TOP}  - {{name: P, type: json, path: {path}}}")
+    (tmp_path / "secret.json").write_text("{secret")
+    (folder / "regression_data" / "link.json").symlink_to(tmp_path / "secret.json")
+    [result] = testing.find_tests(folder).run()
+    assert "the path leads out of" in str(result)
+    assert "secret}" not in str(result)
+    allowed = testing.find_tests(folder, record_folders=[tmp_path])
+    assert "leads out" not in str(next(allowed.run())) or path.startswith("/etc")
+
+
+def test_events_in_a_pipe_are_refused_at_once(tmp_path: Path) -> None:
+    folder = write(tmp_path, info=f"{TOP}  - {{name: P, type: json, path: regression_data/pipe.json}}")
+    os.mkfifo(folder / "regression_data" / "pipe.json")
+    [result] = testing.find_tests(folder).run()
+    assert "it is not a regular file" in str(result)
+
+
+def test_events_that_nest_without_end_are_an_error(tmp_path: Path) -> None:
+    [result] = testing.find_tests(write(tmp_path, events="[" * 100_000)).run()
+    assert "not valid JSON" in str(result)
 
 
 # --- the project's own --------------------------------------------------------------------------------------

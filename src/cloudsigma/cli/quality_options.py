@@ -1,4 +1,4 @@
-"""The options of `cloudsigma test` that ask how good the cases are, and what is printed of it."""
+"""Options of `cloudsigma test` that measure the cases: condition coverage and mutation score."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PERCENT = click.FloatRange(0, 100)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the options ask for."""
+    """The measurements that the options ask for."""
 
     coverage: bool
     coverage_limit: float | None
@@ -30,9 +30,9 @@ class Wanted:
 
 
 def measuring_options(command: Any) -> Any:
-    """Add the options; the command gets them as one argument, `wanted`."""
+    """Add the options; the command receives them as one argument, `wanted`."""
 
-    @functools.wraps(command)  # the options that it has already go with it
+    @functools.wraps(command)  # keeps the options that the command has
     def with_wanted(
         *,
         cov_rules: bool,
@@ -51,7 +51,7 @@ def measuring_options(command: Any) -> Any:
 
     for option in reversed(
         [
-            click.option("--cov-rules", "cov_rules", is_flag=True, help="Show which parts of rules no case decides."),
+            click.option("--cov-rules", "cov_rules", is_flag=True, help="Show which parts of the rules no case tests."),
             click.option(
                 "--cov-rules-fail-under",
                 "cov_rules_fail_under",
@@ -60,7 +60,7 @@ def measuring_options(command: Any) -> Any:
                 help="Fail if the condition coverage is below PERCENT; implies --cov-rules.",
             ),
             click.option(
-                "--mutate", "mutate_rules", is_flag=True, help="Show which mistakes in rules no case would notice."
+                "--mutate", "mutate_rules", is_flag=True, help="Show which mistakes in the rules no case would notice."
             ),
             click.option(
                 "--mutate-fail-under",
@@ -77,42 +77,38 @@ def measuring_options(command: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured."""
+    """Results of the measurements."""
 
     coverage: Coverage | None = None
     mutation: MutationReport | None = None
     too_low: tuple[str, ...] = ()
-    """Which limits were missed, in words."""
+    """A sentence for each limit that was missed."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON; what was not asked for is not there."""
+        """Plain values for JSON; a measurement that was not requested has no key."""
         both = {"coverage": self.coverage, "mutation": self.mutation}
         return {name: value.to_dict() for name, value in both.items() if value is not None}
 
     def lines(self) -> list[str]:
-        """The reports, for people."""
+        """The reports as lines of text."""
         parts = [self.coverage, self.mutation, *self.too_low]
         return [line for part in parts if part is not None for line in ("", *str(part).splitlines())]
 
 
 def measure(suite: Suite, tests: Sequence[RuleTest], wanted: Wanted) -> Measured:
-    """Measure what was asked for; where not all tests of the suite were chosen, only the rules of those that were."""
+    """Measure the cases; if the options left tests out, count only the rules of the remaining tests."""
     chosen = len(tests) < len(suite.tests)
-    too_low: list[str] = []
+    too_low: list[str | None] = []
     coverage = mutation = None
     if wanted.coverage:
         coverage = measure_coverage(suite, tests)
         if chosen:
             coverage = Coverage(tuple(rule for rule in coverage.rules if rule.cases))
-        too_low += _missed("condition coverage", coverage.percent, wanted.coverage_limit)
+        too_low.append(coverage.shortfall(wanted.coverage_limit))
     if wanted.mutation:
         cache: Path = default_cache()
         mutation = mutate(dataclasses.replace(suite, tests=tuple(tests)), cache=cache)
         if chosen:
             mutation = replace(mutation, untested=())
-        too_low += _missed("mutation score", mutation.score, wanted.mutation_limit)
-    return Measured(coverage, mutation, tuple(too_low))
-
-
-def _missed(what: str, value: float, limit: float | None) -> list[str]:
-    return [f"{what} {value:.2f} % is below {limit:g} %"] if limit is not None and value < limit else []
+        too_low.append(mutation.shortfall(wanted.mutation_limit))
+    return Measured(coverage, mutation, tuple(text for text in too_low if text is not None))

@@ -1,4 +1,4 @@
-"""`cloudsigma test`: the cases beside rules, without pytest."""
+"""`cloudsigma test`: run the cases beside rules, without pytest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cloudsigma.cli.quality_options import Wanted, measure, measuring_options
 from cloudsigma.cli.rule_options import choosing_options, compile_options, printable_error
 from cloudsigma.cli.suggestions import suggest_cases, suggest_option
 from cloudsigma.engine.rule import Rule
-from cloudsigma.errors import CaseError
+from cloudsigma.errors import CaseError, RuleError
 from cloudsigma.escaping import printable, printable_json
 from cloudsigma.testing.cases.report import Ran, to_dict, to_junit
 from cloudsigma.testing.cases.runner import Result
@@ -30,7 +30,7 @@ _STYLES: Mapping[Style, Mapping[str, Any]] = {
     "headline": {"fg": "red", "bold": True},
 }
 _LISTED = 20
-"""At most this many rules without cases are listed."""
+"""List at most this many rules without cases."""
 
 
 @click.command("test")
@@ -50,7 +50,15 @@ _LISTED = 20
     "logsource",
     metavar="KEY=VALUE",
     multiple=True,
-    help="What the records are: product=, service=, category=. Default: product=aws service=cloudtrail. Repeatable.",
+    help="Log source of the records: product=, service=, category=. Default: product=aws service=cloudtrail.",
+)
+@click.option(
+    "--record-folder",
+    "record_folders",
+    metavar="FOLDER",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False),
+    help="Let case files read records from FOLDER, besides their own folder. Repeatable.",
 )
 @measuring_options
 @suggest_option
@@ -62,6 +70,7 @@ def command(
     logsource: tuple[str, ...],
     pipelines: tuple[str, ...],
     placeholders: Path | None,
+    record_folders: tuple[str, ...],
     junit: Path | None,
     json_path: str | None,
     wanted: Wanted,
@@ -71,20 +80,20 @@ def command(
 ) -> int:
     """Run the cases beside rules.
 
-    PATH is a rule file, a file of cases, or a folder, which is searched to any depth. Only what fails is shown in full.
+    PATH is a rule file, a case file, or a folder, which is searched to any depth. Only failures are shown in full.
     """
-    there = [path for path in paths if os.path.lexists(path)]
-    for path in (path for path in paths if path not in there):
+    existing = [path for path in paths if os.path.lexists(path)]
+    for path in (path for path in paths if path not in existing):
         click.echo(f"cloudsigma: there is no file or folder {printable(path)!r}.", err=True)
-    if not there:
+    if not existing:
         return exit_codes.INPUT_LOST
-    suite = _suite(there, logsource, pipelines, placeholders)
+    suite = _suite(existing, logsource, pipelines, placeholders, record_folders)
     if suggest:
         return suggest_cases(suite.rules, _chosen_rules(suite, choice))
     tests = _chosen(suite, texts, choice)
     chosen = len(tests) < len(suite.tests)
     untested = () if chosen else suite.untested
-    aside = json_path == "-"  # standard output is the JSON's then
+    aside = json_path == "-"  # JSON takes standard output
 
     ran = []
     for test in tests:
@@ -103,8 +112,8 @@ def command(
     unread = any(test.case is None and isinstance(test.error, CaseError) for test in tests)
     return exit_codes.combined(
         found=any(not each.result.passed for each in ran) or bool(measured.too_low),
-        rules_left_out=bool(suite.rules.errors),
-        input_lost=unread or len(there) < len(paths),
+        rules_left_out=any(isinstance(test.error, RuleError) for test in suite.tests),
+        input_lost=unread or len(existing) < len(paths),
     )
 
 
@@ -112,7 +121,11 @@ def command(
 
 
 def _suite(
-    paths: Sequence[str], logsource: Sequence[str], pipelines: Sequence[str], placeholders: Path | None
+    paths: Sequence[str],
+    logsource: Sequence[str],
+    pipelines: Sequence[str],
+    placeholders: Path | None,
+    record_folders: Sequence[str],
 ) -> Suite:
     source = dict(pair.partition("=")[::2] for pair in logsource)
     if any("=" not in pair for pair in logsource):
@@ -122,23 +135,32 @@ def _suite(
         from cloudsigma.compiler import read_placeholders
 
         values = read_placeholders(placeholders)
-    suite = find_tests(*paths, pipelines=pipelines, logsource=source or None, placeholders=values)
+    suite = find_tests(
+        *paths,
+        pipelines=pipelines,
+        logsource=source or None,
+        placeholders=values,
+        record_folders=record_folders,
+    )
     for warning in suite.rules.warnings:
         click.echo(printable_error(warning), err=True)
-    if not suite.tests and not len(suite.rules):
+    for case in (test.case for test in suite.tests if test.case is not None):
+        for each in case.warnings:
+            click.echo(printable(str(each)), err=True)
+    if suite.is_empty:
         named = ", ".join(map(printable, paths))
         raise click.ClickException(f"there are neither rules nor cases in {named}.")
     return suite
 
 
 def _chosen(suite: Suite, texts: Sequence[str], choice: Mapping[str, Any]) -> list[RuleTest]:
-    """The tests that the options ask for; rules that do not compile are always told of."""
+    """The tests that the options select; rules that do not compile and folders that cannot be read always fail."""
     kept = {rule.id for rule in _chosen_rules(suite, choice)}
     tests = [
         test
         for test in suite.tests
         if (test.case is None or test.rule is None or test.rule.id in kept)
-        and (not texts or test.error in suite.rules.errors or any(text.lower() in _names(test) for text in texts))
+        and (not texts or isinstance(test.error, RuleError) or any(text.lower() in _names(test) for text in texts))
     ]
     if suite.tests and not tests:
         raise click.ClickException("no test fits the options.")
@@ -146,7 +168,7 @@ def _chosen(suite: Suite, texts: Sequence[str], choice: Mapping[str, Any]) -> li
 
 
 def _chosen_rules(suite: Suite, choice: Mapping[str, Any]) -> list[Rule]:
-    """The rules that the options ask for."""
+    """The rules that the options select."""
     wanted = {key: value or None for key, value in choice.items()}
     rules = suite.rules.where(**{"id" if key == "rule_id" else key: value for key, value in wanted.items()})
     return [rule for rule in rules if rule.id not in rules.supporting - suite.rules.supporting]
@@ -164,7 +186,7 @@ def _run(test: RuleTest) -> Ran:
     return Ran(test, result, time.perf_counter() - started)
 
 
-# --- what is told -------------------------------------------------------------------------------------------
+# --- output -------------------------------------------------------------------------------------------------
 
 
 def _show(result: Result, *, err: bool) -> None:

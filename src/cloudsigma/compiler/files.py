@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -87,6 +87,18 @@ def rule_files(path: str | os.PathLike[str]) -> Iterator[str | RuleError]:
 
 
 def _walk(top: str) -> Iterator[str | RuleError]:
+    for found in yaml_files(top):
+        if isinstance(found, RuleError) or is_rule_file(os.path.basename(found)):  # noqa: PTH119  # bytes as they are
+            yield found
+
+
+def yaml_files(top: str, skip_folder: Callable[[str, str], bool] | None = None) -> Iterator[str | RuleError]:
+    """The YAML files below a folder in sorted order; for a subfolder that cannot be listed, the error.
+
+    Args:
+        top: The folder.
+        skip_folder: Called with a folder and the name of a subfolder; says whether to skip the subfolder.
+    """
     denied: list[RuleError] = []
 
     def note(error: OSError) -> None:
@@ -95,9 +107,9 @@ def _walk(top: str) -> Iterator[str | RuleError]:
     for folder, folders, names in os.walk(top, onerror=note):
         yield from denied
         denied.clear()
-        folders.sort()
+        folders[:] = sorted(name for name in folders if skip_folder is None or not skip_folder(folder, name))
         for name in sorted(names):
-            if is_rule_file(name):
+            if name.lower().endswith(_ENDINGS):
                 yield os.path.join(folder, name)  # noqa: PTH118  # as above
     yield from denied
 

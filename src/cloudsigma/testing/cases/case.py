@@ -1,4 +1,4 @@
-"""What a case is: records, the verdict that the rule must give on them, and what the match must show."""
+"""A case: records, the verdict that the rule must give on them, and the context that a match must have."""
 
 from __future__ import annotations
 
@@ -12,64 +12,80 @@ from cloudsigma.testing.cases.file_kinds import RULE_ENDINGS
 
 @dataclass(frozen=True, slots=True)
 class ExpectedMatch:
-    """What one match must be; what is `None` or empty is not looked at."""
+    """Expected parts of one match; a part that is `None` or empty is not compared."""
 
     context: Mapping[str, Any] = field(default_factory=dict)
     """Dotted names of the match's context, as in its JSON, and their values."""
     group: Mapping[str, str] | None = None
-    """Of a correlation: the whole group."""
+    """For a correlation, the whole group."""
     members: tuple[int, ...] | None = None
-    """Of a correlation: positions in `Case.records` of the records that take part, from 0."""
+    """For a correlation, positions in `Case.records` of the records in the match, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseWarning:
+    """A case that runs, but can hardly mean what its author wrote."""
+
+    reason: str
+    remedy: str
+    case: str
+    """The name of the case."""
+    location: Location
+
+    def __str__(self) -> str:
+        return f"{self.location}: case warning: case {self.case!r}: {self.reason}. {self.remedy}"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Records that a rule must match, or must not.
+    """Records that a rule must match, or must not match.
 
-    A case of a detection rule has one record, or several of which each counts for itself (SigmaHQ's regression data);
-    a case of a correlation has a sequence.
+    A case of a detection rule has one record, or several that are tried one by one (SigmaHQ's regression data). A case
+    of a correlation has a sequence of records.
     """
 
     name: str
-    """What is tried; no two cases of a file share it."""
+    """What the case tries; unique in its file."""
     records: tuple[dict[str, Any], ...]
-    """The records, each whole."""
+    """The records, each complete."""
     match: bool
-    """Whether there must be a match."""
+    """Whether the rule must match."""
     reason: str = ""
-    """Why that is right."""
+    """Why this verdict is right."""
     rule: str | None = None
-    """Name, ID or title of the rule; `None`: the only rule beside the file that gives matches of its own."""
+    """Name, ID or title of the rule; `None`: the only rule in the file beside it that reports matches."""
     sequence: bool = False
-    """Whether the records are a sequence in time, which is for correlations."""
+    """Whether the records are a sequence in time, for a correlation."""
     count: int | None = None
-    """How many matches there must be; `None`: one or more if `match`, else none."""
+    """The number of matches; `None`: at least one if `match`, otherwise zero."""
     expected: tuple[ExpectedMatch, ...] = ()
-    """What matches there must be; others may be there too, unless `count` says how many."""
+    """Matches that the rule must give; more are allowed unless `count` is set."""
     bases: tuple[Mapping[str, Any], ...] = ()
-    """For each record the one that it was made from by changing parts."""
+    """For each record, the record that it was made from by changes."""
     path: str | None = None
-    """The file of the case."""
+    """The case file."""
     line: int | None = None
-    """Where the case begins in it, from 1."""
+    """Line of the case in the file, from 1."""
     column: int | None = None
-    """From 1."""
+    """Column of the case, from 1."""
     rule_location: Location = Location()  # noqa: RUF009  # a frozen value
     """Where the file names the rule."""
+    warnings: tuple[CaseWarning, ...] = ()
+    """Mistakes that do not keep the case from running."""
 
     @property
     def context(self) -> Mapping[str, Any]:
-        """What the context of the first match must show."""
+        """The expected context of the first match."""
         return self.expected[0].context if self.expected else {}
 
     @property
     def group(self) -> Mapping[str, str] | None:
-        """The group of the first match."""
+        """The expected group of the first match."""
         return self.expected[0].group if self.expected else None
 
     @property
     def members(self) -> tuple[int, ...] | None:
-        """The members of the first match."""
+        """The expected members of the first match."""
         return self.expected[0].members if self.expected else None
 
     @property
@@ -78,42 +94,42 @@ class Case:
         return Location(self.path, self.line, self.column)
 
     def error(self, reason: str, remedy: str | None = None, *, location: Location | None = None) -> CaseError:
-        """Make an error about this case, at the case or at another place in its file."""
+        """Make an error about this case, at its place or at another one in the file."""
         place = location or self.location
         return CaseError(reason, path=place.path, line=place.line, column=place.column, case=self.name, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
 class EquivalentMutant:
-    """What the author says of a mutant that no case can kill: it means the same as the rule, and why."""
+    """The author's statement that a mutant means the same as the rule, so that no case can kill it."""
 
     mutant: str
-    """Its ID, as `mutate` reports it."""
+    """The mutant's ID, as `mutate` reports it."""
     reason: str
-    """Why nothing tells the two apart."""
+    """Why the two mean the same."""
     rule: str | None = None
-    """Name, ID or title of the rule; `None`: the one that the file's cases are for."""
+    """Name, ID or title of the rule; `None`: the rule of the file's cases."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A file of cases as it was read: the good cases, and an error for each of the others."""
+    """The content of a case file: the good cases, and an error for each bad one."""
 
     path: str
     """The file."""
     cases: tuple[Case, ...] = ()
     """The good cases, in the order of the file."""
     errors: tuple[CaseError, ...] = ()
-    """What is wrong with the others, or with the whole file."""
+    """Errors of single cases, or of the whole file."""
     rule: str | None = None
-    """Name, ID or title of the rule that cases are for if they do not say."""
+    """Name, ID or title of the rule, for cases that do not name one."""
     bases: Mapping[str | None, Mapping[str, Any]] = field(default_factory=dict)
-    """The records that cases are made from, by name; the one without a name under `None`."""
+    """Name → record that cases are made from; the unnamed one is under `None`."""
     equivalent_mutants: tuple[EquivalentMutant, ...] = ()
     """Mutants of the rule that no case has to kill."""
 
     @property
     def rule_files(self) -> Sequence[str]:
-        """Where the rules are: the files that may lie beside this one, the likeliest first."""
+        """Paths to try for the rule file beside this one, the likeliest first."""
         stem = self.path[: self.path.lower().rindex(".cases.")] if ".cases." in self.path.lower() else self.path
         return tuple(f"{stem}{ending}" for ending in RULE_ENDINGS)

@@ -1,7 +1,7 @@
-"""Changing parts of a record by dotted names, and telling which parts of two records differ.
+"""Change parts of a record by dotted names, and compare two records.
 
-A name is read from the left. At an object a part of it is a key, or several parts are that a dot joins (a key may
-hold dots); in a list a part is a position, from 0. Records are never changed: a change gives a new one.
+In an object, a part of the name is a key; several parts may be one key, which has dots then. In a list, a part is a
+position, from 0. A record is never modified: a change returns a copy.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class _Absent:
-    """The value of what is not there."""
+    """The type of `ABSENT`."""
 
     def __repr__(self) -> str:
         return "nothing"
@@ -23,11 +23,11 @@ class _Absent:
 
 
 ABSENT = _Absent()
-"""Stands in a `Difference` for what is not there."""
+"""In a `Difference`, the value of a part that a record does not have."""
 
 
 class ChangeError(ValueError):
-    """A change that cannot be made, or that changes nothing."""
+    """A change that is impossible, or that changes nothing."""
 
     def __init__(self, reason: str, remedy: str, name: str) -> None:
         super().__init__(f"{reason}. {remedy}")
@@ -41,7 +41,7 @@ class ChangeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A part that two records do not share; what one of them lacks is `ABSENT`."""
+    """A part in which two records differ; `ABSENT` for a record that does not have it."""
 
     name: str
     """Dotted name."""
@@ -57,17 +57,17 @@ def changed(
     set: Mapping[str, Any] | None = None,  # noqa: A002  # the word of the case files
     append: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The record with parts of it removed, set to null, set and appended to, in this order.
+    """A copy of the record with parts removed, set to null, set and appended to, in this order.
 
     Args:
-        record: Stays as it is.
-        remove: Names of what to leave out.
-        null: Names of what becomes `null`.
-        set: Names and values. All of a name but its last part must be there.
-        append: Names of lists, and what to add at their ends; of a list each element.
+        record: The record; it is not modified.
+        remove: Names of parts to remove.
+        null: Names of parts that become `null`.
+        set: Names and values. The parent of a name must exist.
+        append: Names of lists, and the value to append to each; a list is appended element by element.
 
     Raises:
-        ChangeError: A name leads nowhere, or the change changes nothing.
+        ChangeError: A name does not exist, or a change changes nothing.
     """
     steps = [
         *(("remove", name, None) for name in remove),
@@ -120,14 +120,14 @@ _OPERATIONS: Mapping[str, Callable[[dict[str, Any], str, Any], None]] = {
 
 
 def copied(value: Any) -> Any:
-    """A copy in which no two places share an object, so that a change of one does not reach the other."""
+    """A deep copy in which no two places share an object."""
     if isinstance(value, Mapping):
         return {key: copied(inner) for key, inner in value.items()}
     return [copied(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal; unlike Python's `==` it tells `1` from `true` and `1.0`."""
+    """Whether two JSON values are equal; unlike Python's `==`, `1` differs from `true` and from `1.0`."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
@@ -139,22 +139,31 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _parent(record: dict[str, Any], name: str, *, must_be_there: bool) -> tuple[Any, Any]:
-    """The object or list that holds what a name says, and its key or position there."""
+    """The object or list that contains the named part, and the part's key or position in it."""
     parts = name.split(".")
     if "" in parts:
-        raise ChangeError(f"{name!r} is no dotted name", "Write it like requestParameters.groupName.", name)
+        raise ChangeError(f"{name!r} is not a dotted name", "Write it like requestParameters.groupName.", name)
     places = list(_places(record, parts))
-    there = [place for place in places if _has(*place)]
-    if there:
-        return there[0]
+    existing = [place for place in places if _has(*place)]
+    if existing:
+        return existing[0]
     new = [(parent, key) for parent, key in places if isinstance(parent, dict) and key == parts[-1]]
     if new and not must_be_there:
         return new[0]
-    raise _leads_nowhere(record, parts, name)
+    raise _not_found(record, parts, name)
+
+
+def value_at(record: dict[str, Any], name: str) -> Any:
+    """The value of the named part; `ABSENT` if the record does not have it."""
+    try:
+        parent, key = _parent(record, name, must_be_there=True)
+    except ChangeError:
+        return ABSENT
+    return parent[key]
 
 
 def _places(node: Any, parts: list[str]) -> Iterator[tuple[Any, Any]]:
-    """Every way to read a name: what would hold its last part, the longest keys first."""
+    """Each reading of a name, the longest keys first: the parent of the last part, and its key there."""
     if isinstance(node, dict):
         for end in range(len(parts), 0, -1):
             key = ".".join(parts[:end])
@@ -173,14 +182,14 @@ def _has(parent: Any, key: Any) -> bool:
     return isinstance(parent, list) or key in parent
 
 
-def _leads_nowhere(record: dict[str, Any], parts: list[str], name: str) -> ChangeError:
+def _not_found(record: dict[str, Any], parts: list[str], name: str) -> ChangeError:
     node: Any = record
     for position, part in enumerate(parts):
         above = ".".join(parts[:position]) or "the record"
         if isinstance(node, dict):
             if part not in node:
                 near = difflib.get_close_matches(part, node, n=1)
-                hint = f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(map(str, node)) or 'no keys'}."
+                hint = f"Did you mean {near[0]!r}?" if near else f"Its keys: {', '.join(map(str, node)) or 'none'}."
                 return ChangeError(f"{above} has no {part!r}", hint, name)
             node = node[part]
         elif isinstance(node, list):
@@ -190,7 +199,7 @@ def _leads_nowhere(record: dict[str, Any], parts: list[str], name: str) -> Chang
         else:
             shown = "null" if node is None else f"a {_KINDS.get(type(node), type(node).__name__)}"
             return ChangeError(f"{above} is {shown} and has no {part!r}", f"Set {above} as a whole.", name)
-    return ChangeError(f"{name} leads nowhere", "Correct the name.", name)
+    return ChangeError(f"{name} does not exist", "Correct the name.", name)
 
 
 _KINDS = {str: "text", int: "number", float: "number", bool: "boolean"}
@@ -200,7 +209,7 @@ _KINDS = {str: "text", int: "number", float: "number", bool: "boolean"}
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """The smallest parts in which two records differ, in the order of the first, then of the second."""
+    """The smallest parts in which two records differ, in the first record's order, then in the second's."""
     return tuple(_differences(before, after, ""))
 
 

@@ -1,4 +1,4 @@
-"""Parts of a YAML document, each with its place, read with the type that they must have."""
+"""Nodes of a YAML document: each knows its place and reads itself as the type it must have."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cloudsigma.compiler.document import Document, read_documents
+from cloudsigma.compiler.document import MAX_BYTES, Document, read_documents
 from cloudsigma.errors import CaseError, Location, RuleError
+from cloudsigma.testing.cases.record_files import read_regular
 
 
 def read_node(path: Path) -> Node:
-    """The one document of a YAML file; raises `CaseError`."""
+    """The top node of a YAML file that holds one document; raises `CaseError`."""
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MAX_BYTES)
     except OSError as error:
         raise CaseError(
             f"it cannot be read ({error.strerror or error})", path=str(path), remedy="Check the path."
@@ -26,7 +27,7 @@ def read_node(path: Path) -> Node:
     for found in read_documents(data, str(path)):
         if isinstance(found, RuleError):
             raise CaseError(
-                f"it is no good YAML: {found.reason}",
+                f"it is not valid YAML: {found.reason}",
                 path=found.path,
                 line=found.line,
                 column=found.column,
@@ -42,16 +43,16 @@ def read_node(path: Path) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value of a document and the way to it. What is read from it with the wrong type raises `CaseError`."""
+    """A value of a document and the path to it. Reading it as another type raises `CaseError`."""
 
     document: Document
     way: tuple[Any, ...]
-    """Keys and list positions from the top."""
+    """Keys and list positions from the top of the document."""
     value: Any
 
     @property
     def location(self) -> Location:
-        """Where the node stands: its key if it has one."""
+        """Place of the node's key, or of the node if it has no key."""
         place = self.document.place(self.way)
         return Location(self.document.path, place.line, place.column)
 
@@ -62,43 +63,43 @@ class Node:
 
     @property
     def label(self) -> str:
-        """The key under which the node stands, as messages name it."""
+        """The node's key, as messages name it."""
         key = self.way[-1] if self.way else None
         if isinstance(key, int):
             return f"{self.way[-2]}[{key}]" if len(self.way) > 1 else str(key)
         return "the file" if not self.way else "null" if key is None else str(key)
 
     def members(self, known: Collection[str]) -> dict[str, Node]:
-        """The members of a map that has these keys only."""
+        """The members of a map that may have only the keys in `known`."""
         found = dict(self.entries())
         for key, node in found.items():
             if key not in known:
                 near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-                hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
-                raise node.error(f"there is no key {key!r} here", hint)
+                hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
+                raise node.error(f"unknown key {key!r}", hint)
         return found
 
     def entries(self) -> Iterator[tuple[str, Node]]:
         """Keys and members of a map whose keys are text."""
         if not isinstance(self.value, dict):
-            raise self.error(f"{self.label} is {kind_of(self.value)}, where a map must be")
+            raise self.error(f"{self.label} is {kind_in_words(self.value)}, but must be a map")
         for key, value in self.value.items():
             node = Node(self.document, (*self.way, key), value)
             if not isinstance(key, str) and key is not None:
-                raise node.error(f"the key {key!r} is {kind_of(key)}", "Put it in quotation marks.")
-            yield "null" if key is None else key, node  # YAML reads the key `null` as its null
+                raise node.error(f"the key {key!r} is {kind_in_words(key)}", "Put it in quotation marks.")
+            yield "null" if key is None else key, node  # YAML reads the key `null` as None
 
     def elements(self) -> list[Node]:
         """The elements of a list."""
         if not isinstance(self.value, list):
-            raise self.error(f"{self.label} is {kind_of(self.value)}, where a list must be")
+            raise self.error(f"{self.label} is {kind_in_words(self.value)}, but must be a list")
         return [Node(self.document, (*self.way, at), value) for at, value in enumerate(self.value)]
 
     def text(self) -> str:
-        """Text of one line that is not empty."""
+        """Text, not empty, with runs of blanks and line ends as one blank."""
         if not isinstance(self.value, str):
             hint = None if isinstance(self.value, (dict, list)) else "Put it in quotation marks."
-            raise self.error(f"{self.label} is {kind_of(self.value)}, where text must be", hint)
+            raise self.error(f"{self.label} is {kind_in_words(self.value)}, but must be text", hint)
         if not self.value.strip():
             raise self.error(f"{self.label} is empty", "Write it, or remove the key.")
         return " ".join(self.value.split())
@@ -106,22 +107,22 @@ class Node:
     def flag(self) -> bool:
         """`true` or `false`."""
         if not isinstance(self.value, bool):
-            raise self.error(f"{self.label} is {kind_of(self.value)}", "Write true or false.")
+            raise self.error(f"{self.label} is {kind_in_words(self.value)}", "Write true or false.")
         return self.value
 
     def number(self) -> int:
-        """A whole number from 0."""
+        """A whole number, 0 or above."""
         if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 0:
-            raise self.error(f"{self.label} is {kind_of(self.value)}", "Write a whole number from 0.")
+            raise self.error(f"{self.label} is {kind_in_words(self.value)}", "Write a whole number, 0 or above.")
         return self.value
 
     def json(self) -> Any:
-        """The value, which must be one that JSON has, with text for keys."""
+        """The value, if JSON can hold it: no dates, no bytes, and text as keys."""
         if isinstance(self.value, dict):
             for key, value in self.value.items():
                 node = Node(self.document, (*self.way, key), value)
                 if not isinstance(key, str):
-                    raise node.error(f"the key {key!r} is {kind_of(key)}", "Put it in quotation marks.")
+                    raise node.error(f"the key {key!r} is {kind_in_words(key)}", "Put it in quotation marks.")
                 node.json()
         elif isinstance(self.value, list):
             for element in self.elements():
@@ -130,14 +131,14 @@ class Node:
             isinstance(self.value, float) and not math.isfinite(self.value)
         ):
             raise self.error(
-                f"YAML reads {self.value!s} as {kind_of(self.value)}, which no record holds",
+                f"YAML reads {self.value!s} as {kind_in_words(self.value)}, which JSON records cannot hold",
                 "Put it in quotation marks.",
             )
         return self.value
 
 
-def kind_of(value: Any) -> str:
-    """The kind of a YAML value in words."""
+def kind_in_words(value: Any) -> str:
+    """The type of a YAML value, in words: `a number`, `text`."""
     if value is None:
         return "null"
     kinds: tuple[tuple[Any, str], ...] = (

@@ -1,31 +1,35 @@
-"""SigmaHQ's regression data as it is: `info.yml` beside the events, which names the rule and counts its matches.
+"""Read SigmaHQ's regression data: `info.yml` names the rule and its number of matches, the events lie beside it.
 
     regression_data/rules/…/NAME/info.yml
-    regression_data/rules/…/NAME/<rule ID>.json   the events; beside it often the .evtx file that they come from
+    regression_data/rules/…/NAME/<rule ID>.json   the events, often beside the .evtx file they were exported from
 
-Paths in `info.yml` count from the folder that `regression_data` lies in.
+Paths in `info.yml` are relative to the folder that contains `regression_data`, and may not leave `regression_data`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cloudsigma.errors import CaseError
 from cloudsigma.testing.cases.case import Case, CaseFile
 from cloudsigma.testing.cases.nodes import Node, read_node
+from cloudsigma.testing.cases.record_files import is_allowed, read_regular
 
 TYPES: Mapping[str, tuple[str, ...]] = {"evtx": ("evtx_json",), "json": ()}
-"""For each type of test the pipelines that lead from the names in rules to those in its events."""
+"""Test type → pipelines that map field names of rules to field names of its events."""
 
 
-def read_regression(path: str | os.PathLike[str]) -> dict[str, CaseFile]:
-    """Read an `info.yml`: its cases by the type of the test (`TYPES`). Errors are in the files, none is raised.
+def read_regression(
+    path: str | os.PathLike[str], record_folders: Sequence[str | os.PathLike[str]] = ()
+) -> dict[str, CaseFile]:
+    """Read an `info.yml`: its cases by test type (`TYPES`). Errors are in the case files, none is raised.
 
-    Each event counts for itself: where the test says how many match, the case has that as its `count`.
+    The rule is tried on each event on its own; a test's `match_count` becomes the case's `count`. Events are read from
+    `regression_data` (or the folder of `info.yml`, where it has no such parent) and from `record_folders`.
     """
     name = os.fspath(path)
     files: dict[str, tuple[list[Case], list[CaseError]]] = {}
@@ -37,29 +41,31 @@ def read_regression(path: str | os.PathLike[str]) -> dict[str, CaseFile]:
             kind = "json"
             cases, errors = [], []
             try:
-                kind, case = _case(node, top, Path(name))
+                kind, case = _case(node, top, Path(name), record_folders)
                 cases.append(case)
             except CaseError as error:
                 errors.append(error)
-            held = files.setdefault(kind, ([], []))
-            held[0].extend(cases)
-            held[1].extend(errors)
+            read, wrong = files.setdefault(kind, ([], []))
+            read.extend(cases)
+            wrong.extend(errors)
     except CaseError as error:
         files.setdefault("json", ([], []))[1].append(error)
     return {kind: CaseFile(name, tuple(cases), tuple(errors)) for kind, (cases, errors) in files.items()}
 
 
-def _case(node: Node, top: Mapping[str, Node], info: Path) -> tuple[str, Case]:
+def _case(
+    node: Node, top: Mapping[str, Node], info: Path, record_folders: Sequence[str | os.PathLike[str]]
+) -> tuple[str, Case]:
     test = dict(node.entries())
     for key in ("name", "type", "path"):
         if key not in test:
             raise node.error(f"the test has no {key}", "See SigmaHQ's other regression data.")
     kind = test["type"].text()
     if kind not in TYPES:
-        raise test["type"].error(f"there is no way to read tests of type {kind!r}", f"There are: {', '.join(TYPES)}.")
+        raise test["type"].error(f"unknown test type {kind!r}", f"Known types: {', '.join(TYPES)}.")
     rule = _rule(node, top)
     count = test["match_count"].number() if "match_count" in test else None
-    events = _events(test["path"], info)
+    events = _events(test["path"], info, record_folders)
     place, rule_place = node.location, rule.location
     described = top["description"].value if "description" in top else None
     return kind, Case(
@@ -89,30 +95,32 @@ def _rule(node: Node, top: Mapping[str, Node]) -> Node:
     return members["id"]
 
 
-def _events(node: Node, info: Path) -> list[dict[str, Any]]:
-    """The events of a test; those of an .evtx file are in the .json file of the same name."""
+def _events(node: Node, info: Path, record_folders: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]]:
+    """The events of a test; for an .evtx file, those of the .json file of the same name."""
     named = Path(node.text())
-    path = _root(named, info).joinpath(named).with_suffix(".json")
+    root, folder = _folders(info)
+    path = root.joinpath(named).with_suffix(".json")
+    if not is_allowed(path, (folder, *record_folders)):
+        raise node.error(f"the path leads out of {folder}", "Move the events there, or allow their folder.")
     try:
-        events = list(_documents(path.read_text(encoding="utf-8")))
+        events = list(_documents(read_regular(path).decode("utf-8")))
     except OSError as error:
-        reason = f"its events cannot be read ({path}: {error.strerror})"
+        reason = f"its events cannot be read ({path}: {error.strerror or error})"
         raise node.error(reason, "Add the JSON of the events.") from error
-    except ValueError as error:
-        reason = f"its events are no JSON ({path}: {error})"
+    except (ValueError, RecursionError) as error:
+        reason = f"its events are not valid JSON ({path}: {error})"
         raise node.error(reason, "Write one JSON object after the other.") from error
     flat = [event for each in events for event in (each if isinstance(each, list) else [each])]
     if not flat or not all(isinstance(event, dict) for event in flat):
-        raise node.error(f"{path} holds no events, or something that is none", "Write JSON objects.")
+        raise node.error(f"{path} has no events, or values that are not objects", "Write JSON objects.")
     return flat
 
 
-def _root(named: Path, info: Path) -> Path:
-    """The folder from which the path counts: the one above that holds its first part."""
-    for folder in info.resolve().parents:
-        if named.parts and (folder / named.parts[0]).is_dir() and folder / named.parts[0] in info.resolve().parents:
-            return folder
-    return info.parent
+def _folders(info: Path) -> tuple[Path, Path]:
+    """The folder that paths in an `info.yml` are relative to, and the folder that they may not leave."""
+    real = info.resolve()
+    top = next((folder for folder in real.parents if folder.name == "regression_data"), None)
+    return (top.parent, top) if top is not None else (info.parent, info.parent)
 
 
 def _documents(text: str) -> Any:

@@ -151,6 +151,16 @@ class Coverage(msgspec.Struct, frozen=True):
         """The share of clauses that are covered, from 0 to 100; 100 where there are none."""
         return _percent(self.covered, self.total)
 
+    def shortfall(self, limit: float | None) -> str | None:
+        """Why the coverage misses a limit in percent; `None` if it does not. If nothing was measured, it does."""
+        if not limit:
+            return None
+        if not self.total:
+            return "condition coverage was not measured: no rule was found, or no case of one was run"
+        if self.percent >= limit:
+            return None
+        return f"condition coverage {self.percent:.2f} % is below {limit:g} %"
+
     def merge(self, other: Coverage) -> Coverage:
         """What both show: for the parts of one run in several processes.
 

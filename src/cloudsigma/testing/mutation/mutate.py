@@ -81,7 +81,7 @@ class _Mutation:
                 break
             rules: dict[str, Definition] = {rule.id: rule.definition for rule in self._suite.rules}
             rules |= {test.rule.id: test.rule.definition for test in waiting if test.rule is not None}
-            own = Options(pipelines, options.logsource, options.placeholders)
+            own = Options(pipelines, options.logsource, options.placeholders, options.record_folders)
             sources = Sources(list(self._sources.values()), own, rules.values())
             same: dict[str, bool] = {}
             for test in waiting:
@@ -184,7 +184,8 @@ class _Mutation:
     def _case_file(self, path: str) -> CaseFile:
         if path not in self._case_files:
             is_cases = path.lower().endswith((".cases.yml", ".cases.yaml"))
-            self._case_files[path] = read_case_file(path) if is_cases else CaseFile(path)
+            folders = self._suite.options.record_folders if self._suite.options is not None else ()
+            self._case_files[path] = read_case_file(path, folders) if is_cases else CaseFile(path)
         return self._case_files[path]
 
     @staticmethod

@@ -74,6 +74,16 @@ class MutationReport(msgspec.Struct, frozen=True):
         total = self.killed + self.survived
         return 100 * self.killed / total if total else 100.0
 
+    def shortfall(self, limit: float | None) -> str | None:
+        """Why the score misses a limit in percent; `None` if it does not. If a rule could not be mutated, it does."""
+        if not limit:
+            return None
+        if not self.rules:
+            return "mutation score was not measured: no rule has cases"
+        if self.unread:
+            return f"mutation score is incomplete: {self.unread[0]}"
+        return None if self.score >= limit else f"mutation score {self.score:.2f} % is below {limit:g} %"
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         found: dict[str, Any] = msgspec.to_builtins(self)

@@ -1,7 +1,7 @@
-"""Rules, their cases and regression data as tests of pytest.
+"""pytest items for rules, cases and regression data.
 
-Files are collected one by one, and only read. Once all are, their rules are compiled together, and each test gets its
-rule, whose metadata become markers.
+During collection files are only read. After it, the rules are compiled together, and each item gets its rule and the
+markers made from the rule's metadata.
 """
 
 from __future__ import annotations
@@ -19,20 +19,10 @@ from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CloudSigmaError, RuleError, UsageError
 from cloudsigma.escaping import printable
 from cloudsigma.rulesets.rule_set import LEVELS, RuleSet
-from cloudsigma.testing.cases.file_kinds import Kind
+from cloudsigma.testing.cases.discovery import Files, find_files, other_half
+from cloudsigma.testing.cases.file_kinds import FileKind
 from cloudsigma.testing.cases.runner import Result
-from cloudsigma.testing.cases.suite import (
-    Files,
-    Options,
-    PlannedTest,
-    RuleTest,
-    Suite,
-    assemble,
-    compiled,
-    find_files,
-    other_half,
-    read_tests,
-)
+from cloudsigma.testing.cases.suite import Options, PlannedTest, RuleTest, Suite, assemble, compiled, read_tests
 from cloudsigma.testing.pytest.assertions import AssertionHelp, observed
 from cloudsigma.testing.pytest.failure import Failure
 
@@ -40,48 +30,48 @@ _Placed = TypeVar("_Placed", Rule, RuleError)
 
 
 class RuleFailedError(Exception):
-    """A test of a rule has failed; carries the text to show."""
+    """A test of a rule failed; the message is the text to show."""
 
 
 # --- the session --------------------------------------------------------------------------------------------
 
 
 class RuleSession:
-    """What one run of pytest knows of rules. It is registered as a plugin when the first of their files is met."""
+    """The rules and tests of one pytest run; registered as a plugin when the first rule or case file is collected."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.suite: Suite | None = None
-        """All tests with their rules; `None` until collection is done."""
+        """All tests with their rules; `None` until collection ends."""
         self._rules: dict[str, str] = {}
         self._read: dict[str, tuple[PlannedTest, ...]] = {}
         self._collected: set[str] = set()
 
     def note_rule(self, path: str) -> None:
-        """Have a rule file compiled with the others."""
+        """Add a rule file to those that are compiled together."""
         self._rules.setdefault(os.path.realpath(path), self.shown(path))
 
     def read(self, path: str) -> tuple[PlannedTest, ...]:
-        """What a file of cases asks for; read once."""
+        """The tests of a case file; each file is read once."""
         if path not in self._read:
-            self._read[path] = read_tests(self.shown(path))
+            self._read[path] = read_tests(self.shown(path), record_folders(self.config))
         return self._read[path]
 
     def first_time(self, path: str) -> bool:
-        """Whether the tests of a file are not collected yet; they are from now on."""
+        """Whether a file is seen for the first time; marks it as seen."""
         new = path not in self._collected
         self._collected.add(path)
         return new
 
     def shown(self, path: str) -> str:
-        """The path from where pytest was started, if it is below and that is still where we are."""
+        """The path relative to the folder that pytest was started in, if it is below that folder."""
         here = str(self.config.invocation_params.dir)
         below = os.path.relpath(path, here) if os.path.splitdrive(path)[0] == os.path.splitdrive(here)[0] else path
         return path if below.startswith(os.pardir) or os.getcwd() != here else below  # noqa: PTH109  # a comparison
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Compile the rules, and give each test its rule and its markers."""
+        """Compile the rules, and give each item its rule and its markers."""
         cases = [item for item in items if isinstance(item, RuleCase)]
         files = [item for item in items if isinstance(item, RuleCompiles)]
         if not cases and not files:
@@ -91,7 +81,7 @@ class RuleSession:
                 self.note_rule(os.path.abspath(item.plan.beside))  # noqa: PTH100  # keeps links
         try:
             self.suite = self._assembled([item.plan for item in cases])
-        except CloudSigmaError as error:  # of a setting; what is wrong with rules and cases is in the suite
+        except CloudSigmaError as error:  # a bad setting; errors of rules and cases are in the suite
             raise pytest.UsageError(printable(str(error))) from error
         tests = {(test.path, test.name): test for test in self.suite.tests}
         for item in cases:
@@ -110,21 +100,23 @@ class RuleSession:
         options = options_of(self.config)
         suite = assemble(Files(tuple(paths.values())), plans, options)
         if not configured and any(error.category == "reference" for error in suite.rules.errors):
-            # What a correlation refers to may lie outside of what was asked for.
+            # A correlation may refer to rules outside the paths that pytest was given.
             wider = self._with_project(paths)
             if len(wider) > len(paths):
                 suite = assemble(Files(tuple(wider.values())), plans, options)
         return suite
 
     def _with_project(self, paths: dict[str, str]) -> dict[str, str]:
-        more = {os.path.realpath(path): self.shown(path) for path in project_files(self.config)}
+        files = project_files(self.config)
+        _warn(files.unread)
+        more = {os.path.realpath(path): self.shown(path) for path in files.rules}
         return {**paths, **{real: path for real, path in more.items() if real not in paths}}
 
     def _mark(self, items: list[RuleCase | RuleCompiles]) -> None:
         names = {id(item): sorted({name for rule in item.about for name in marker_names(rule)}) for item in items}
         known = {line.partition(":")[0].partition("(")[0].strip() for line in self.config.getini("markers")}
         for name in sorted({name for own in names.values() for name in own}.union(_ALWAYS_KNOWN) - known):
-            self.config.addinivalue_line("markers", f"{name}: of Sigma rules")
+            self.config.addinivalue_line("markers", f"{name}: tests of Sigma rules")
         for item in items:
             for name in ("sigma", *names[id(item)]):
                 item.add_marker(name)
@@ -137,7 +129,7 @@ _HELP = pytest.StashKey[AssertionHelp]()
 
 
 def session_of(config: pytest.Config) -> RuleSession:
-    """What the run knows of rules; made, and registered with pytest, when it is first asked for."""
+    """The run's `RuleSession`, created and registered on first use."""
     if _SESSION not in config.stash:
         config.stash[_SESSION] = RuleSession(config)
         config.pluginmanager.register(config.stash[_SESSION], "cloudsigma_session")
@@ -145,10 +137,10 @@ def session_of(config: pytest.Config) -> RuleSession:
 
 
 def options_of(config: pytest.Config) -> Options:
-    """How rules are compiled, from the ini file; names of files count from its folder, else from the root.
+    """The compile options of the ini file; file names are relative to its folder, or to the root without one.
 
     Raises:
-        CloudSigmaError: A setting makes no sense.
+        CloudSigmaError: A setting is invalid.
     """
     top = config.inipath.parent if config.inipath is not None else config.rootpath
     pipelines = (str(top / name) if (top / name).exists() else name for name in config.getini("cloudsigma_pipelines"))
@@ -163,29 +155,38 @@ def options_of(config: pytest.Config) -> Options:
         if not separator:
             raise UsageError(f"cloudsigma_logsource has {pair!r}; write product=aws service=cloudtrail")
         logsource[key] = value
-    return Options(tuple(pipelines), logsource or None, placeholders)
+    return Options(tuple(pipelines), logsource or None, placeholders, record_folders(config))
 
 
-def project_files(config: pytest.Config) -> tuple[str, ...]:
-    """The rule files of the project: below `cloudsigma_rules` of the ini file, else below the root."""
+def record_folders(config: pytest.Config) -> tuple[Path, ...]:
+    """Folders that case files may read records from, besides their own."""
+    return tuple(config.getini("cloudsigma_record_folders"))
+
+
+def project_files(config: pytest.Config) -> Files:
+    """The project's files: below `cloudsigma_rules` of the ini file, or below the root without that setting."""
     configured = [str(path) for path in config.getini("cloudsigma_rules")]
-    return find_files(*(configured or [str(config.rootpath)])).rules
+    return find_files(*(configured or [str(config.rootpath)]))
 
 
 def project_rules(config: pytest.Config) -> RuleSet:
-    """The project's rules with predicates that explain themselves; what is wrong with some of them is a warning."""
+    """The project's rules; their predicates explain a failed `assert`. A rule that does not compile is a warning."""
     session = session_of(config)
-    paths = [session.shown(path) for path in project_files(config)]
-    if not paths:
+    files = project_files(config)
+    if not files.rules:
         raise UsageError(f"there are no rules below {config.rootpath}; name them with cloudsigma_rules in the ini file")
-    rules = compiled(paths, options_of(config))
-    for error in rules.errors:
-        warnings.warn(pytest.PytestWarning(printable(str(error))), stacklevel=2)
+    rules = compiled([session.shown(path) for path in files.rules], options_of(config))
+    _warn((*files.unread, *rules.errors))
     return observed(rules, assertion_help(config))
 
 
+def _warn(errors: Iterable[RuleError]) -> None:
+    for error in errors:
+        warnings.warn(pytest.PytestWarning(printable(str(error))), stacklevel=3)
+
+
 def assertion_help(config: pytest.Config) -> AssertionHelp:
-    """What explains failed assertions in this run; registered with pytest when it is first asked for."""
+    """The run's `AssertionHelp`, created and registered on first use."""
     if _HELP not in config.stash:
         config.stash[_HELP] = AssertionHelp()
         config.pluginmanager.register(config.stash[_HELP], "cloudsigma_assertions")
@@ -199,22 +200,21 @@ _ALWAYS_KNOWN = (
     *(f"level_{level}" for level in LEVELS),
     *(f"status_{status}" for status in ("stable", "test", "experimental", "deprecated", "unsupported")),
 )
-"""With strict markers `-m` may name these also where no rule has them."""
+"""Registered even if no rule has them, so that `-m` may name them with strict markers."""
 
 
 def marker_names(rule: Rule) -> Iterator[str]:
-    """The names of the markers that a rule brings, in letters, digits and underscores."""
-    said: Iterable[tuple[str, str | None]] = [("level", rule.level), ("status", rule.status), ("rule", rule.id)]
+    """The names of a rule's markers: letters, digits and underscores."""
+    values = [("level", rule.level), ("status", rule.status), ("rule", rule.id), ("rule", rule.name)]
     source = rule.logsource
-    parts = [("rule", rule.name)]
     if source is not None:
-        parts += [("product", source.product), ("category", source.category), ("service", source.service)]
-    for prefix, value in (*said, *parts):
+        values += [("product", source.product), ("category", source.category), ("service", source.service)]
+    for prefix, value in values:
         if value:
             yield _as_name(f"{prefix}_{value}")
     for tag in rule.tags:
         namespace, *names = tag.split(".")
-        for end in range(1, len(names) + 1):  # a sub-technique is of its technique too
+        for end in range(1, len(names) + 1):  # a sub-technique also marks its technique
             yield _as_name("_".join([namespace, *names[:end]]))
 
 
@@ -225,8 +225,8 @@ def _as_name(text: str) -> str:
 # --- files --------------------------------------------------------------------------------------------------
 
 
-def collect_file(path: Path, kind: Kind, parent: pytest.Collector) -> pytest.Collector:
-    """The collector of a file."""
+def collect_file(path: Path, kind: FileKind, parent: pytest.Collector) -> pytest.Collector:
+    """The collector for a file."""
     session = session_of(parent.config)
     if kind == "rule":
         session.note_rule(str(path))
@@ -235,10 +235,10 @@ def collect_file(path: Path, kind: Kind, parent: pytest.Collector) -> pytest.Col
 
 
 class RuleFile(pytest.File):
-    """A file of rules: that they compile is a test, and where only this file is asked for, its cases are too."""
+    """A rule file. It has one test, `compiles`; if pytest was given this file itself, also the cases beside it."""
 
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
-        """Give the test, and the cases beside a file that was named itself."""
+        """Yield the test, and the case file beside it."""
         yield RuleCompiles.from_parent(self, name="compiles")
         if self.session.isinitpath(self.path):
             for other in map(Path, other_half(str(self.path))):
@@ -247,10 +247,10 @@ class RuleFile(pytest.File):
 
 
 class CasesFile(pytest.File):
-    """A file of cases, or regression data."""
+    """A case file, or regression data."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Give the cases; what is wrong with one is a test that fails."""
+        """Yield an item for each case; a bad case is an item that fails."""
         session = session_of(self.config)
         if session.first_time(str(self.path)):
             for plan in session.read(str(self.path)):
@@ -258,7 +258,7 @@ class CasesFile(pytest.File):
 
 
 def _node_name(name: str) -> str:
-    """The name as part of a node ID, in which `::` and `[` mean something."""
+    """The name as part of a node ID, in which `::` and `[` have a meaning."""
     return printable(name).replace("::", ":").replace("[", "(").replace("]", ")")
 
 
@@ -275,29 +275,31 @@ class RuleCase(pytest.Item):
 
     @property
     def about(self) -> tuple[Rule, ...]:
-        """The rule, if there is one."""
+        """The rule, if it was found."""
         return (self.test.rule,) if self.test is not None and self.test.rule is not None else ()
 
     def runtest(self) -> None:
         """Run the case."""
         if self.test is None:
-            raise UsageError("the rules were not compiled: another plugin has hidden the end of collection")
+            raise UsageError("the rules were not compiled: another plugin replaced pytest_collection_modifyitems")
+        for warning in self.test.case.warnings if self.test.case is not None else ():
+            warnings.warn(pytest.PytestWarning(printable(str(warning))), stacklevel=2)
         result: Result = self.test.run()
         if not result.passed:
             raise RuleFailedError(str(result))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show the result in the place of a traceback."""
+        """Show the result instead of a traceback."""
         return _shown_failure(self, excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where the case is, and the headline of its failure."""
-        file = self.path.name if self.plan.kind is None else f"{self.path.parent.name}/{self.path.name}"
+        """Path and line of the case, and the headline of its failure."""
+        file = self.path.name if self.plan.test_type is None else f"{self.path.parent.name}/{self.path.name}"
         return self.path, (self.plan.line or 1) - 1, f"{file}: {self.name}"
 
 
 class RuleCompiles(pytest.Item):
-    """Whether the rules of a file compile: for a rule without cases all that is known of it."""
+    """Whether the rules of a file compile."""
 
     def __init__(self, **rest: Any) -> None:
         super().__init__(**rest)
@@ -306,20 +308,20 @@ class RuleCompiles(pytest.Item):
 
     @property
     def about(self) -> tuple[Rule, ...]:
-        """The rules of the file that compile."""
+        """The rules in the file that compile."""
         return self.rules
 
     def runtest(self) -> None:
-        """Fail with what is wrong."""
+        """Fail with the errors of the file."""
         if self.errors:
             raise RuleFailedError("\n".join(str(Result(False, error=error)) for error in self.errors))  # noqa: FBT003
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show the errors in the place of a traceback."""
+        """Show the errors instead of a traceback."""
         return _shown_failure(self, excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where the rule is, and the headline of its failure."""
+        """Path and line of the rule, and the headline of its failure."""
         line = next((error.line for error in self.errors if error.line), 1)
         return self.path, line - 1, f"{self.path.name}: {self.name}"
 
