@@ -83,7 +83,7 @@ def test_the_context_of_a_created_group() -> None:
             access_key_id="AKIAEXAMPLE",
         ),
         resource=Resource("arn:aws:iam::111122223333:group/g", "g", "AWS::IAM::Group"),
-        resources=(),
+        resources=(Resource("arn:aws:iam::111122223333:group/g", "g", "AWS::IAM::Group"),),
         time=datetime(2025, 3, 4, 10, 15, 30, tzinfo=UTC),
         region="us-east-1",
         account="111122223333",
@@ -114,7 +114,7 @@ def test_the_stable_json_form() -> None:
     assert list(context.to_dict().items()) == [
         ("principal", context.principal.to_dict()),
         ("resource", resource),
-        ("resources", []),
+        ("resources", [resource]),
         ("time", "2025-03-04T10:15:30Z"),
         ("region", "us-east-1"),
         ("account", "111122223333"),
@@ -285,6 +285,11 @@ def test_any_other_code_is_a_failure(code: str) -> None:
         ({"eventType": "AwsServiceEvent"}, "unknown"),
         ({"eventType": "AwsCloudTrailInsight"}, "unknown"),
         ({"eventType": "AwsVpceEvents"}, "unknown"),
+        ({"eventType": "AwsServiceEvent", "serviceEventDetails": {"xStatus": {"state": "SUCCEEDED"}}}, "success"),
+        ({"eventType": "AwsServiceEvent", "serviceEventDetails": {"xStatus": {"state": "FAILED"}}}, "failed"),
+        ({"eventType": "AwsServiceEvent", "serviceEventDetails": {"xStatus": {"state": "IN_PROGRESS"}}}, "unknown"),
+        ({"eventType": "AwsServiceEvent", "serviceEventDetails": {"xStatus": {"state": 3}, "y": None}}, "unknown"),
+        ({"responseElements": {"createAccountStatus": {"state": "IN_PROGRESS"}}}, "success"),
     ],
 )
 def test_how_a_call_ended(parts: dict[str, Any], outcome: str) -> None:
@@ -298,6 +303,7 @@ def test_how_a_call_ended(parts: dict[str, Any], outcome: str) -> None:
         ({"responseElements": {"ConsoleLogin": "Failure"}}, "failed"),
         ({"responseElements": {"ConsoleLogin": "Failure"}, "errorMessage": "Failed authentication"}, "failed"),
         ({"eventName": "CheckMfa", "responseElements": {"CheckMfa": "Success"}}, "success"),
+        ({"eventName": "consolelogin", "responseElements": {"ConsoleLogin": "Failure"}}, "failed"),
         ({"eventName": "SwitchRole", "responseElements": {"SwitchRole": "Failure"}}, "failed"),
         (
             {"eventName": "CredentialVerification", "serviceEventDetails": {"CredentialVerification": "Failure"}},

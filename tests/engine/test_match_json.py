@@ -45,6 +45,35 @@ def plain(match: Match, *, record: bool = True) -> Any:
     return json.loads(json.dumps(json_ready(match.to_dict(record=record))))
 
 
+class Stamp(dt.datetime):
+    """A subclass, as pandas' `Timestamp` is one."""
+
+
+class Nothing(Stamp):
+    """A time that equals nothing, as pandas' `NaT`."""
+
+    __hash__ = dt.datetime.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return True
+
+
+def test_times_of_other_libraries_are_times() -> None:
+    record = {
+        "eventName": "CreateGroup",
+        "eventTime": Stamp(2025, 3, 4, 10, 15, 30, tzinfo=dt.UTC),
+        "n": Nothing(1970, 1, 1),
+    }
+    match = make_match(RULES.rules[0], record)
+    written = json.loads(match.to_json())
+    assert written["record"]["eventTime"] == written["context"]["time"] == "2025-03-04T10:15:30Z"
+    assert written["record"]["n"] is None
+    assert match.key == make_match(RULES.rules[0], {**record, "eventTime": "2025-03-04T10:15:30Z"}).key
+
+
 @settings(max_examples=500, deadline=None)
 @given(RECORDS, st.booleans())
 def test_the_fast_line_is_the_plain_line(extra: dict[str, Any], record: bool) -> None:

@@ -43,7 +43,7 @@ def json_ready(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, (dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID, bytes)):
-        return msgspec.to_builtins(value)
+        return _written(value)
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         return hex(value)
     if value is None or isinstance(value, (str, int)):
@@ -52,6 +52,16 @@ def json_ready(value: Any, depth: int = 0) -> Any:
     if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
         return f"<{kind.__qualname__}>"
     return str(value)
+
+
+def _written(value: Any) -> Any:
+    try:
+        return msgspec.to_builtins(value)
+    except TypeError:  # a subclass, such as pandas' Timestamp
+        pass
+    if isinstance(value, dt.datetime) and value != value:  # noqa: PLR0124  # NaT, which equals nothing
+        return None
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, dt.datetime) else str(value)
 
 
 def _order(form: Any) -> str:

@@ -12,6 +12,7 @@ from cloudsigma.engine.context.event_time import EVENT_TIME, read_time
 from cloudsigma.engine.context.principal import Kind, Principal, read_principal
 from cloudsigma.engine.context.record_access import flag, mapping, text
 from cloudsigma.engine.context.resource import Resource, read_resources
+from cloudsigma.engine.json_form import json_ready
 
 __all__ = ["Context", "Kind", "Outcome", "Principal", "Resource", "read_context"]
 
@@ -30,7 +31,7 @@ class Context(msgspec.Struct, frozen=True):
     resource: Resource | None = None
     """What the call acted on; `None` where the record names nothing."""
     resources: tuple[Resource, ...] = ()
-    """All that the record lists: its own `resources` element, and the targets of a call that had several."""
+    """All that the record names: its own `resources` element, and the targets of the call, `resource` among them."""
     time: datetime | None = None
     """When the call was completed (`eventTime`): aware, in UTC."""
     region: str | None = None
@@ -82,7 +83,7 @@ class Context(msgspec.Struct, frozen=True):
             "error_code": self.error_code,
             "error_message": self.error_message,
             "outcome": self.outcome,
-            "fields": {name: list(values) for name, values in self.fields.items()},
+            "fields": {name: json_ready(values) for name, values in self.fields.items()},
         }
 
 
@@ -150,14 +151,34 @@ def _outcome(record: Mapping[str, Any], code: str | None, message: str | None) -
     event = text(record, "eventName")
     if event is None:
         return "unknown"
+    event_type = text(record, "eventType") or "AwsApiCall"
     # Sign-ins: {"ConsoleLogin": "Failure"}, of Identity Center also in serviceEventDetails.
-    stated = text(response, event) or text(mapping(record, "serviceEventDetails"), event)
+    details = mapping(record, "serviceEventDetails")
+    stated = text(response, event) or text(details, event)
+    if stated is None and event_type != "AwsApiCall":
+        stated = _stated(response, event) or _stated(details, event)
     if stated is not None and (outcome := _STATED.get(stated.lower())) is not None:
         return outcome
-    return "success" if (text(record, "eventType") or "AwsApiCall") in _CALLS else "unknown"
+    return "success" if event_type in _CALLS else "unknown"
 
 
-_STATED: dict[str, Outcome] = {"success": "success", "failure": "failed"}
+def _stated(node: Mapping[str, Any], event: str) -> str | None:
+    """The outcome under the event's name in another letter case, or the state of an operation that has ended.
+
+    `CreateAccountResult` has `{"createAccountStatus": {"state": "FAILED", …}}`.
+    """
+    for key, value in node.items():
+        if isinstance(key, str):
+            if isinstance(value, str) and key.lower() == event.lower():
+                return value
+            if isinstance(value, Mapping) and key.endswith("Status") and (state := text(value, "state")) is not None:
+                return state
+    return None
+
+
+_STATED: dict[str, Outcome] = {
+    "success": "success", "failure": "failed", "succeeded": "success", "failed": "failed",
+}  # fmt: skip
 _CALLS = frozenset({"AwsApiCall", "AwsConsoleAction"})
 
 _DENIED_CODES = ("accessdenied", "unauthorized", "notauthorized", "authorizationerror")

@@ -158,7 +158,8 @@ def _kind(recorded_type: str | None, invoked_by: str | None, on_behalf_of: str |
 
 
 def _mfa(record: Mapping[str, Any], session: Mapping[str, Any]) -> bool | None:
-    if record.get("eventName") == "ConsoleLogin":
+    event = record.get("eventName")
+    if event == "ConsoleLogin" or (isinstance(event, str) and event.lower() == "consolelogin"):
         used = flag(mapping(record, "additionalEventData").get("MFAUsed"))
         if used is not None:
             return used

@@ -1,19 +1,21 @@
 """Members of a record's objects, read with the type they should have.
 
-CloudTrail promises little: a name may be missing, null, empty, withheld, or a number in a damaged export. What
-does not have the expected type counts as not said.
+CloudTrail promises little: a name may be missing, null, empty, withheld, or a number in a damaged export. A value
+without the expected type is ignored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
-_WITHHELD = frozenset({"HIDDEN_DUE_TO_SECURITY_REASONS", "<sensitiveDataRemoved>", "***"})
+_WITHHELD = frozenset({"HIDDEN_DUE_TO_SECURITY_REASONS", "<sensitiveDataRemoved>"})
+"""Written by CloudTrail in place of a value, beside any number of `*` alone."""
 
 
 def text(node: Mapping[str, Any], key: str) -> str | None:
-    """A text as recorded, or `None` where there is none (the empty text is none)."""
+    """A text as recorded; `None` where there is none, or an empty one."""
     value = node.get(key)
     if value is None:  # as common as a text
         return None
@@ -21,16 +23,19 @@ def text(node: Mapping[str, Any], key: str) -> str | None:
 
 
 def name(node: Mapping[str, Any], key: str) -> str | None:
-    """A text that names something: `text`, and `None` for what CloudTrail writes in place of a withheld value."""
+    """A text that names something; `None` where it is missing, empty or withheld. Percent-encoded ARNs are decoded."""
     value = node.get(key)
-    if value is None:
-        return None
-    return value if isinstance(value, str) and value and value not in _WITHHELD else None
+    return None if value is None else name_in(value)
 
 
 def name_in(value: Any) -> str | None:
-    """The value itself where it is such a text."""
-    return value if isinstance(value, str) and value and value not in _WITHHELD else None
+    """`name` for the value itself."""
+    if not isinstance(value, str) or not value or value in _WITHHELD:
+        return None
+    if value[0] == "*" and not value.strip("*"):
+        return None
+    # Parts of a URL's path are recorded as they were sent: arn%3Aaws%3Alambda%3A…
+    return unquote(value) if value[3:6] in ("%3A", "%3a") and value.startswith("arn") else value
 
 
 def mapping(node: Mapping[str, Any], key: str) -> Mapping[str, Any]:

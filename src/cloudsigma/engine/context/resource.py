@@ -13,7 +13,7 @@ from msgspec import structs
 
 from cloudsigma.engine.context.record_access import mapping, name, name_in, text
 from cloudsigma.engine.context.resource_calls import Target, describe_arn, targets
-from cloudsigma.engine.context.resource_types import EC2_IDS
+from cloudsigma.engine.context.resource_types import BUCKET_KEYS, EC2_IDS, EXPORT_BUCKET_KEYS
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -40,18 +40,23 @@ class Resource(msgspec.Struct, frozen=True):
         return structs.asdict(self)
 
 
-def read_resources(record: Mapping[str, Any]) -> tuple[Resource | None, tuple[Resource, ...]]:
-    """The resource that the call acted on, and all that the record lists.
+_S3 = ("s3.", "s3express.", "s3-outposts.")
+"""How the event sources begin whose calls are about buckets and objects."""
+_CALLERS = ("user", "caller", "principal")
+"""How the members of `additionalEventData` begin that name the caller."""
 
-    A call that names several (`TerminateInstances`) acted on the first of them, and all are listed. A failed call
-    has no response: what it was to act on is told from its request alone.
+
+def read_resources(record: Mapping[str, Any]) -> tuple[Resource | None, tuple[Resource, ...]]:
+    """The resource that the call acted on, and all that the record names, that one among them.
+
+    A call that names several (`TerminateInstances`) acted on the first of them. A failed call has no response: its
+    target is read from its request alone.
     """
     listed = _listed(record)
     acted_on = _acted_on(record, listed)
-    if len(acted_on) > 1:
-        listed = list(dict.fromkeys([*listed, *acted_on]))
-    first = acted_on[0] if acted_on else (listed[0] if listed else None)
-    return first, tuple(listed)
+    if not acted_on:
+        return (listed[0] if listed else None), tuple(listed)
+    return acted_on[0], tuple(dict.fromkeys([*listed, *acted_on]))
 
 
 def _listed(record: Mapping[str, Any]) -> list[Resource]:
@@ -70,48 +75,99 @@ def _listed(record: Mapping[str, Any]) -> list[Resource]:
 
 
 def _acted_on(record: Mapping[str, Any], listed: Sequence[Resource]) -> list[Resource]:
+    """The targets of the call, the most important first."""
     source, event = (text(record, "eventSource") or "").lower(), text(record, "eventName")
     if event is None:
         return []
     request, response = _parameters(record, "requestParameters"), _parameters(record, "responseElements")
     if not request and record.get("eventType") == "AwsServiceEvent":
-        request = _parameters(record, "serviceEventDetails") or _parameters(record, "additionalEventData")
+        request = _service_event(record)
     if not request and not response:
         return _denied(record, event)
-    if source.startswith("s3."):
+    if source.startswith(_S3):
         found = _bucket_or_object(request)
-        return [_with_arn(found, listed)] if found is not None else []
+        if found is not None:
+            return [_with_arn(found, listed)]
+    acted_on: list[Resource] = []
     for target in targets(source, event):
-        single, plural = target.single, target.plural
-        if not (single.isdisjoint(request) and single.isdisjoint(response)):
-            resource = _single(target, request, response)
-            if resource is not None:
-                # A response may be a list although the request names one (`CreateLoadBalancer`).
-                answered = _several(target, response) if resource.arn is None else []
-                return [_with_arn(answered[0] if len(answered) == 1 else resource, listed)]
-        for node in (request, response):
-            if not plural.isdisjoint(node) and (several := _several(target, node)):
-                return [_with_arn(resource, listed) for resource in several]
-    return [] if listed else _denied(record, event)
+        if acted_on and not target.named:
+            break
+        acted_on += _found(target, request, response)
+    if not acted_on:
+        return [] if listed else _denied(record, event)
+    if len(acted_on) == 1 and not source.startswith(_S3):
+        acted_on += _buckets(source, event, request)
+    return [_with_arn(resource, listed) for resource in acted_on]
+
+
+def _found(target: Target, request: dict[str, Any], response: dict[str, Any]) -> list[Resource]:
+    """The resources of one kind that the parameters name."""
+    single, plural = target.single, target.plural
+    if not (single.isdisjoint(request) and single.isdisjoint(response)):
+        resource = _single(target, request, response)
+        if resource is not None:
+            # A response may be a list although the request names one (`CreateLoadBalancer`).
+            answered = _several(target, response) if resource.arn is None else []
+            return answered if len(answered) == 1 else [resource]
+    for node in (request, response):
+        if not plural.isdisjoint(node) and (several := _several(target, node)):
+            return several
+    return []
+
+
+def _buckets(source: str, event: str, request: dict[str, Any]) -> list[Resource]:
+    """The bucket that a call of another service names, such as that of an export; also one level deeper."""
+    call = event.lower()
+    nodes = [request]
+    if "export" in call:
+        nodes += [_lowered(value) for value in request.values() if isinstance(value, Mapping)]
+    keys = BUCKET_KEYS
+    if (own := EXPORT_BUCKET_KEYS.get(f"{source.partition('.')[0]}:{call}")) is not None:
+        keys |= {own}
+    for node in nodes:
+        if not keys.isdisjoint(node):
+            for key in keys.intersection(node):
+                if (bucket := _value(node[key])) is not None:
+                    return [_resource([bucket], "AWS::S3::Bucket")]
+    return []
 
 
 def _denied(record: Mapping[str, Any], event: str) -> list[Resource]:
-    """What IAM's sentence `… is not authorized to perform: sts:AssumeRole on resource: <ARN>` names.
+    """The ARN in IAM's sentence `… is not authorized to perform: sts:AssumeRole on resource: <ARN>`.
 
-    Where a call was denied its parameters may be left out. A sentence about another action than the call itself,
-    such as `iam:PassRole`, and an ARN with wildcards do not say what the call was to act on.
+    Parameters of a denied call may be left out. A sentence about another action than the call itself, such as
+    `iam:PassRole`, and an ARN with wildcards do not name the target.
     """
-    _, _, rest = (text(record, "errorMessage") or "").partition(f":{event} on resource: ")
+    message = text(record, "errorMessage") or ""
+    said = f":{event} on resource: ".lower()
+    at = message.lower().find(said)
+    if at < 0:
+        return []
+    rest = message[at + len(said) :]
     arn = rest[1:].partition('"')[0] if rest.startswith('"') else rest.partition(" ")[0]
     return [_resource([arn], None)] if _is_arn(arn) and "*" not in arn else []
 
 
+def _service_event(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The details of an event that a service made itself, as parameters."""
+    details = _parameters(record, "serviceEventDetails")
+    if len(details) == 1:
+        ((key, value),) = details.items()
+        if key.endswith("status") and isinstance(value, Mapping):  # {"createAccountStatus": {"accountId": …}}
+            details = _lowered(value)
+            details.pop("id", None)  # of the operation
+    if details:
+        return details
+    extra = _parameters(record, "additionalEventData")
+    return {key: value for key, value in extra.items() if not key.startswith(_CALLERS)}
+
+
 def _parameters(record: Mapping[str, Any], member: str) -> dict[str, Any]:
-    """The parameters with their keys in lower case, without EC2's wrapper `{"<Call>Request": …}`."""
+    """The parameters with their keys in lower case, without a wrapper such as EC2's `{"<Call>Request": …}`."""
     node: Mapping[Any, Any] = mapping(record, member)
     if len(node) == 1:
         (key,) = node
-        if isinstance(key, str) and key.endswith(("Request", "Response")) and isinstance(node[key], Mapping):
+        if isinstance(key, str) and key.endswith(("Request", "Response", "Detail")) and isinstance(node[key], Mapping):
             node = node[key]
     return _lowered(node) if node else {}
 
@@ -139,8 +195,11 @@ def _single(target: Target, request: dict[str, Any], response: dict[str, Any]) -
 
 
 def _own_names(target: Target, node: dict[str, Any]) -> list[str]:
-    """What an object that describes a resource calls it."""
-    return [value for key in target.inner_keys if (value := name(node, key)) is not None]
+    """The names of a resource in an object that describes it."""
+    keys = target.inner_keys
+    if "state" in node and "requestedtimestamp" in node:  # an operation, with an ID of its own
+        keys = tuple(key for key in keys if key != "id")
+    return [value for key in keys if (value := name(node, key)) is not None]
 
 
 def _several(target: Target, node: dict[str, Any]) -> list[Resource]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from cloudsigma.engine.context.resource_types import ARN_TYPES, CALLS, SERVICES, WRAPPERS, Service
+from cloudsigma.engine.context.resource_types import ARN_TYPES, CALLS, SERVICES, VERBS, WRAPPERS, Service
 
 
 class Target(NamedTuple):
@@ -34,28 +34,33 @@ class Target(NamedTuple):
     """All keys but those of lists: where none of them is there, nothing needs to be read."""
     plural: frozenset[str]
     """The keys of lists."""
+    named: bool = False
+    """Whether the name of the call says it: `AddUserToGroup` has two such targets."""
 
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z0-9]+")
-_API_VERSION = re.compile(r"20\d\d_?\d\d_?\d\d(v\d+)?$")  # CreateFunction20150331, CreateDistribution2020_05_31
+_API_VERSION = re.compile(r"20\d\d_?\d\d_?\d\d(?:[vV]\d+)?$")  # CreateFunction20150331, CreateDistribution2020_05_31
 _BEFORE_THE_VERB = frozenset({"Batch", "Admin"})
 _PREPOSITIONS = frozenset({"To", "From", "For", "With", "By", "Into", "Using"})
 _MAKES = frozenset({"Create", "Restore", "Import", "Copy", "Assume"})
+_BEGINS_OR_ENDS = frozenset({"Create", "Delete", "Import", "Register", "Deregister"})
 _NO_RESOURCES = frozenset(
     {"item", "tag", "attribute", "status", "value", "data", "event", "record", "setting", "option"}
 )
+_LONGEST_WORD = 20
+_MOST_LETTERS = 100
 _MOST_WORDS = 12  # the longest event name of AWS has about ten; a hostile one must not cost more
 
 
 @lru_cache(maxsize=4096)
 def targets(event_source: str, event_name: str) -> tuple[Target, ...]:
-    """What the call may act on, the likeliest first."""
+    """What the call may act on, the likeliest first; names of calls count in any letter case."""
     service_name = event_source.partition(".")[0].lower()
     call = _API_VERSION.sub("", event_name)
-    exception = CALLS.get(f"{service_name}:{call}")
+    exception = _calls_in_lower_case().get(f"{service_name}:{call}".lower())
     if exception is not None:
-        return tuple(_targets_of_nouns(service_name, exception, None))
-    words = _WORD.findall(call)[:_MOST_WORDS]
+        return tuple(target._replace(named=True) for target in _targets_of_nouns(service_name, exception, None))
+    words = _words(call)
     if len(words) > 1 and words[0] in _BEFORE_THE_VERB:
         del words[0]
     verb, phrases = words[0] if words else "", _phrases(words)
@@ -63,13 +68,62 @@ def targets(event_source: str, event_name: str) -> tuple[Target, ...]:
 
     known = _nouns(service_name)
     named = [noun for phrase in phrases for noun in _known_nouns(phrase, known)]
-    found = list(_targets_of_nouns(service_name, " ".join(named), whole))
+    found = [target._replace(named=True) for target in _targets_of_nouns(service_name, " ".join(named), whole)]
     guessed = [] if found else [_target(None, noun) for noun in _runs(phrases)]
     usual = SERVICES[service_name].usual if service_name in SERVICES else ""
-    if guessed and (not usual or verb in ("Create", "Delete")):  # what is made or gone, not what it belongs to
+    if guessed and (not usual or verb in _BEGINS_OR_ENDS):  # the resource itself, not the one that it belongs to
         found.append(_sole(guessed.pop(0)))
     found += _targets_of_nouns(service_name, usual, whole)
     return (*found, _RESOURCE, *guessed)
+
+
+def _words(call: str) -> list[str]:
+    """The words of a call's name, each with a capital."""
+    words = _split(call.lower()) if call.islower() or call.isupper() else _WORD.findall(call)
+    return [word[0].upper() + word[1:] for word in words[:_MOST_WORDS]]
+
+
+def _split(call: str) -> list[str]:
+    """Divide a name in one letter case: as few letters as possible outside known words, then as few words."""
+    call = call[:_MOST_LETTERS]
+    vocabulary = _vocabulary()
+    # best[end]: letters outside known words, words, start of the last word, for the first `end` letters
+    best: list[tuple[int, int, int]] = [(0, 0, 0)]
+    for end in range(1, len(call) + 1):
+        strange, count, _ = best[end - 1]
+        options = [(strange + 1, count + 1, end - 1)]
+        for start in range(max(0, end - _LONGEST_WORD), end):
+            if call[start:end] in vocabulary:
+                strange, count, _ = best[start]
+                options.append((strange, count + 1, start))
+        best.append(min(options))
+    words: list[str] = []
+    end = len(call)
+    was_known = True
+    while end:
+        start = best[end][2]
+        is_known = call[start:end] in vocabulary
+        if is_known or was_known:
+            words.append(call[start:end])
+        else:  # letters outside known words are one word
+            words[-1] = call[start:end] + words[-1]
+        was_known = is_known
+        end = start
+    return words[::-1]
+
+
+@lru_cache(maxsize=1)
+def _vocabulary() -> frozenset[str]:
+    nouns = (re.sub(r"[=:][^ >]*", "", service.nouns) for service in SERVICES.values())
+    words = {word.lower() for text in nouns for word in _WORD.findall(text)}
+    words |= {word + "s" for word in words} | {word[:-1] + "ies" for word in words if word.endswith("y")}
+    words |= {word.lower() for word in (*VERBS.split(), *_PREPOSITIONS)}
+    return frozenset(word for word in words if 1 < len(word) <= _LONGEST_WORD)
+
+
+@lru_cache(maxsize=1)
+def _calls_in_lower_case() -> dict[str, str]:
+    return {call.lower(): nouns for call, nouns in CALLS.items()}
 
 
 def _phrases(words: list[str]) -> list[list[str]]:
@@ -110,23 +164,25 @@ def _singulars(noun: str) -> tuple[str, ...]:
         return noun, noun[:-3] + "y"
     if noun.endswith(("sses", "xes", "ches")):
         return noun, noun[:-1], noun[:-2]
-    if noun.endswith("s") and not noun.endswith("ss"):
+    if noun.endswith("s") and not noun.endswith(("ss", "us")):
         return noun, noun[:-1]
     return (noun,)
 
 
+_WRAPPED = ("input", "status", "description", "metadata", "detail", "summary")
+"""Endings of the names of objects that describe a resource: `tableInput`, `domainStatus`."""
 _LISTS = ("s", "set", "sset", "idset", "idsset", "ids", "names", "arns", "namelist", "idlist", "identifiers")
 
 
 def _target(type_: str | None, noun: str, keys: tuple[str, ...] = (), wrappers: tuple[str, ...] = ()) -> Target:
     arn, by_name, ids = f"{noun}arn", f"{noun}name", (f"{noun}identifier", f"{noun}id", noun)
-    list_keys = (*(noun + ending for ending in _LISTS), *(f"{key}s" for key in keys))
+    list_keys = (*(noun + ending for ending in _LISTS), *(f"{key}s" for key in keys), *keys)
     target = Target(
         type_,
         arn_keys=(arn,),
         name_keys=tuple(dict.fromkeys((*keys, by_name, *ids))),
         list_keys=list_keys,
-        wrappers=(noun, *wrappers),
+        wrappers=(noun, *(noun + ending for ending in _WRAPPED), *wrappers),
         inner_keys=tuple(dict.fromkeys((arn, "arn", *keys, by_name, "name", *ids, "id"))),
         single=frozenset(),
         plural=frozenset(list_keys),
@@ -149,7 +205,7 @@ def _extended(
 
 def _sole(target: Target) -> Target:
     """The target of a call that is about nothing else, so that a bare `name` or `arn` is the resource's."""
-    return _extended(target, arn_keys=("arn",), name_keys=("name", "id"))
+    return _extended(target, arn_keys=("arn",), name_keys=("name", "id", "identifier"))
 
 
 _RESOURCE = _target(None, "resource")

@@ -48,6 +48,11 @@ SERVICES: dict[str, Service] = {
         " IdentityProvider=UserPoolIdentityProvider:providerName",
         "User UserPoolClient UserPool",
     ),
+    "controltower": Service(
+        "AWS::ControlTower",
+        "ManagedAccount>Account Account=-:accountId OrganizationalUnit=- Guardrail=- Control=- LandingZone",
+        "Account OrganizationalUnit Guardrail Control LandingZone",
+    ),
     "config": Service(
         "AWS::Config",
         "ConfigurationRecorder DeliveryChannel ConfigRule ConformancePack AggregationAuthorization:authorizedAccountId",
@@ -79,14 +84,21 @@ SERVICES: dict[str, Service] = {
     ),
     "es": Service(
         "AWS::OpenSearchService",
-        "Domain=-",
+        "Domain=-:domainName ElasticsearchDomain>Domain",
         "Domain",  # or Elasticsearch: one API for both
     ),
     "events": Service("AWS::Events", "Rule:name Target>Rule EventBus Connection ApiDestination", "Rule EventBus"),
     "firehose": Service("AWS::KinesisFirehose", "DeliveryStream", "DeliveryStream"),
-    "glue": Service("AWS::Glue", "Job Database Table Crawler Connection DevEndpoint:endpointName", "Job Database"),
+    "glue": Service(
+        "AWS::Glue",
+        "Job Database Table:tableName,tablesToDelete Partition>Table ColumnStatistics>Table Crawler Connection"
+        " DevEndpoint:endpointName Trigger Workflow SecurityConfiguration Classifier Registry Schema",
+        "Job Database",
+    ),
     "greengrass": Service("AWS::Greengrass", "Group"),
-    "guardduty": Service("AWS::GuardDuty", "Detector IPSet ThreatIntelSet Filter", "Detector"),
+    "guardduty": Service(
+        "AWS::GuardDuty", "Detector IPSet ThreatIntelSet Filter PublishingDestination:destinationId", "Detector"
+    ),
     "iam": Service(
         "AWS::IAM",
         "Group Role User Policy InstanceProfile SAMLProvider ServerCertificate OpenIDConnectProvider=OIDCProvider"
@@ -96,7 +108,7 @@ SERVICES: dict[str, Service] = {
     "identitystore": Service("AWS::IdentityStore", "Group:groupId User=- GroupMembership:membershipId"),
     "inspector2": Service("AWS::InspectorV2", "Filter"),
     "kinesis": Service("AWS::Kinesis", "Stream", "Stream"),
-    "kms": Service("AWS::KMS", "Key:keyId,destinationKeyId Alias Grant>Key", "Key"),
+    "kms": Service("AWS::KMS", "Key:keyId,destinationKeyId Alias Grant>Key CustomKeyStore=-", "Key"),
     "lambda": Service("AWS::Lambda", "Function Layer=LayerVersion", "Function Layer"),
     "logs": Service(
         "AWS::Logs",
@@ -108,14 +120,17 @@ SERVICES: dict[str, Service] = {
     "network-firewall": Service("AWS::NetworkFirewall", "Firewall FirewallPolicy RuleGroup", "Firewall"),
     "organizations": Service(
         "AWS::Organizations",
-        "Account OrganizationalUnit Policy Organization Root=- Target=- Handshake=-",
+        "Account:accountId OrganizationalUnit Policy Organization Root=- Target=- Handshake=-",
         "Account Policy",
     ),
     "quicksight": Service("AWS::QuickSight", "Group=- User=- DataSet DataSource Dashboard Analysis"),
     "ram": Service("AWS::RAM", "ResourceShare", "ResourceShare"),
+    "rbin": Service("AWS::Rbin", "Rule:identifier", "Rule"),
     "rds": Service(
         "AWS::RDS",
-        "DBInstance DBCluster DBSnapshot:targetDBSnapshotIdentifier DBSnapshotAttribute>DBSnapshot"
+        "DBInstance DBCluster DBInstanceAutomatedBackup=-:dBInstanceAutomatedBackupsArn,dbiResourceId"
+        " DBClusterAutomatedBackup=-:dBClusterAutomatedBackupsArn,dbClusterResourceId ExportSource=-:sourceArn"
+        " DBSnapshot:targetDBSnapshotIdentifier DBSnapshotAttribute>DBSnapshot"
         " DBClusterSnapshot=-:targetDBClusterSnapshotIdentifier DBSubnetGroup DBParameterGroup DBSecurityGroup"
         " DBClusterParameterGroup DBProxy OptionGroup EventSubscription:subscriptionName GlobalCluster",
         "DBInstance DBCluster DBSnapshot DBClusterSnapshot",
@@ -131,9 +146,14 @@ SERVICES: dict[str, Service] = {
         "AWS::Route53Resolver",
         "ResolverEndpoint ResolverRule ResolverQueryLogConfig=ResolverQueryLoggingConfig FirewallRuleGroup",
     ),
+    "s3": Service(
+        "AWS::S3",
+        "Bucket:bucketName Job=-:jobArn AccessPoint:name MultiRegionAccessPoint:name StorageLens:configId"
+        " AccessGrant:accessGrantId AccessGrantsInstance AccessGrantsLocation",
+    ),
     "sagemaker": Service("AWS::SageMaker", "NotebookInstance Domain Endpoint Model UserProfile", "NotebookInstance"),
     "secretsmanager": Service("AWS::SecretsManager", "Secret:secretId,arn,name", "Secret"),
-    "securityhub": Service("AWS::SecurityHub", "Hub Insight", "Hub"),
+    "securityhub": Service("AWS::SecurityHub", "Hub Insight StandardsSubscription=-", "Hub"),
     "servicecatalog": Service("AWS::ServiceCatalog", "Portfolio Product=CloudFormationProduct", "Portfolio Product"),
     "ses": Service(
         "AWS::SES",
@@ -155,7 +175,7 @@ SERVICES: dict[str, Service] = {
     ),
     "sso-directory": Service("AWS::IdentityStore", "Group:groupId User=-"),
     "states": Service("AWS::StepFunctions", "StateMachine Activity Execution>StateMachine", "StateMachine"),
-    "sts": Service("AWS::IAM", "Role FederationToken=-", "Role"),
+    "sts": Service("AWS::IAM", "Role FederationToken=- Root=-:targetPrincipal", "Role"),
     "synthetics": Service("AWS::Synthetics", "Group Canary:name", "Canary"),
     "transfer": Service("AWS::Transfer", "Server User Profile Workflow Connector", "Server"),
     "wafv2": Service("AWS::WAFv2", "WebACL:name IPSet:name RuleGroup:name", "WebACL"),
@@ -163,6 +183,22 @@ SERVICES: dict[str, Service] = {
     "workspaces": Service("AWS::WorkSpaces", "Workspace:terminateWorkspaceRequest", "Workspace"),
     "xray": Service("AWS::XRay", "Group SamplingRule"),
 }
+
+BUCKET_KEYS = frozenset({"bucket", "bucketarn", "bucketname", "s3bucket", "s3bucketarn", "s3bucketname"})
+"""Parameters, in lower case, of calls of other services than S3 that name a bucket."""
+
+EXPORT_BUCKET_KEYS: dict[str, str] = {"logs:createexporttask": "destination"}
+"""Calls, in lower case, that name the bucket under a key of their own."""
+
+VERBS = (
+    "Accept Add Admin Allocate Apply Archive Assign Associate Assume Attach Authorize Batch Cancel Change Close"
+    " Complete Confirm Connect Copy Create Deactivate Decrypt Delete Deregister Describe Detach Disable"
+    " Disassociate Disconnect Enable Encrypt Execute Export Generate Get Grant Import Invite Invoke Leave List"
+    " Lock Lookup Modify Move Publish Purchase Put Query Reboot Register Reject Release Remove Replace Replicate"
+    " Request Resend Reset Restore Retire Revoke Rotate Run Schedule Send Set Share Simulate Start Stop Subscribe"
+    " Swap Switch Tag Terminate Transfer Unlock Unshare Unsubscribe Untag Update Upload Verify"
+)
+"""How names of calls begin. With the nouns above they are the words that names in one letter case are divided into."""
 
 CALLS: dict[str, str] = {
     # Nouns of single calls whose names mislead; none: the call acts on the account, or on nothing.
@@ -182,7 +218,13 @@ CALLS: dict[str, str] = {
     "lambda:CreateEventSourceMapping": "Function",
     "organizations:AttachPolicy": "Target Policy",
     "organizations:DetachPolicy": "Target Policy",
+    "organizations:DisablePolicyType": "Root",
+    "organizations:EnablePolicyType": "Root",
     "organizations:InviteAccountToOrganization": "Target",
+    "rds:StartExportTask": "ExportSource",
+    "s3:JobCreated": "Job",
+    "s3:JobStatusChanged": "Job",
+    "securityhub:BatchDisableStandards": "StandardsSubscription",
     "ssm:CreateAssociation": "Association Document Instance",
     "ssm:SendCommand": "Instance Document",
     "ssm:StartSession": "Target",
