@@ -1,0 +1,150 @@
+"""Checks the HTML report in a real browser: `python scripts/check_report.py [FOLDER]`.
+
+Headless Chromium opens the report of the sample trail, and a report of hostile texts. The page must write nothing to
+the console, fetch nothing, run nothing, fit 360 and 1,400 pixels, and have no violation that axe-core finds.
+Screenshots and a PDF are kept in FOLDER (default: `build/report`). Needs Chromium (`CHROMIUM` names it) and the
+dependency group `browser`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from msgspec import structs
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import cloudsigma
+from cloudsigma.engine.match import Match
+from cloudsigma.reading.account.ledger import Ledger, Loss
+from cloudsigma.report import Account, Digest, render
+
+ROOT = Path(__file__).parent.parent
+WIDTHS = (360, 1400)
+HOSTILE = (
+    "<script>document.title='run'</script>",
+    '"><img src=https://evil.example/x onerror="document.title=\'run\'">',
+    "</style><style>body{display:none}</style>",
+    "javascript:document.title='run'",
+    "{{ 7 * 7 }}",
+    "\u202egnp.exe",
+    "nul\x00nul",
+    "x" * 3000,
+)
+
+
+def main() -> int:
+    """Check both reports; gives 1 if anything is wrong."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "report")
+    folder.mkdir(parents=True, exist_ok=True)
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        print("no Chromium: install Debian's package `chromium`, or name another with CHROMIUM", file=sys.stderr)
+        return 1
+    pages = {"sample": sample(), "hostile": hostile()}
+    faults: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        for name, text in pages.items():
+            path = folder / f"{name}.html"
+            path.write_text(text, encoding="utf-8")
+            for scheme in ("light", "dark"):
+                faults += [f"{name}, {scheme}: {fault}" for fault in check(browser, path, scheme)]
+        browser.close()
+    print("\n".join(faults) or f"the report holds: {folder}")
+    return 1 if faults else 0
+
+
+def sample() -> str:
+    """The report of the sample trail, with linked sessions."""
+    trail = ROOT / "examples" / "trail"
+    rules = cloudsigma.bundled_rules(correlations=True)
+    sessions, digest = cloudsigma.Sessions(), Digest()
+    for record in cloudsigma.read_records(trail):
+        sessions.add(record)
+    scan = cloudsigma.scan(trail, rules=rules, coverage=True)
+    for match in scan:
+        digest.add(structs.replace(match, session=sessions.link(match.record)))
+    return render(digest, Account(scan.ledger, len(rules)))
+
+
+def hostile() -> str:
+    """A report in which every text is hostile."""
+    digest = Digest()
+    for text in HOSTILE:
+        digest.add(hostile_match(text))
+    losses = tuple(Loss(text, text, text) for text in HOSTILE)
+    return render(
+        digest, Account(Ledger(losses=losses), 4, notes=HOSTILE, rule_errors=HOSTILE, matches_file=HOSTILE[0])
+    )
+
+
+def hostile_match(text: str) -> Match:
+    """A match whose record holds the text everywhere."""
+    record = {
+        "eventName": "CreateGroup",
+        "eventSource": "iam.amazonaws.com",
+        "eventTime": "2026-11-17T13:00:00Z",
+        "eventID": text,
+        "awsRegion": text,
+        "sourceIPAddress": text,
+        "userIdentity": {"type": "IAMUser", "arn": text, "userName": text},
+        "requestParameters": {"groupName": text},
+    }
+    [match] = cloudsigma.evaluate([record])
+    return match
+
+
+def check(browser: Browser, path: Path, scheme: Any) -> list[str]:
+    """What is wrong with a page at each width."""
+    return [fault for width in WIDTHS for fault in check_width(browser, path, scheme, width)]
+
+
+def check_width(browser: Browser, path: Path, scheme: Any, width: int) -> list[str]:
+    """What is wrong with a page at one width; keeps a screenshot."""
+    faults: list[str] = []
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.on("console", lambda message: faults.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: faults.append(f"error: {error}"))
+    page.on("request", lambda request: faults.extend(_foreign(request.url, path)))
+    page.goto(path.as_uri())
+    faults += look_at(page, width)
+    page.screenshot(path=path.with_name(f"{path.stem}-{scheme}-{width}.png"), full_page=True)
+    if width == max(WIDTHS) and scheme == "light":
+        page.pdf(path=path.with_suffix(".pdf"), format="A4")
+    page.close()
+    return faults
+
+
+def look_at(page: Page, width: int) -> list[str]:
+    """What is wrong with an open page."""
+    faults = []
+    if "run" in page.title():
+        faults.append("a text of a record was run")
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if overflow > 0:
+        faults.append(f"the page is {overflow} pixels wider than {width}")
+    if not page.locator("h1").is_visible():
+        faults.append("the heading cannot be seen")
+    for summary in page.locator("summary").all():
+        summary.press("Enter")  # with a keyboard, as those do who have no mouse
+    closed = page.locator("details:not([open])").count()
+    if closed:
+        faults.append(f"{closed} details cannot be opened with the keyboard")
+    violations = Axe().run(page).response["violations"]
+    faults += [f"axe: {each['id']}: {each['nodes'][0]['html'][:120]}" for each in violations]
+    return faults
+
+
+def _foreign(address: str, path: Path) -> list[str]:
+    return [] if address == path.as_uri() else [f"request: {address}"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

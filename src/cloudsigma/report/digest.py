@@ -1,0 +1,217 @@
+"""Matches summed up as they come, in bounded memory: the numbers, groups and rows that a report shows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import heapq
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from cloudsigma.engine.match import Match
+from cloudsigma.engine.session_link import Step
+from cloudsigma.report.row import Row, make_row, shorten
+from cloudsigma.report.timeline import Timeline
+
+LEVELS = ("critical", "high", "medium", "low", "informational", "none")
+"""From the worst; `none` for rules without a level."""
+
+ROWS = 2_000
+"""Matches that are shown with their evidence."""
+GROUPS = 200
+"""Groups that are shown; matches of one rule, principal and resource are a group."""
+PRINCIPALS = 50
+"""Principals that are shown with what they did."""
+_KEPT = 20_000
+"""Groups, principals and values of one kind that are told apart; those beyond are counted together."""
+_VALUES = 20
+"""Values of one kind that are listed for a principal."""
+
+OTHER = "(others)"
+"""Stands in a count for the values beyond the bound."""
+
+
+@dataclass(slots=True)
+class Span:
+    """How often something happened, and when first and last."""
+
+    count: int = 0
+    first: dt.datetime | None = None
+    last: dt.datetime | None = None
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, match: Match) -> None:
+        """Count a match."""
+        when = match.context.time
+        self.count += 1
+        self.outcomes[match.context.outcome] += 1
+        if when is not None:
+            self.first = when if self.first is None or when < self.first else self.first
+            self.last = when if self.last is None or when > self.last else self.last
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """Matches that belong together: one rule, one root, one principal, one resource."""
+
+    level: str
+    title: str
+    event: str
+    root: str
+    principal: str
+    resource: str
+
+
+@dataclass(slots=True)
+class Group:
+    """A group of matches with where they came from."""
+
+    span: Span = field(default_factory=Span)
+    addresses: Counter[str] = field(default_factory=Counter)
+    regions: Counter[str] = field(default_factory=Counter)
+    key: str = ""
+    """The key of the first match, to find it again."""
+
+
+@dataclass(slots=True)
+class Actor:
+    """What one root identity did in matches."""
+
+    span: Span = field(default_factory=Span)
+    levels: Counter[str] = field(default_factory=Counter)
+    principals: Counter[str] = field(default_factory=Counter)
+    addresses: Counter[str] = field(default_factory=Counter)
+    regions: Counter[str] = field(default_factory=Counter)
+    accounts: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    chains: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Why a principal leads to the root: principal → its steps, one line each."""
+
+    @property
+    def denied_share(self) -> int:
+        """Percent of the matches that were denied."""
+        return round(100 * self.span.outcomes["denied"] / self.span.count) if self.span.count else 0
+
+
+class Digest:
+    """Takes matches in any order; its memory is bounded however many come."""
+
+    def __init__(self) -> None:
+        self.span = Span()
+        """Of all matches."""
+        self.levels: Counter[str] = Counter()
+        self.accounts: Counter[str] = Counter()
+        self.regions: Counter[str] = Counter()
+        self.rules: Counter[tuple[str, str, str]] = Counter()
+        """Level, title and author of a rule → its matches."""
+        self.groups: dict[GroupKey, Group] = {}
+        self.ungrouped = 0
+        """Matches beyond the groups that are told apart."""
+        self.actors: dict[str, Actor] = {}
+        self.timeline = Timeline()
+        self._rows: list[tuple[tuple[int, float, int], Row]] = []
+        """A heap with the row that would be left out next at its top."""
+
+    def add(self, match: Match) -> None:
+        """Count a match, and keep it if it belongs to the rows that are shown."""
+        context, level = match.context, match.rule.level or "none"
+        self.span.add(match)
+        self.levels[level] += 1
+        _count(self.accounts, context.account)
+        _count(self.regions, context.region)
+        self.rules[level, shorten(match.rule.title), shorten(match.rule.author or "")] += 1
+        if context.time is not None:
+            self.timeline.add(context.time, level)
+        root = _root(match)
+        self._add_to_group(match, level, root)
+        self._add_to_actor(match, level, root)
+        self._keep(match, level)
+
+    def _add_to_group(self, match: Match, level: str, root: str) -> None:
+        context = match.context
+        texts = (match.rule.title, context.event_name, root, context.principal, context.resource)
+        key = GroupKey(level, *(shorten(str(text or "-")) for text in texts))
+        group = self.groups.get(key)
+        if group is None:
+            if len(self.groups) >= _KEPT:
+                self.ungrouped += 1
+                return
+            group = self.groups[key] = Group(key=match.key)
+        group.span.add(match)
+        _count(group.addresses, context.source_ip)
+        _count(group.regions, context.region)
+
+    def _add_to_actor(self, match: Match, level: str, root: str) -> None:
+        context = match.context
+        name = root if root in self.actors or len(self.actors) < _KEPT else OTHER
+        actor = self.actors.setdefault(name, Actor())
+        actor.span.add(match)
+        actor.levels[level] += 1
+        principal = shorten(str(context.principal or "-"))
+        _count(actor.principals, principal)
+        _count(actor.addresses, context.source_ip)
+        _count(actor.regions, context.region)
+        _count(actor.accounts, context.account)
+        _count(actor.events, context.event_name)
+        if match.session is not None and match.session.steps and len(actor.chains) < _VALUES:
+            actor.chains.setdefault(principal, tuple(map(_step_line, match.session.steps)))
+
+    def _keep(self, match: Match, level: str) -> None:
+        when = match.context.time.timestamp() if match.context.time is not None else 0.0
+        # The worst rows stay, of one level the earliest; the count breaks ties.
+        rank = (-LEVELS.index(level) if level in LEVELS else -len(LEVELS), -when, -self.span.count)
+        if len(self._rows) < ROWS or rank > self._rows[0][0]:
+            heapq.heappush(self._rows, (rank, make_row(match)))
+        if len(self._rows) > ROWS:
+            heapq.heappop(self._rows)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The matches that are shown, by time; those without a time come last."""
+        return sorted((row for _, row in self._rows), key=lambda row: (row.time is None, row.time, row.key))
+
+    @property
+    def left_out(self) -> int:
+        """How many matches are counted and not shown."""
+        return self.span.count - len(self._rows)
+
+    def worst_groups(self) -> Iterator[tuple[GroupKey, Group]]:
+        """The groups that are shown, the worst first, of one level the largest."""
+        return iter(heapq.nsmallest(GROUPS, self.groups.items(), key=lambda each: _worst(each[0], each[1])))
+
+    def busiest_actors(self) -> Iterator[tuple[str, Actor]]:
+        """The principals that are shown: those with the worst matches first, then those with the most."""
+        return iter(heapq.nsmallest(PRINCIPALS, self.actors.items(), key=_busiest))
+
+
+def top(counts: Counter[str]) -> list[str]:
+    """The most frequent values with their counts, twenty at most, then how many more there are."""
+    shown = [f"{value} ({count:,})" if count > 1 else value for value, count in counts.most_common(_VALUES)]
+    return [*shown, f"and {len(counts) - _VALUES:,} more"] if len(counts) > _VALUES else shown
+
+
+def _count(counts: Counter[str], value: str | None) -> None:
+    if value is not None:
+        value = shorten(value)
+        counts[value if value in counts or len(counts) < _KEPT else OTHER] += 1
+
+
+def _step_line(step: Step) -> str:
+    when = f"{step.time:%Y-%m-%d %H:%M:%S} " if step.time is not None else ""
+    return shorten(f"{when}{step.event_name}: {step.actor} → {step.session}")
+
+
+def _root(match: Match) -> str:
+    if match.session is not None and match.session.root is not None:
+        return shorten(match.session.root)
+    return shorten(str(match.context.principal or "-"))
+
+
+def _worst(key: GroupKey, group: Group) -> tuple[int, int, float, str]:
+    first = group.span.first.timestamp() if group.span.first is not None else 0.0
+    return LEVELS.index(key.level) if key.level in LEVELS else len(LEVELS), -group.span.count, first, key.title
+
+
+def _busiest(named: tuple[str, Actor]) -> tuple[tuple[int, ...], str]:
+    name, actor = named
+    return tuple(-actor.levels[level] for level in LEVELS), name

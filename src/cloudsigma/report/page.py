@@ -1,0 +1,151 @@
+"""The report as one HTML page: no script, nothing fetched, and hostile text shown as text.
+
+A strict Content-Security-Policy stands in the page, so that a viewer enforces what the template promises.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from cloudsigma.escaping import printable
+from cloudsigma.reading.account.coverage import Gap
+from cloudsigma.reading.account.ledger import Ledger
+from cloudsigma.report.chart import Chart, chart
+from cloudsigma.report.digest import LEVELS, Digest, top
+from cloudsigma.report.row import shorten
+from cloudsigma.version import __version__
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_LOSSES = 50
+_GAPS = 50
+_RULES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the report says of the scan besides its matches."""
+
+    ledger: Ledger
+    rules: int
+    """Rules that were evaluated."""
+    rules_digest: str = ""
+    """Identifies the rules: the same rules have the same digest."""
+    rule_errors: Sequence[str] = ()
+    """Rules that were left out, and why."""
+    notes: Sequence[str] = ()
+    """Further lines of the scan's account, such as correlation entries that came too late."""
+    matches_file: str | None = None
+    """The file that holds every match, if the scan writes one."""
+
+
+def render(digest: Digest, account: Account, *, made: dt.datetime | None = None) -> str:
+    """The page.
+
+    Args:
+        digest: The matches.
+        account: What was read, and with which rules.
+        made: When the report is made (UTC); default: `SOURCE_DATE_EPOCH`, else now. Nothing else depends on the clock.
+    """
+    from markupsafe import escape
+
+    bars = digest.timeline.bars()
+    missing = _missing(account)
+    return _template().render(
+        made=made or _now(),
+        version=__version__,
+        digest=digest,
+        account=account,
+        ledger=account.ledger,
+        missing=missing,
+        answer=escape(_answer(digest, account, missing)),
+        levels=[(level, digest.levels[level]) for level in LEVELS if digest.levels[level]],
+        groups=list(digest.worst_groups()),
+        actors=list(digest.busiest_actors()),
+        chart=chart(bars, _gaps(account)) if bars else Chart((), (), ()),
+        bars=[bar for bar in bars if bar.total],
+        gaps=_gaps(account)[:_GAPS],
+        silent=_silent(account)[:_RULES],
+        silent_count=len(_silent(account)),
+        losses=account.ledger.losses[:_LOSSES],
+        losses_count=len(account.ledger.losses),
+        rules=[(*rule, count) for rule, count in digest.rules.most_common(_RULES)],
+        top=top,
+    )
+
+
+def _now() -> dt.datetime:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return dt.datetime.fromtimestamp(int(epoch), dt.UTC) if epoch.isdigit() else dt.datetime.now(dt.UTC)
+
+
+def _missing(account: Account) -> list[str]:
+    """Why the report is not complete; empty if it is."""
+    ledger, reasons = account.ledger, []
+    if ledger.losses:
+        count = len(ledger.losses)
+        reasons.append(f"{count:,} {'place' if count == 1 else 'places'} of the input could not be read")
+    if account.rule_errors:
+        count = len(account.rule_errors)
+        reasons.append(f"{count:,} {'rule was' if count == 1 else 'rules were'} left out")
+    reasons += account.notes
+    return reasons
+
+
+def _answer(digest: Digest, account: Account, missing: Sequence[str]) -> str:
+    """One paragraph for a manager."""
+    count = digest.span.count
+    read = f"{account.ledger.records:,} events were checked against {account.rules:,} rules."
+    if not count:
+        found = "Nothing matched."
+    else:
+        worst = next((level for level in LEVELS if digest.levels[level]), "none")
+        principals = len(digest.actors)
+        found = (
+            f"{count:,} {'event' if count == 1 else 'events'} matched, {digest.levels[worst]:,} at level {worst}, "
+            f"by {principals:,} {'principal' if principals == 1 else 'principals'}. "
+            f"{digest.span.outcomes['denied']:,} were denied and {digest.span.outcomes['failed']:,} failed."
+        )
+    sure = "Everything was read." if not missing else "The answer may change: not everything was read."
+    return f"{read} {found} {sure}"
+
+
+def _gaps(account: Account) -> list[Gap]:
+    coverage = account.ledger.coverage
+    return [gap for covered in coverage.accounts for gap in covered.gaps] if coverage is not None else []
+
+
+def _silent(account: Account) -> Sequence[Any]:
+    coverage = account.ledger.coverage
+    return coverage.silent or () if coverage is not None else ()
+
+
+def _shown(value: Any) -> Any:
+    """Applied to every value that the template shows, before it is escaped for HTML."""
+    if isinstance(value, dt.datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    # The template's own text has another type (Markup) once it is escaped, and stays as it is.
+    return shorten(printable(value)) if type(value) is str else value
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("cloudsigma.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
