@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -127,7 +128,7 @@ def rule_text(first: Any, second: Any, third: Any, condition: Any) -> str:
     return yaml.safe_dump(rule, allow_unicode=True, sort_keys=False)
 
 
-@settings(max_examples=1500, deadline=None)
+@fuzz(300)
 @given(selections, selections, selections, st.sampled_from(CONDITIONS), st.lists(records, min_size=1, max_size=4))
 def test_predicate_agrees_with_plain_evaluator(
     first: Any, second: Any, third: Any, condition: Any, given_records: list[dict[str, Any]]
@@ -148,7 +149,7 @@ def test_predicate_agrees_with_plain_evaluator(
 parts = st.lists(st.sampled_from(["a", "b", "ab", "B", "ß", runtime.ONE, runtime.MANY]), max_size=6).map(tuple)
 
 
-@settings(max_examples=3000, deadline=None)
+@fuzz(600)
 @given(parts, st.text("abABßẞ?*", max_size=8), st.booleans())
 def test_wildcards_agree_with_the_textbook(pattern: Any, subject: str, cased: bool) -> None:
     """The piecewise wildcard matcher and the character-by-character one agree."""
@@ -156,7 +157,7 @@ def test_wildcards_agree_with_the_textbook(pattern: Any, subject: str, cased: bo
     assert fast is operators.matches(ir.Pattern(pattern, cased), subject)
 
 
-@settings(max_examples=500, deadline=None)
+@fuzz(100)
 @given(records, names)
 def test_values_are_the_scalars_of_the_nodes(record: dict[str, Any], name: str) -> None:
     """The values of a field are exactly the scalars in its nodes, and the fast reader reads the same."""
@@ -192,7 +193,7 @@ yaml_texts = hostile.filter(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(60)
 @given(yaml_texts, yaml_texts, yaml_texts, yaml_texts)
 def test_hostile_text_never_becomes_code(title: str, name: str, field: str, value: str) -> None:
     """Text of titles, identifiers, fields and values is data: the rule compiles (or is refused) and means itself."""

@@ -1,6 +1,6 @@
 """A scan that is killed, stopped or goes on later: nothing is lost, nothing comes twice, and the order is the same.
 
-`CLOUDSIGMA_KILLS` says how many runs are killed with SIGKILL at random moments (15 unless it is set).
+`CLOUDSIGMA_FUZZ` multiplies the number of runs that are killed with SIGKILL at random moments (8).
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import effort
 
 from cloudsigma.cli import exit_codes
 
-KILLS = int(os.environ.get("CLOUDSIGMA_KILLS", "15"))
+KILLS = effort(8)
 FILES, RECORDS = 90, 60
 PROGRAM = (
     "import sys, cloudsigma.scanning.checkpoint as checkpoint; checkpoint.EVERY, checkpoint._SHARE = {every}, 0;"
@@ -106,6 +107,7 @@ def account(done: subprocess.CompletedProcess[str]) -> list[str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 @pytest.mark.parametrize("correlations", [False, True], ids=["detections", "correlations"])
 @pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.fuzz
 def test_killed_runs_come_to_what_one_undisturbed_run_does(
     trail: Path, tmp_path: Path, jobs: str, correlations: bool
 ) -> None:

@@ -21,7 +21,8 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from effort import fuzz
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -103,7 +104,7 @@ def shown(*arguments: str | Path, columns: int = 200, ours: str = "") -> str:
     return text
 
 
-fast = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fast = fuzz(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)
@@ -264,7 +265,7 @@ def test_rules_and_their_errors(text: str) -> None:
     shown("explain", "own", "--rules", "r", "--no-bundled", "--no-cache", "--record", "a.json")
 
 
-@settings(fast, max_examples=10)
+@fuzz(10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rule_texts)
 @example("".join(text for text in HOSTILE if text not in ("\ud800", "\udc80", "\x00")))
 def test_cases_beside_rules(text: str) -> None:

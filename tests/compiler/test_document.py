@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -49,7 +50,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(60)
 @given(trees, st.booleans())
 def test_what_is_dumped_is_read_back(tree: object, flow: bool) -> None:
     """Whatever PyYAML writes is read as PyYAML reads it."""

@@ -13,7 +13,8 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -155,7 +156,7 @@ def made(drawn: list[tuple[set[str], int | Fraction, str, Any]]) -> list[Event]:
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=150, deadline=None)
+@fuzz(30)
 @given(drawn=events_drawn, chance=st.randoms(use_true_random=False))
 def test_frames_are_those_of_the_definition(name: str, drawn: Any, chance: random.Random) -> None:
     """All at once, and in a stream that is late within the lateness."""
@@ -167,7 +168,7 @@ def test_frames_are_those_of_the_definition(name: str, drawn: Any, chance: rando
         assert sorted(sorted(record["eventID"] for record in match.records) for match in matches) == expected
 
 
-@settings(max_examples=500, deadline=None)
+@fuzz(100)
 @given(st.lists(st.one_of(st.integers(-(2**70), 2**70), st.floats(allow_nan=False)), max_size=12), st.data())
 def test_a_sum_that_slides_is_the_sum_counted_anew(drawn: list[int | float], data: st.DataObject) -> None:
     """Whatever is put in and taken out, nothing is lost to rounding on the way."""

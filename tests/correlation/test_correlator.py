@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -87,7 +88,7 @@ COMPILED = [compiled(base("a"), base("b"), rule, CHAIN) for rule in KINDS.values
 
 
 @pytest.mark.parametrize("rules", COMPILED, ids=KINDS)
-@settings(max_examples=60, deadline=None)
+@fuzz(30)
 @given(drawn=events, seed=st.randoms(use_true_random=False))
 def test_order_never_changes_matches(
     rules: RuleSet, drawn: list[tuple[str, int, str, int]], seed: random.Random

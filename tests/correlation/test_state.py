@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from effort import fuzz
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -66,7 +67,7 @@ events = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=events, cuts=st.sets(st.integers(0, 20), max_size=3), lateness=st.sampled_from([None, 0, 20]))
 def test_restart_neither_loses_nor_doubles(
     drawn: list[tuple[str, int, str, int]],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudsigma import ir
@@ -17,7 +18,7 @@ def contains(text: str, *, cased: bool) -> ir.Pattern:
     return ir.Pattern((ir.Wildcard.MANY, text, ir.Wildcard.MANY), cased)
 
 
-@settings(max_examples=800, deadline=None)
+@fuzz(160)
 @given(st.lists(TEXTS, min_size=32, max_size=50), st.lists(st.text(ALPHABET, max_size=20), min_size=1), st.booleans())
 def test_one_pass_finds_what_one_by_one_finds(texts: list[str], subjects: list[str], cased: bool) -> None:
     test = runtime.contains(*texts, cased=cased)

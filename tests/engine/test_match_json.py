@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -74,7 +75,7 @@ def test_times_of_other_libraries_are_times() -> None:
     assert match.key == make_match(RULES.rules[0], {**record, "eventTime": "2025-03-04T10:15:30Z"}).key
 
 
-@settings(max_examples=500, deadline=None)
+@fuzz(100)
 @given(RECORDS, st.booleans())
 def test_the_fast_line_is_the_plain_line(extra: dict[str, Any], record: bool) -> None:
     match = make_match(RULES.rules[0], {**extra, "eventName": "CreateGroup"})

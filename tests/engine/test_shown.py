@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudsigma import ir
@@ -21,7 +22,7 @@ NODES = st.recursive(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@fuzz(300)
 @given(st.dictionaries(KEYS, NODES, max_size=4), st.sampled_from(["a", "a.b", "a.b.c", "b.c", "c.a.b.a"]))
 def test_straight_down_is_select(record: dict[str, Any], name: str) -> None:
     path = ir.FieldPath(name)

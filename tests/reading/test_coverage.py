@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -187,7 +188,7 @@ times = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(60)
 @given(st.lists(st.tuples(texts, texts, times, texts, st.booleans()), min_size=1, max_size=12), st.booleans())
 def test_both_ways_come_to_the_same(tmp_path_factory: pytest.TempPathFactory, rows: list[Any], chosen: bool) -> None:
     """The fast way, by columns, and the plain one, record by record; and both to a definition in a few lines."""

@@ -194,11 +194,11 @@ def test_very_many_small_things(healthy: Path) -> None:
     """A million lines that are no records: counted, twenty named, in little time."""
     lines = 1_000_000 if FULL else 50_000
     (healthy / "a.json").write_bytes(b'{"a": 1}\n' * lines)
-    began = time.perf_counter()
+    began = time.process_time()
     run = scan(healthy)
     assert run.code == 4
     assert f"{lines - 19:,} more places that cannot be read" in run.told
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 def test_the_limit_of_addresses_is_no_figure_of_ours() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -44,7 +45,7 @@ def by_pieces(stored: bytes, piece: int, first: int, stream: Any) -> tuple[bytes
         return b"".join(inflater.chunks()), inflater
 
 
-@settings(max_examples=500, deadline=None)
+@fuzz(100)
 @given(MEMBERS, PIECES, PIECES, st.booleans())
 def test_the_standard_library_comes_to_the_same(
     members: list[tuple[bytes, int, int]], piece: int, first: int, stuttering: bool
@@ -58,7 +59,7 @@ def test_the_standard_library_comes_to_the_same(
     assert inflate(stored, 1 << 20) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(60)
 @given(MEMBERS, PIECES, PIECES, st.data())
 def test_what_stands_before_the_damage_is_given(
     members: list[tuple[bytes, int, int]], piece: int, first: int, data: st.DataObject

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -321,7 +322,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=500)
+@fuzz(100)
 @given(json_values, st.integers(1, 6))
 def test_depth_is_what_it_is(value: Any, levels: int) -> None:
     """A slow definition agrees; the text never says that a value is flat which is not."""

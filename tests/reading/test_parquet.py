@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from effort import fuzz
+from hypothesis import example, given
 from hypothesis import strategies as st
 from measured_scan import scan
 
@@ -135,7 +136,7 @@ ENCODINGS: tuple[dict[str, Any], ...] = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@fuzz(40)
 @given(st.lists(VALUE, max_size=40), st.sampled_from(ENCODINGS), st.integers(1, 2000), st.booleans())
 def test_rows_are_those_that_were_written(
     values: list[dict[str, Any]], encoding: dict[str, Any], at_once: int, few: bool
@@ -153,7 +154,7 @@ def test_rows_are_those_that_were_written(
 COMPRESSIONS = st.sampled_from(["none", "snappy", "zstd"])
 
 
-@settings(max_examples=100, deadline=None)
+@fuzz(50)
 @given(
     st.lists(VALUE, min_size=1, max_size=40), st.sampled_from(ENCODINGS), st.sampled_from(["none", "snappy", "zstd"])
 )
@@ -174,7 +175,7 @@ def test_headers_of_pages_say_what_the_footer_of_an_honest_file_says(
         assert (DELTA_BYTE_ARRAY in pages.encodings) == ("DELTA_BYTE_ARRAY" in column.encodings)
 
 
-@settings(max_examples=500, deadline=None)
+@fuzz(100)
 @given(st.binary(max_size=300), st.integers(-5, 400), st.integers(-5, 400))
 @example(b"\x15" + b"\xff" * 20, 0, 21)
 @example(b"\x1c" * 50, 0, 50)

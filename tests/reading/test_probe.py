@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from effort import fuzz
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -155,7 +156,7 @@ def documents(draw: st.DrawFn) -> bytes:
     return content
 
 
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(documents())
 @example(b'{"Records":[{"eventName":"GetUser","eventType":"AwsApiCall","eventName":"CreateGroup"}]}')
 @example(b'{"Records":[{"eventName":"CreateGroup","eventType":"AwsApiCall","x":' + b"7" * 5000 + b"}]}")
@@ -163,7 +164,7 @@ def documents(draw: st.DrawFn) -> bytes:
 @example(b'{"eventName":"CreateGroup","records":[1],"records":[2]}\n{"eventName":"GetUser","Events":[],"Events":[3]}\n')
 @example(b'{"eventName":"GetUser","x":NaN}\n{"eventName":"CreateGroup"}\n')
 def test_both_ways_come_to_the_same(tmp_path: Path, content: bytes) -> None:
-    """2,000 hostile files: the same records at the same places, the same account, the same losses."""
+    """Hostile files: the same records at the same places, the same account, the same losses."""
     assert_same(tmp_path / "a.json", content)
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from effort import fuzz
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -361,7 +362,7 @@ def test_r42_values_with_a_defined_result(tmp_path: Path) -> None:
     assert ledger.complete
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_files_never_raise_and_never_hide_healthy_ones(data: st.DataObject, records: Records) -> None:
     """Whatever is done to the bytes of a file, reading ends, and what is not read is in the ledger."""

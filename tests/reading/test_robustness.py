@@ -153,22 +153,22 @@ def test_s05_r43_whatever_inflates_has_a_ceiling() -> None:
     limits = Limits(inflated=5_000_000, payload=1_000_000)
     carried = [{"awslogs": {"data": data}}, {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": data}}]}]
     for content in (bomb, *map(dumped, carried)):
-        begun = time.perf_counter()
+        begun = time.process_time()
         found, ledger = read(content, limits)
         assert found == []
         (loss,) = ledger.losses
         assert "to more than" in loss.reason
         assert "(the limit '" in loss.reason
-        assert time.perf_counter() - begun < 5
+        assert time.process_time() - begun < 5
 
 
 def test_s05_many_small_bombs_share_one_ceiling(records: Records) -> None:
     """A thousand messages that inflate to a megabyte each do not come to a gigabyte."""
     data = base64.b64encode(gzip.compress(dumped({"a": "x" * 1_000_000}))).decode()
     batch = {"records": [{"recordId": str(n), "data": data} for n in range(1000)]}
-    begun = time.perf_counter()
+    begun = time.process_time()
     _, ledger = read(dumped(batch), Limits(payload=10_000_000))
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
     assert any("(the limit 'payload'; --max-payload changes it)" in loss.reason for loss in ledger.losses)
 
 

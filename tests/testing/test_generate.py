@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -285,7 +286,7 @@ matchers = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(60)
 @given(st.lists(matchers, max_size=3), st.lists(matchers, max_size=3))
 def test_a_value_is_found_or_there_is_none(wanted: list[ir.Matcher], unwanted: list[ir.Matcher]) -> None:
     answer = find_value(wanted, unwanted, "requestParameters.name")
@@ -334,7 +335,7 @@ conditions = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@fuzz(30)
 @given(st.lists(selections, min_size=3, max_size=3), conditions)
 def test_generated_rules(bodies: list[list[str]], condition: str) -> None:
     lines = "".join(f"  s{at}:\n" + "".join(f"    {line}\n" for line in body) for at, body in enumerate(bodies))

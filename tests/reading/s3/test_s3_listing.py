@@ -6,7 +6,8 @@ import datetime as dt
 import time
 
 import pytest
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 from memory_store import QUICK, MemoryStore
 
@@ -268,7 +269,7 @@ _names = st.sampled_from(["x.json", "y.gz", "z", "1.json"])
     ),
     page_size=st.integers(1, 7),
 )
-@settings(max_examples=300, deadline=None)
+@fuzz(60)
 def test_any_bucket_is_listed_in_order_and_whole(keys: set[str], page_size: int) -> None:
     def counted(key: str) -> bool:
         parts = key.split("/")
