@@ -339,7 +339,7 @@ def test_files_and_names_that_are_not_there(tmp_path: Path) -> None:
         ("{type: drop_detection_item}", RULE, 7, "leaves nothing"),
         ("{type: drop_detection_item, field_name_conditions: [{type: include_fields, fields: [user]}]}",
          detection("- {user: a}\n        - {other: b}"), 7, "leaves nothing"),
-        ("{type: value_placeholders}", detection("user|expand: '%x%'"), 1, "'x' doesn't exist"),
+        ("{type: value_placeholders}", detection("user|expand: '%x%'"), 8, "%x% has no values"),
         ("{type: map_string, mapping: {a: [b, c]}}", detection("user|all: [a, d]"), 8, "several values"),
     ],
 )  # fmt: skip

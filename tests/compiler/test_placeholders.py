@@ -72,6 +72,10 @@ def test_values_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "values.yml"
     file.write_text("admins: [al*, bob]\nn: 1\nflag: true\n")
     assert read_placeholders(file) == {"admins": ("al*", "bob"), "n": ("1",), "flag": ("true",)}
+    file.write_text("accounts: [012345671234, 111122223333]\nhour: 1:30\nversion: 1.10\nday: 2026-01-02\n")
+    assert read_placeholders(file) == {
+        "accounts": ("012345671234", "111122223333"), "hour": ("1:30",), "version": ("1.10",), "day": ("2026-01-02",),
+    }  # fmt: skip
     file.write_text("- a\n")
     with pytest.raises(cloudsigma.RuleError, match="no map of placeholders"):
         read_placeholders(file)

@@ -79,13 +79,16 @@ def _without_action(document: Document) -> Document:
 
 def _merged(under: Document, over: Document) -> Document:
     """One document over another: maps are merged, everything else is replaced."""
-    merged = Document(_merge(under.value, over.value), over.line, over.path)
-    return _with_places(_with_places(merged, under), over)
+    merged = _with_places(Document(_merge(under.value, over.value), over.line, over.path), under)
+    for way in over.values:
+        merged.spelled.pop(way, None)
+    return _with_places(merged, over)
 
 
 def _with_places(document: Document, source: Document) -> Document:
     document.keys.update(source.keys)
     document.values.update(source.values)
+    document.spelled.update(source.spelled)
     return document
 
 

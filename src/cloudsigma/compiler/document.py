@@ -8,6 +8,7 @@ hides its neighbors.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,14 +17,11 @@ from typing import Any
 import msgspec
 import yaml
 
+from cloudsigma.compiler.limits import DEFAULT_LIMITS, RuleLimits
 from cloudsigma.errors import Category, RuleError
 
-MAX_BYTES = 10 * 1024 * 1024
-"""A rule file larger than this is refused."""
 MAX_DEPTH = 64
 """Maps and lists may nest this deep."""
-MAX_NODES = 500_000
-"""Keys, values, maps and lists of one document, aliases counted as what they stand for."""
 
 Path = tuple[str | int, ...]
 """The way to a node: keys and list positions from the top of the document."""
@@ -33,6 +31,7 @@ _PREFIX = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_PREFIX + name for name in ("str", "int", "float", "bool", "null", "timestamp", "binary"))
 _MERGE = _PREFIX + "merge"
 _TEXT = _PREFIX + "str"
+_SPELLED_KINDS = (bool, int, float, dt.date)
 _RESOLVER = yaml.SafeLoader("")
 """Decides what a plain scalar means."""
 _PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
@@ -50,7 +49,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 class Document:
     """One YAML document: its value and where everything in it stands."""
 
-    __slots__ = ("keys", "line", "path", "value", "values")
+    __slots__ = ("keys", "line", "path", "spelled", "value", "values")
 
     def __init__(self, value: Any, line: int, path: str | None) -> None:
         self.value = value
@@ -58,6 +57,9 @@ class Document:
         self.path = path
         self.keys: dict[Path, Place] = {}
         self.values: dict[Path, Place] = {}
+        self.spelled: dict[Path, tuple[str, Any]] = {}
+        """The values without quotation marks that YAML reads as another number, boolean or date than their text
+        shows (`0644`, `1_000`, `1.10`, `No`): text and value."""
 
     def place(self, way: Path) -> Place:
         """The place of the key at this way, else of the value, else of the nearest node above."""
@@ -91,11 +93,16 @@ class Located:
         )
 
 
-def read_documents(data: bytes | str, path: str | None) -> Iterator[Document | RuleError]:
+def read_documents(
+    data: bytes | str, path: str | None, limits: RuleLimits = DEFAULT_LIMITS
+) -> Iterator[Document | RuleError]:
     """The documents of a rule file in order; in the place of each that cannot be read, the error.
 
     Empty documents are left out. Line numbers are those of the whole file.
     """
+    if len(data) > limits.file:
+        yield too_large(path, limits)
+        return
     try:
         text = _decode(data)
     except UnicodeDecodeError as error:
@@ -108,16 +115,12 @@ def read_documents(data: bytes | str, path: str | None) -> Iterator[Document | R
             remedy="Save it as UTF-8.",
         )
         return
-    if len(text) > MAX_BYTES:
-        yield RuleError(
-            "yaml",
-            f"the text is larger than {MAX_BYTES:,} bytes",
-            path=path,
-            remedy="Split it into several files.",
-        )
-        return
-    for first_line, part in _parts(text):
-        builder = _Builder(first_line, path)
+    for number, (first_line, part) in enumerate(_parts(text), start=1):
+        if number > limits.documents:
+            reason = f"the file has more than {limits.said('documents')} YAML documents"
+            yield RuleError("yaml", reason, path=path, line=first_line, remedy="Split it into several files.")
+            return
+        builder = _Builder(first_line, path, limits)
         try:
             builder.build(part)
         except RuleError as error:
@@ -125,6 +128,12 @@ def read_documents(data: bytes | str, path: str | None) -> Iterator[Document | R
             yield error
         else:
             yield from builder.documents
+
+
+def too_large(path: str | None, limits: RuleLimits) -> RuleError:
+    """The error of a file that is larger than the limit."""
+    reason = f"the file is larger than {limits.said('file')} bytes"
+    return RuleError("yaml", reason, path=path, remedy="Split it into several files.")
 
 
 def _decode(data: bytes | str) -> str:
@@ -144,6 +153,7 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
     """
     starts = [0, *(found.start() for found in _MARKER.finditer(text) if found.start())]
     held = 0
+    counted, line = 0, 1
     for at, start in enumerate(starts):
         end = starts[at + 1] if at + 1 < len(starts) else len(text)
         lines = text[start:end].splitlines()
@@ -154,18 +164,23 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
         held = 0
         part = text[begin:end]
         # `...` only ends the document before it: here a comment, which keeps lines and columns as they are.
-        yield text.count("\n", 0, begin) + 1, f"#{part[1:]}" if part.startswith("...") else part
+        line += text.count("\n", counted, begin)
+        counted = begin
+        yield line, f"#{part[1:]}" if part.startswith("...") else part
 
 
 class _Builder:
     """Builds the values of the documents in one part of the text from the parser's events."""
 
-    def __init__(self, first_line: int, path: str | None) -> None:
+    def __init__(self, first_line: int, path: str | None, limits: RuleLimits) -> None:
+        self._limits = limits
         self.documents: list[Document] = []
         self._first_line = first_line
         self._path = path
         self._nodes = 0
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._anchors: dict[str, tuple[Any, int, list[tuple[Path, tuple[str, Any]]]]] = {}
+        """Name → value, nodes, and what is `spelled` in it by the way from there."""
+        self._spelled: list[Path] = []
         self._open_anchors: set[str] = set()
 
     def build(self, text: str) -> None:
@@ -175,6 +190,7 @@ class _Builder:
                 if isinstance(event, yaml.DocumentStartEvent):
                     self._nodes = 0
                     self._anchors.clear()
+                    self._spelled.clear()
                 elif isinstance(event, yaml.NodeEvent):
                     line = event.start_mark.line if event.start_mark is not None else 0
                     self._document = Document(None, self._first_line + line, self._path)
@@ -192,16 +208,16 @@ class _Builder:
     # --- nodes ------------------------------------------------------------------------------------------------
 
     def _node(self, event: Any, way: Path, depth: int) -> Any:
-        before = self._nodes
+        before, spelled = self._nodes, len(self._spelled)
         self._count(1, event)
         self._values[way] = self._place(event)
         kind_of_event = type(event)
         if kind_of_event is yaml.AliasEvent:
-            return self._alias(event)
+            return self._alias(event, way)
         if event.anchor:
             self._open_anchors.add(event.anchor)
         if kind_of_event is yaml.ScalarEvent:
-            value = self._scalar(event)
+            value = self._scalar(event, way)
         else:
             if depth >= MAX_DEPTH:
                 raise self._error(
@@ -215,16 +231,19 @@ class _Builder:
             value = self._list(way, depth) if kind == "seq" else self._map(way, depth)
         if event.anchor:
             self._open_anchors.discard(event.anchor)
-            self._anchors[event.anchor] = (value, self._nodes - before)
+            inside = [(each[len(way) :], self._document.spelled[each]) for each in self._spelled[spelled:]]
+            self._anchors[event.anchor] = (value, self._nodes - before, inside)
         return value
 
-    def _alias(self, event: Any) -> Any:
+    def _alias(self, event: Any, way: Path) -> Any:
         if event.anchor in self._open_anchors:
             raise self._error(f"the alias *{event.anchor} stands inside what it names", event.start_mark)
         if event.anchor not in self._anchors:
             raise self._error(f"no anchor &{event.anchor} stands before this alias", event.start_mark)
-        value, size = self._anchors[event.anchor]
+        value, size, spelled = self._anchors[event.anchor]
         self._count(size, event)
+        for inner, text_and_value in spelled:
+            self._note((*way, *inner), *text_and_value)
         return _copy(value)
 
     def _list(self, way: Path, depth: int) -> list[Any]:
@@ -275,7 +294,7 @@ class _Builder:
             raise self._error("a merge key (<<) takes a map or a list of maps", event.start_mark)
         return maps
 
-    def _scalar(self, event: Any) -> Any:
+    def _scalar(self, event: Any, way: Path) -> Any:
         tag = self._tag(event)
         if tag == _TEXT:
             return event.value
@@ -292,7 +311,13 @@ class _Builder:
                 event.start_mark,
                 remedy="Put the value in quotation marks if it is meant as text.",
             ) from error
+        if event.tag is None and isinstance(value, _SPELLED_KINDS) and _shown(value) != event.value:
+            self._note(way, event.value, value)
         return value
+
+    def _note(self, way: Path, text: str, value: Any) -> None:
+        self._document.spelled[way] = (text, value)
+        self._spelled.append(way)
 
     def _tag(self, event: Any) -> str:
         if event.tag not in (None, "!"):
@@ -305,9 +330,9 @@ class _Builder:
 
     def _count(self, nodes: int, event: Any) -> None:
         self._nodes += nodes
-        if self._nodes > MAX_NODES:
+        if self._nodes > self._limits.nodes:
             raise self._error(
-                f"the document has more than {MAX_NODES:,} nodes",
+                f"the document has more nodes than {self._limits.said('nodes')}",
                 event.start_mark,
                 remedy="Use fewer values, or fewer aliases (*name).",
             )
@@ -344,6 +369,11 @@ class _Builder:
 def _resolved(text: str) -> str:
     """The tag of a plain scalar."""
     return str(_RESOLVER.resolve(yaml.ScalarNode, text, (True, False)))  # type: ignore[no-untyped-call]
+
+
+def _shown(value: Any) -> str:
+    """The plainest text that YAML reads as this value."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _copy(value: Any) -> Any:

@@ -14,16 +14,20 @@ from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.parser import parse
 
 from cloudsigma import ir
+from cloudsigma.compiler.limits import DEFAULT_LIMITS, RuleLimits
 
 
 class FieldPathProblem(Exception):  # noqa: N818  # caught in `compiler` and turned into a RuleError with its place
     """Why a JSONPath cannot be used."""
 
 
-def parse_field_path(name: str) -> ir.FieldPath:
+def parse_field_path(name: str, limits: RuleLimits = DEFAULT_LIMITS) -> ir.FieldPath:
     """The path of one entry of `fields`; raises `FieldPathProblem`."""
     if not name.startswith("$"):
         return ir.FieldPath(name)
+    if name.count("..") > limits.searches:
+        msg = f"it has more `..` than {limits.said('searches')}"
+        raise FieldPathProblem(msg)
     try:
         tree = parse(name)
     except (JSONPathError, RecursionError) as error:

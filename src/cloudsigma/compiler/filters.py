@@ -1,4 +1,4 @@
-"""Sigma filters: rules that narrow other rules, so that a team tunes upstream rules without editing them.
+"""Sigma filters: rules that narrow other rules, so that a team tunes rules of others without editing them.
 
 A filter is compiled like a rule and joined to each condition of the rules it is for: `(rule) and (filter)`, as
 written, without a hidden `not`. Its selections get names of their own, which neither the rule's patterns nor those
@@ -7,7 +7,8 @@ of another filter see. See `docs/semantics.md`, "Filters".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,46 +17,119 @@ from msgspec import structs
 from cloudsigma import ir
 from cloudsigma.compiler.conditions import renamed
 from cloudsigma.compiler.document import Document, Path
-from cloudsigma.errors import RuleError
+from cloudsigma.errors import Category, RuleError
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A compiled filter: what it is for, and what it adds."""
+    """A filter: the rules it is for, and what it adds to them."""
 
     definition: ir.DetectionRule
     """The filter's selections and condition, as those of a rule."""
     rules: tuple[str, ...] | None
     """IDs and names of the rules that it is for; `None` is any."""
     places: tuple[tuple[int, int], ...] = ()
-    """Line and column of each entry of `rules`."""
+    """Line and column of each entry of `rules`; of `any`, those of `rules` itself."""
+    negates: bool = True
+    """Whether one of its tests is negated by a modifier (`neq`)."""
 
-    def is_for(self, rule: ir.DetectionRule) -> bool:
-        """Whether the filter narrows the rule: named (or any), and every attribute of its log source is the rule's."""
-        mine, theirs = self.definition.logsource, rule.logsource
-        return all(
-            wanted is None or wanted == given
-            for wanted, given in (
-                (mine.category, theirs.category),
-                (mine.product, theirs.product),
-                (mine.service, theirs.service),
-            )
-        ) and (self.rules is None or any(refers_to(name, rule.metadata) for name in self.rules))
+    def fits(self, rule: ir.DetectionRule) -> bool:
+        """Whether every attribute of the filter's log source is that of the rule, letter case aside."""
+        return self.definition.logsource.covers(rule.logsource)
+
+    def warnings(self, rules: Sequence[ir.DetectionRule], known: _Names) -> Iterator[RuleError]:
+        """Reasons why the filter may not do what its author wants.
+
+        Args:
+            rules: The detection rules that are loaded.
+            known: The same rules and the correlations, by ID and name.
+        """
+        if self.rules is None and not any(map(self.fits, rules)):
+            mine = self.definition.logsource
+            reason = f"the filter is for any rule, and no rule with its log source ({mine}) is loaded"
+            yield self._warning("reference", reason, 0, "Load such rules as well, or correct the log source.")
+        for at, name in enumerate(self.rules or ()):
+            found = known.find(name)
+            if not found:
+                remedy = "Load the rule as well, or correct its ID or name (titles do not count)."
+                yield self._warning("reference", f"the filter is for a rule {name!r} that is not loaded", at, remedy)
+            elif all(isinstance(rule, ir.CorrelationRule) for rule in found):
+                remedy = "Name the rules that the correlation refers to."
+                reason = f"{name!r} is a correlation, and filters do not reach correlations"
+                yield self._warning("reference", reason, at, remedy)
+            elif not any(isinstance(rule, ir.DetectionRule) and self.fits(rule) for rule in found):
+                theirs = next(rule.logsource for rule in found if isinstance(rule, ir.DetectionRule))
+                reason = (
+                    f"the filter does not narrow {name!r}: its log source is {self.definition.logsource}, "
+                    f"that of the rule is {theirs}"
+                )
+                yield self._warning("reference", reason, at, "Write the log source of the rule, or part of it.")
+        if not self.negates and not any(_has_not(each.expression) for each in self.definition.conditions):
+            condition = self.definition.conditions[0]
+            about = self.definition.metadata
+            yield RuleError(
+                "condition", "the condition of the filter has no not: the rules keep only events that meet it",
+                path=about.path, line=condition.line, rule=about.title,
+                remedy=f"Write not ({condition.text.strip()}) to leave those events out.",
+            )  # fmt: skip
+
+    def _warning(self, category: Category, reason: str, at: int, remedy: str) -> RuleError:
+        about = self.definition.metadata
+        line, column = self.places[at] if at < len(self.places) else (about.line, None)
+        return RuleError(
+            category, reason, path=about.path, line=line, column=column, rule=about.title, remedy=remedy
+        )  # fmt: skip
 
 
-def refers_to(name: str, metadata: ir.Metadata) -> bool:
-    """Whether a reference of a filter or correlation means this rule: by ID, in any case, or by name."""
-    return name.lower() == metadata.id or (metadata.name is not None and name == metadata.name)
+class _Names:
+    """The rules that are loaded, by the references that mean them."""
+
+    def __init__(self, rules: Iterable[ir.DetectionRule | ir.CorrelationRule]) -> None:
+        self._by_id: dict[str, list[ir.DetectionRule | ir.CorrelationRule]] = {}
+        self._by_name: dict[str, list[ir.DetectionRule | ir.CorrelationRule]] = {}
+        for rule in rules:
+            self._by_id.setdefault(rule.metadata.id, []).append(rule)
+            if rule.metadata.name is not None:
+                self._by_name.setdefault(rule.metadata.name, []).append(rule)
+
+    def find(self, name: str) -> list[ir.DetectionRule | ir.CorrelationRule]:
+        return [*self._by_id.get(name.lower(), ()), *self._by_name.get(name, ())]
 
 
-def as_rule(document: Document) -> Document:
+class FilterIndex:
+    """Filters by the rules that they are for."""
+
+    def __init__(self, filters: Sequence[Filter]) -> None:
+        self._filters = filters
+        self._any = [at for at, each in enumerate(filters) if each.rules is None]
+        self._named: dict[str, list[int]] = {}
+        for at, each in enumerate(filters):
+            for name in dict.fromkeys(each.rules or ()):
+                self._named.setdefault(name, []).append(at)
+                if name != name.lower():
+                    self._named.setdefault(name.lower(), []).append(at)
+
+    def of(self, rule: ir.DetectionRule) -> list[int]:
+        """The positions of the filters that narrow a rule, in their order.
+
+        They name it (or any rule), and every attribute of their log source is the rule's.
+        """
+        about = rule.metadata
+        found = {*self._any, *self._named.get(about.id, ())}
+        if about.name is not None:
+            found.update(at for at in self._named.get(about.name, ()) if about.name in (self._filters[at].rules or ()))
+        return [at for at in sorted(found) if self._filters[at].fits(rule)]
+
+
+def filter_as_rule(document: Document) -> Document:
     """The filter's document in the shape of a rule's, every node in its place."""
     value = document.value
     detection = {key: item for key, item in value["filter"].items() if key != "rules"}
     plain = {key: item for key, item in value.items() if key != "filter"}
     made = Document({**plain, "detection": detection}, document.line, document.path)
-    for source, target in ((document.keys, made.keys), (document.values, made.values)):
-        target.update({_moved(way): place for way, place in source.items()})
+    made.keys.update({_moved(way): place for way, place in document.keys.items()})
+    made.values.update({_moved(way): place for way, place in document.values.items()})
+    made.spelled.update({_moved(way): spelled for way, spelled in document.spelled.items()})
     return made
 
 
@@ -75,51 +149,60 @@ def filtered_rules(document: Document) -> tuple[str, ...] | str | None:
         return None if named.lower() == "any" else (named,)
     if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
         return "rules is neither any nor a list of IDs and names"
-    return tuple(named) or None
+    return tuple(named) or "rules is an empty list, so the filter is for no rule"
 
 
-def apply_filters(rule: ir.DetectionRule, filters: Iterable[Filter]) -> ir.DetectionRule:
-    """The rule narrowed by every filter that is for it."""
-    for each in filters:
-        if each.is_for(rule):
-            rule = narrowed(rule, each.definition)
-    return rule
-
-
-def narrowed(rule: ir.DetectionRule, by: ir.DetectionRule) -> ir.DetectionRule:
-    """The rule narrowed by a filter's definition."""
+def apply_filters(rule: ir.DetectionRule, filters: Sequence[ir.DetectionRule]) -> ir.DetectionRule:
+    """The rule narrowed by the definitions of filters, in their order; each condition stays flat."""
+    if not filters:
+        return rule
     taken = {selection.name for selection in rule.selections}
-    prefix = by.metadata.title
-    while any(f"{prefix}: {selection.name}" in taken for selection in by.selections):
-        prefix += "'"
-    names = {selection.name: f"{prefix}: {selection.name}" for selection in by.selections}
-    added = tuple(
-        structs.replace(selection, name=names[selection.name], filter=by.metadata.id) for selection in by.selections
-    )
-    wanted = renamed(by.conditions[0].expression, names)
-    conditions = tuple(
-        structs.replace(condition, expression=ir.And((condition.expression, wanted))) for condition in rule.conditions
-    )
-    return structs.replace(rule, selections=rule.selections + added, conditions=conditions)
-
-
-def absent_references(filters: Sequence[Filter], rules: Sequence[ir.Metadata]) -> list[RuleError]:
-    """A warning for each rule that a filter names and that is not loaded."""
-    warnings: list[RuleError] = []
+    titles: Counter[str] = Counter()
+    added: list[ir.Selection] = []
+    wanted: list[ir.Expression] = []
     for each in filters:
-        about = each.definition.metadata
-        for at, name in enumerate(each.rules or ()):
-            if not any(refers_to(name, rule) for rule in rules):
-                line, column = each.places[at] if at < len(each.places) else (about.line, None)
-                warnings.append(
-                    RuleError(
-                        "reference",
-                        f"the filter is for a rule {name!r} that is not loaded",
-                        path=about.path,
-                        line=line,
-                        column=column,
-                        rule=about.title,
-                        remedy="Load the rule as well, or correct its ID or name (titles do not count).",
-                    )
-                )
-    return warnings
+        names = _own_names(each, taken, titles)
+        taken.update(names.values())
+        added += [
+            structs.replace(selection, name=names[selection.name], filter=each.metadata.id, path=each.metadata.path)
+            for selection in each.selections
+        ]
+        wanted.append(renamed(each.conditions[0].expression, names))
+    conditions = tuple(
+        structs.replace(
+            condition, expression=ir.And((condition.expression, *wanted)), filters=tuple(f.metadata.id for f in filters)
+        )
+        for condition in rule.conditions
+    )
+    return structs.replace(rule, selections=rule.selections + tuple(added), conditions=conditions)
+
+
+def _own_names(each: ir.DetectionRule, taken: set[str], titles: Counter[str]) -> Mapping[str, str]:
+    """The filter's selections → names that no other selection has: with its title, and a number where that is taken."""
+    title = each.metadata.title
+    while True:
+        titles[title] += 1
+        prefix = title if titles[title] == 1 else f"{title} ({titles[title]})"
+        names = {selection.name: f"{prefix}: {selection.name}" for selection in each.selections}
+        if taken.isdisjoint(names.values()):
+            return names
+
+
+def warnings_of(
+    filters: Sequence[Filter], rules: Sequence[ir.DetectionRule], correlations: Sequence[ir.CorrelationRule]
+) -> list[RuleError]:
+    """The warnings about filters, in their order."""
+    if not filters:
+        return []
+    known = _Names([*rules, *correlations])
+    return [warning for each in filters for warning in each.warnings(rules, known)]
+
+
+def _has_not(expression: ir.Expression) -> bool:
+    match expression:
+        case ir.Not():
+            return True
+        case ir.And(operands) | ir.Or(operands):
+            return any(map(_has_not, operands))
+        case _:
+            return False

@@ -6,6 +6,7 @@ exceptions carry no line, and some malformed rules make it raise another excepti
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -26,6 +27,9 @@ from cloudsigma.errors import RuleError, one_or_group
 
 _ALIASES = {"utf16le": "wide"}
 """Modifiers of the specification that pySigma knows by another name only."""
+_STAND_IN = "\0"
+"""Key and value of an item with placeholders while pySigma parses the rule; no field begins with it."""
+_ORIGINS = itertools.count(1)
 
 
 @dataclass
@@ -34,6 +38,16 @@ class ItemLocation(upstream.SigmaRuleLocation):
 
     modifiers: tuple[str, ...] = field(default=(), compare=False)
     written: tuple[Any, ...] = field(default=(), compare=False)
+    way: Path = field(default=(), compare=False)
+    """The way to the item in its document."""
+    origin: int = field(default=0, compare=False)
+    """A number for each item of a rule; the copies that a pipeline makes of an item keep it."""
+    pending: Any = field(default=None, compare=False)
+    """The values of an item with `expand` until its placeholders have values (see `expansion`)."""
+    compared: tuple[Any, ...] | None = field(default=None, compare=False)
+    """The values before a pipeline, each variant for itself (see `processing`)."""
+    sizes: tuple[int, ...] = field(default=(), compare=False)
+    """How many variants each value had then."""
 
 
 def load_rule(document: Document) -> SigmaRule:
@@ -81,7 +95,26 @@ def _known_modifiers(definition: Any) -> Any:
         return [_known_modifiers(member) for member in definition]
     if not isinstance(definition, dict):
         return definition
-    return {_known_key(key): _known_modifiers(value) for key, value in definition.items()}
+    known: dict[Any, Any] = {}
+    for key, value in definition.items():
+        if has_placeholders(key):  # built by `make_item` once its values are known; a key of its own until then
+            known[f"{_STAND_IN}{len(known)}"] = _STAND_IN
+        else:
+            known[_known_key(key)] = _known_modifiers(value)
+    return known
+
+
+def has_placeholders(key: Any) -> bool:
+    """Whether the values of a key may hold placeholders: it has the modifier `expand`."""
+    return isinstance(key, str) and "expand" in key.split("|")[1:]
+
+
+def make_item(key: str, values: list[Any], way: Path, located: Located) -> SigmaDetectionItem:
+    """One detection item of pySigma, its modifiers applied; raises `RuleError` at the place of `way`."""
+    try:
+        return SigmaDetectionItem.from_mapping(_known_key(key), values, policy=QUIET_RE2)
+    except Exception as error:  # pySigma raises more than its own errors here
+        raise refusal(error, _known_key(key), values, way, located) from error
 
 
 def _known_key(key: Any) -> Any:
@@ -140,13 +173,18 @@ def _attach_all(rule: SigmaRule, document: Document) -> None:
 def _attach(detection: SigmaDetection, definition: Any, way: Path, document: Document, file: FilePath) -> None:
     for item, (key, values, item_way) in zip(_flat(detection), items_of(definition, way), strict=True):
         place = document.place(item_way)
+        name, *modifiers = (key or "").split("|")
         item.source = ItemLocation(
             file,
             place.line,
             place.column,
-            tuple((key or "").split("|")[1:]),
+            tuple(modifiers),
             tuple(values) if isinstance(values, list) else (values,),
+            item_way,
+            next(_ORIGINS),
         )
+        if has_placeholders(key):
+            item.field = name or None
 
 
 def _flat(detection: SigmaDetection) -> Iterator[SigmaDetectionItem]:

@@ -11,10 +11,8 @@ import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
-import re2
 from sigma.conditions import ConditionAND
 from sigma.modifiers import (
     SigmaBase64OffsetModifier,
@@ -52,8 +50,6 @@ _NAMESPACE = uuid.UUID("0b6c1e3a-7f0c-4a55-9f62-6f1c5d0f7c11")
 """Of the IDs that are made from a rule's content."""
 _EXACT_FROM = 2**53
 """From here on pySigma's numbers may have lost digits; the value as YAML has it is taken instead."""
-_MAX_EXPANSIONS = 10_000
-"""Strings that the placeholders of one value may stand for."""
 _RANGES: dict[str, tuple[int, int]] = {
     "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "week": (1, 53), "month": (1, 12), "year": (1, 9999),
 }  # fmt: skip
@@ -64,11 +60,10 @@ def lower(
     conditions: Sequence[ir.Condition],
     metadata: ir.Metadata,
     field_paths: Sequence[ir.FieldPath],
-    selection_lines: dict[str, int],
-    placeholders: Mapping[str, tuple[str, ...]],
+    selection_lines: Mapping[str, int],
 ) -> ir.DetectionRule:
-    """Turn a parsed rule into IR, with placeholders replaced; raises `RuleError`, or `RuleErrors` for several items."""
-    given = _Given(metadata, placeholders, [])
+    """Turn a parsed rule into IR; raises `RuleError`, or `RuleErrors` for several items."""
+    given = _Given(metadata, [])
     selections = tuple(
         ir.Selection(name, _detection(detection, given), selection_lines.get(name))
         for name, detection in rule.detection.detections.items()
@@ -127,7 +122,6 @@ class _Given:
     """What every item of a rule is lowered with."""
 
     metadata: ir.Metadata
-    placeholders: Mapping[str, tuple[str, ...]]
     errors: list[RuleError]
     """Of each item that cannot be lowered."""
 
@@ -150,7 +144,6 @@ class _Item:
     def __init__(self, item: SigmaDetectionItem, given: _Given) -> None:
         self._item = item
         self._metadata = given.metadata
-        self._placeholders = given.placeholders
         self._cased = SigmaCaseSensitiveModifier in item.modifiers
         self._place: Any = item.source
         self._written: tuple[Any, ...] = getattr(item.source, "written", ())
@@ -184,14 +177,12 @@ class _Item:
 
     def _matcher(self, value: SigmaType, at: int) -> ir.Matcher:
         match value:  # subclasses before their parents: cased strings, parts of a time
-            case SigmaString() if value.contains_placeholder():
-                return ir.OneOf(tuple(self._pattern(variant) for variant in self._expanded(value)))
             case SigmaString():
                 return self._pattern(value)
-            case SigmaRegularExpression() if value.regexp.contains_placeholder():
-                variants = [self._regex(str(text), value) for text in self._expanded(value.regexp, literal=True)]
-                return ir.OneOf(tuple(variants))
             case SigmaRegularExpression():
+                for part in value.regexp.s:
+                    if isinstance(part, Placeholder):
+                        raise self._placeholder(part.name)
                 return self._regex(str(value.regexp), value)
             case SigmaCIDRExpression():
                 return ir.Cidr(str(value.network))
@@ -217,7 +208,7 @@ class _Item:
     def _pattern(self, value: SigmaString) -> ir.Pattern:
         parts: list[str | ir.Wildcard] = []
         for part in value.s:
-            if isinstance(part, Placeholder):  # `_matcher` has put values in their place
+            if isinstance(part, Placeholder):  # of a rule that pySigma has parsed for somebody else
                 raise self._placeholder(part.name)
             if isinstance(part, str):
                 if part and parts and isinstance(parts[-1], str):
@@ -231,30 +222,6 @@ class _Item:
         if self._item.field is None:
             return _keyword(*parts, cased=self._cased)
         return ir.Pattern(tuple(parts), cased=self._cased or isinstance(value, SigmaCasedString))
-
-    def _expanded(self, value: SigmaString, *, literal: bool = False) -> list[SigmaString]:
-        """The string once for each combination of its placeholders' values."""
-        choices: list[list[list[Any]]] = []
-        for part in value.s:
-            if not isinstance(part, Placeholder):
-                choices.append([[part]])
-                continue
-            values = self._placeholders.get(part.name)
-            if values is None:
-                raise self._placeholder(part.name)
-            choices.append([[re2.escape(text)] if literal else SigmaString(text).s for text in values])
-        count = math.prod(map(len, choices))
-        if count > _MAX_EXPANSIONS:
-            reason = (
-                f"its placeholders stand for {count:,} combinations of values, and the limit is {_MAX_EXPANSIONS:,}"
-            )
-            raise self._error("value", reason, "Give fewer values, or split the value into several.")
-        expanded: list[SigmaString] = []
-        for combination in product(*choices):
-            text = SigmaString()
-            text.s = [part for parts in combination for part in parts]
-            expanded.append(text)
-        return expanded
 
     def _regex(self, pattern: str, value: SigmaRegularExpression) -> ir.Regex:
         flags = "".join(sorted(SigmaRegularExpression.sigma_to_re_flag[flag] for flag in value.flags))

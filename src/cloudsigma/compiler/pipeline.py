@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -89,14 +89,16 @@ class Pipeline:
     variables: dict[str, Any]
     _made: list[ProcessingPipeline] = field(default_factory=list, repr=False, compare=False)
 
-    def prepared(self) -> ProcessingPipeline:
-        """A pipeline of pySigma for the next rule, in this thread only.
+    def prepared(self, adapt: Callable[[ProcessingPipeline], None]) -> ProcessingPipeline:
+        """A pipeline of pySigma for the next rule, in this thread only; `adapt` changes it once it is made.
 
         It is the same for all rules, since making one takes milliseconds and `apply` forgets the rule before; but
         `set_field` gives every rule its own list to append to, and then there is a fresh one for each.
         """
         if not self._made or any(kind == "set_field" for kind in _kinds(self.transformations)):
-            self._made[:] = [self._make()]
+            made = self._make()
+            adapt(made)
+            self._made[:] = [made]
         return self._made[0]
 
     def _make(self) -> ProcessingPipeline:

@@ -1,25 +1,28 @@
 """Values for placeholders: `%name%` in a rule's values with the modifier `expand` (Modifiers, expand).
 
-The user gives them, as an argument or as a YAML file that maps names to values. A value stands for the placeholder as
-if it had been written there: wildcards in it count; in a regular expression it is literal text.
+The user gives them, as an argument or as a YAML file that maps names to values. `expansion` writes them into rules.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from cloudsigma.compiler.document import Document, read_documents
+from cloudsigma.compiler.files import read_file
 from cloudsigma.errors import RuleError, UsageError
 
 Placeholders = Mapping[str, tuple[str, ...]]
+"""Name → its values as text."""
 
 
 def check_placeholders(given: Mapping[str, Any] | None) -> Placeholders:
-    """The values of placeholders as text; raises `UsageError` where they are no lists of text and numbers."""
+    """The values of placeholders as text; raises `UsageError` where they are not text, numbers or lists of these."""
     checked: dict[str, tuple[str, ...]] = {}
+    if not isinstance(given, Mapping | None):
+        raise UsageError(f"placeholders is {given!r}; give a map of names to lists of text and numbers")
     for name, values in (given or {}).items():
         listed = values if isinstance(values, Sequence) and not isinstance(values, (str, bytes)) else [values]
         if not listed or not all(isinstance(value, (str, int, float)) for value in listed):
@@ -29,12 +32,14 @@ def check_placeholders(given: Mapping[str, Any] | None) -> Placeholders:
 
 
 def read_placeholders(path: str | os.PathLike[str]) -> Placeholders:
-    """Values of placeholders from a YAML file; raises `RuleError` and `UsageError`."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise RuleError("file", f"it cannot be read ({error.strerror or error})", path=os.fspath(path),
-                        remedy="Check the path.") from error  # fmt: skip
+    """Values of placeholders from a YAML file; raises `RuleError` and `UsageError`.
+
+    Numbers, booleans and dates without quotation marks stay the text that the file has: an account ID that begins
+    with 0 keeps it.
+    """
+    data = read_file(path)
+    if isinstance(data, RuleError):
+        raise data
     merged: dict[str, Any] = {}
     for document in read_documents(data, os.fspath(path)):
         if isinstance(document, RuleError):
@@ -42,5 +47,12 @@ def read_placeholders(path: str | os.PathLike[str]) -> Placeholders:
         if not isinstance(document, Document) or not isinstance(document.value, dict):
             raise RuleError("schema", "it is no map of placeholders to values", path=os.fspath(path),
                             line=document.line, remedy="Write name: [value, …].")  # fmt: skip
-        merged |= {str(name): values for name, values in document.value.items()}
+        texts = {way: text for way, (text, _) in document.spelled.items()}
+        for name, values in document.value.items():
+            listed = values if isinstance(values, list) else [values]
+            ways = [(name, at) if isinstance(values, list) else (name,) for at in range(len(listed))]
+            merged[str(name)] = [
+                texts.get(way, str(value) if isinstance(value, dt.date) else value)
+                for way, value in zip(ways, listed, strict=True)
+            ]
     return check_placeholders(merged)

@@ -8,56 +8,71 @@ the rule says, it is put right or refused here.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import structs
 from sigma.conditions import ConditionAND, ConditionOR
 from sigma.correlations import SigmaCorrelationRule
+from sigma.processing.pipeline import ProcessingPipeline
 from sigma.rule import SigmaRule
 from sigma.rule.detection import SigmaDetection, SigmaDetectionItem
-from sigma.types import SigmaExists, SigmaFieldReference, SigmaNull, SigmaNumber, SigmaType
+from sigma.types import SigmaExists, SigmaExpansion, SigmaFieldReference, SigmaNull, SigmaNumber, SigmaType
 
 from cloudsigma import ir
 from cloudsigma.compiler.document import Located
+from cloudsigma.compiler.expansion import items_of
+from cloudsigma.compiler.limits import RuleLimits
 from cloudsigma.compiler.pipeline import Pipeline
+from cloudsigma.compiler.transformations import Budget, adapt
+from cloudsigma.errors import RuleError
 
-_Values = dict[int, tuple[Any, list[SigmaType]]]
-"""The place of an item, by its identity → the place itself, kept alive, and the values before the pipeline."""
 
+class Processor:
+    """Applies one pipeline to one rule after another."""
 
-def process_rule(pipeline: Pipeline, rule: SigmaRule, filters: Sequence[SigmaRule], located: Located) -> list[str]:
-    """Apply the pipeline to a fresh rule and fresh copies of its filters; returns the rule's conditions.
+    def __init__(self, pipeline: Pipeline, limits: RuleLimits) -> None:
+        self.pipeline = pipeline
+        self._budget = Budget(limits)
 
-    The filters' selections are changed in place, their log sources stay. Raises `RuleError`.
-    """
-    detections = rule.detection.detections
-    before: _Values = {}
-    homes: dict[str, tuple[SigmaRule, str]] = {}
-    for at, each in enumerate(filters):
-        for name, detection in each.detection.detections.items():
-            key = f"\0{at} {name}"  # no condition can name it
-            homes[key] = (each, name)
-            detections[key] = detection
-    for detection in detections.values():
-        for item in _leaves(detection):
-            before[id(item.source)] = (item.source, list(item.value))
-    own = set(detections)
-    prepared = pipeline.prepared()
-    taken = own & {name for each in prepared.items for name in _added_names(each.transformation)}
-    if taken:
-        name = min(taken)
-        raise located.error(
-            "unsupported", f"the pipeline {pipeline.name!r} adds a selection {name!r}, and the rule has one",
-            ("detection", name), "Name the condition of the pipeline differently.",
-        )  # fmt: skip
-    _apply(prepared, rule, pipeline, located)
-    for name, detection in detections.items():
-        shown = homes[name][1] if name in homes else name
-        _check(detection, before, pipeline, located, shown)
-    for key, (home, name) in homes.items():
-        home.detection.detections[name] = detections.pop(key)
-    return [each.condition for each in rule.detection.parsed_condition]
+    def prepared(self) -> ProcessingPipeline:
+        """The pipeline of pySigma for the next rule."""
+        self._budget.start()
+        return self.pipeline.prepared(lambda made: adapt(made, self._budget, _flatten))
+
+    def process_rule(self, rule: SigmaRule, filters: Sequence[SigmaRule], located: Located) -> list[str]:
+        """Apply the pipeline to a fresh rule and fresh copies of its filters; returns the rule's conditions.
+
+        The filters' selections are changed in place, their log sources stay. Raises `RuleError`.
+        """
+        pipeline = self.pipeline
+        detections = rule.detection.detections
+        homes: dict[str, tuple[SigmaRule, str]] = {}
+        for at, each in enumerate(filters):
+            for name, detection in each.detection.detections.items():
+                key = f"\0{at} {name}"  # no condition can name it
+                homes[key] = (each, name)
+                detections[key] = detection
+        for detection in detections.values():
+            for item in items_of(detection):
+                _flatten(item)
+        own = set(detections)
+        prepared = self.prepared()
+        taken = own & {name for each in prepared.items for name in _added_names(each.transformation)}
+        if taken:
+            name = min(taken)
+            raise located.error(
+                "unsupported", f"the pipeline {pipeline.name!r} adds a selection {name!r}, and the rule has one",
+                ("detection", name), "Name the condition of the pipeline differently.",
+            )  # fmt: skip
+        _apply(prepared, rule, pipeline, located)
+        for name, detection in detections.items():
+            shown = homes[name][1] if name in homes else name
+            _check(detection, pipeline, located, shown)
+        for key, (home, name) in homes.items():
+            home.detection.detections[name] = detections.pop(key)
+        return [each.condition for each in rule.detection.parsed_condition]
 
 
 def _added_names(transformation: Any) -> Iterator[str]:
@@ -71,6 +86,8 @@ def _added_names(transformation: Any) -> Iterator[str]:
 def _apply(prepared: Any, rule: Any, pipeline: Pipeline, located: Located) -> None:
     try:
         prepared.apply(rule)
+    except RuleError:
+        raise
     except Exception as error:  # pySigma raises more than its own errors here
         reason = " ".join(str(error.args[0] if error.args else error).split())
         reason = reason.split("ProcessingPipeline(")[0][:300].rstrip(". ")
@@ -85,18 +102,32 @@ def _apply(prepared: Any, rule: Any, pipeline: Pipeline, located: Located) -> No
         raise failure from error
 
 
-def _leaves(detection: SigmaDetection) -> Iterator[SigmaDetectionItem]:
-    for item in detection.detection_items:
-        if isinstance(item, SigmaDetection):
-            yield from _leaves(item)
-        else:
-            yield item
+# --- before: every variant of a value for itself, which pySigma's transformations would not look into ---------
 
 
-# --- what pySigma's transformations leave behind ------------------------------------------------------------
+def _flatten(item: SigmaDetectionItem) -> None:
+    """Put the variants of a value (`windash`, placeholders) in its place, and remember which belong together."""
+    source: Any = item.source
+    variants = [list(_variants(value)) for value in item.value]
+    for value, written in zip(item.value, source.written, strict=False):
+        if isinstance(value, SigmaNumber) and type(written) is int and math.isclose(written, value.number):
+            value.number = written  # pySigma's own has lost digits
+    item.value = [each for values in variants for each in values]
+    item.source = dataclasses.replace(source, compared=tuple(item.value), sizes=tuple(map(len, variants)))
 
 
-def _check(detection: SigmaDetection, before: _Values, pipeline: Pipeline, located: Located, name: str) -> None:
+def _variants(value: SigmaType) -> Iterator[SigmaType]:
+    if isinstance(value, SigmaExpansion):
+        for each in value.values:
+            yield from _variants(each)
+    else:
+        yield value
+
+
+# --- after: what pySigma's transformations leave behind -----------------------------------------------------
+
+
+def _check(detection: SigmaDetection, pipeline: Pipeline, located: Located, name: str) -> None:
     if not detection.detection_items:
         raise located.error(
             "unsupported", f"the pipeline {pipeline.name!r} leaves nothing of a part of the selection {name!r}",
@@ -104,9 +135,9 @@ def _check(detection: SigmaDetection, before: _Values, pipeline: Pipeline, locat
         )  # fmt: skip
     for item in detection.detection_items:
         if isinstance(item, SigmaDetection):
-            _check(item, before, pipeline, located, name)
+            _check(item, pipeline, located, name)
         else:
-            _check_item(item, before, pipeline, located, name)
+            _check_item(item, pipeline, located, name)
     if detection.item_linking is ConditionOR and _is_absence_under_many_names(detection):
         detection.item_linking = ConditionAND
 
@@ -114,11 +145,12 @@ def _check(detection: SigmaDetection, before: _Values, pipeline: Pipeline, locat
 def _is_absence_under_many_names(detection: SigmaDetection) -> bool:
     """Whether this is one negative test of the rule under several names: pySigma joins those by `or`.
 
-    What a field must not be, it must not be under any of its names.
+    A field that must not have a value must not have it under any of its names.
     """
-    items = list(_leaves(detection))
+    items = list(items_of(detection))
     first = items[0]
-    same = first.source is not None and all(item.source is first.source for item in items)
+    origin = getattr(first.source, "origin", None)
+    same = origin is not None and all(getattr(item.source, "origin", None) == origin for item in items)
     if not same or len(items) < 2:
         return False
     absent = all(
@@ -127,21 +159,40 @@ def _is_absence_under_many_names(detection: SigmaDetection) -> bool:
     return first.negated is not absent
 
 
-def _check_item(item: SigmaDetectionItem, before: _Values, pipeline: Pipeline, located: Located, name: str) -> None:
-    _, old = before.get(id(item.source), (None, item.value))
-    if len(item.value) == len(old) and all(value is was for value, was in zip(item.value, old, strict=True)):
-        return
+def _check_item(item: SigmaDetectionItem, pipeline: Pipeline, located: Located, name: str) -> None:
     source: Any = item.source
-    if not item.value or (len(item.value) != len(old) and item.value_linking is ConditionAND and len(old) > 1):
-        what = "no value" if not item.value else "several values for one of those that must all match"
+    old = getattr(source, "compared", None)
+    if old is None:  # the pipeline has added it, or it waits for placeholders
+        return
+    whole = len(item.value) == len(old)
+    if not item.value or (not whole and item.value_linking is ConditionAND and len(old) > 1):
+        left = "no value" if not item.value else "several values for one of those that must all match"
         failure = located.error(
-            "unsupported", f"the pipeline {pipeline.name!r} leaves {what} of {item.field or 'the keywords'!r}",
+            "unsupported", f"the pipeline {pipeline.name!r} leaves {left} of {item.field or 'the keywords'!r}",
             ("detection", name), "Change the pipeline or the rule.",
         )  # fmt: skip
         failure.line, failure.column = source.line, source.char
         raise failure
-    written = tuple(_written(value) for value in item.value)
+    written = source.written
+    if not whole or any(value is not was for value, was in zip(item.value, old, strict=True)):
+        written = tuple(_written(value) for value in item.value)
+    if whole and max(source.sizes, default=1) > 1:
+        item.value, together = _regrouped(item.value, source.sizes)
+        written = source.written if written is source.written else tuple(map(_written, together))
     item.source = dataclasses.replace(source, written=written)
+
+
+def _regrouped(values: Sequence[SigmaType], sizes: Sequence[int]) -> tuple[list[SigmaType], list[SigmaType]]:
+    """The variants of each value together again, and the first of each."""
+    grouped: list[SigmaType] = []
+    firsts: list[SigmaType] = []
+    start = 0
+    for size in sizes:
+        part = list(values[start : start + size])
+        start += size
+        grouped.append(part[0] if size == 1 else SigmaExpansion(part))
+        firsts += part[:1]
+    return grouped, firsts
 
 
 def _written(value: SigmaType) -> Any:
@@ -157,7 +208,7 @@ def _written(value: SigmaType) -> Any:
 
 
 def process_correlation(
-    pipeline: Pipeline,
+    processor: Processor,
     loaded: SigmaCorrelationRule,
     rule: ir.CorrelationRule,
     sources: Mapping[str, SigmaRule],
@@ -166,7 +217,7 @@ def process_correlation(
     """Apply the pipeline to the fields of a resolved correlation: of groups, aliases and the condition.
 
     Args:
-        pipeline: What to apply.
+        processor: Applies the pipeline.
         loaded: The correlation's attributes; its `fields` are changed in place.
         rule: The correlation, its references resolved to IDs.
         sources: The rules it may refer to, by ID, with the log sources that their files have.
@@ -194,7 +245,8 @@ def process_correlation(
     for reference in made.referenced_rules:
         if reference.reference in sources:
             reference.rule = sources[reference.reference]
-    _apply(pipeline.prepared(), made, pipeline, located)
+    pipeline = processor.pipeline
+    _apply(processor.prepared(), made, pipeline, located)
     loaded.fields = made.fields
     groups = made.group_by or []
     if len(groups) != len(rule.group_by):

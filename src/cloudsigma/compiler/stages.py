@@ -1,8 +1,8 @@
 """The stages in order: documents → rules of the IR, with the errors of those that are left out.
 
-`document` (YAML with places) and `collection` (legacy actions) come before; then `loader` (pySigma rules),
-`processing` (pipelines, where there are any), `conditions` and `fieldpath` (what stands in their texts), `lower` (IR),
-`filters` (IR → IR).
+`document` (YAML with places) and `actions` (legacy actions) come before; then `misread` and `cost` (refusals before
+pySigma sees a rule), `loader` (pySigma rules), `expansion` (placeholders), `processing` (pipelines, where there are
+any), `conditions` and `fieldpath` (texts inside rules), `lower` (IR), `filters` (IR → IR).
 The stages do not know each other: only this module knows their order, and that one bad rule must not hide the others.
 """
 
@@ -21,10 +21,21 @@ from cloudsigma import ir
 from cloudsigma.compiler import lower
 from cloudsigma.compiler.conditions import ConditionProblem, parse_condition
 from cloudsigma.compiler.correlations import lower_correlation, resolve
+from cloudsigma.compiler.cost import Cost, check_cost
 from cloudsigma.compiler.document import Document, Located
+from cloudsigma.compiler.expansion import expand, require_values
 from cloudsigma.compiler.fieldpath import FieldPathProblem, parse_field_path
-from cloudsigma.compiler.filters import Filter, absent_references, apply_filters, as_rule, filtered_rules, narrowed
+from cloudsigma.compiler.filters import (
+    Filter,
+    FilterIndex,
+    apply_filters,
+    filter_as_rule,
+    filtered_rules,
+    warnings_of,
+)
+from cloudsigma.compiler.limits import DEFAULT_LIMITS, RuleLimits
 from cloudsigma.compiler.loader import load_correlation, load_rule
+from cloudsigma.compiler.misread import refuse_misread_numbers
 from cloudsigma.compiler.placeholders import Placeholders
 from cloudsigma.compiler.remedies import quoted
 from cloudsigma.errors import RuleError, RuleErrors, each_error, one_or_group
@@ -38,7 +49,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Compiled:
-    """What documents came to."""
+    """The rules of some documents, and the errors of those that are left out, in the order of the documents."""
 
     rules: list[ir.DetectionRule] = field(default_factory=list)
     correlations: list[ir.CorrelationRule] = field(default_factory=list)
@@ -47,179 +58,164 @@ class Compiled:
 
 
 def compile_documents(
-    documents: Iterable[Document | RuleError], placeholders: Placeholders, pipeline: Pipeline | None = None
+    documents: Iterable[Document | RuleError],
+    placeholders: Placeholders,
+    pipeline: Pipeline | None = None,
+    limits: RuleLimits = DEFAULT_LIMITS,
 ) -> Compiled:
     """Compile documents; every one that is bad has an error, and filters narrow the rules that are good."""
-    if pipeline is not None:
-        return _Processed(pipeline, placeholders).compile(documents)
-    found = Compiled()
-    filters: list[Filter] = []
-    correlations: list[tuple[Located, ir.CorrelationRule]] = []
-    for document in documents:
-        if isinstance(document, RuleError):
-            found.errors.append(document)
-            continue
-        try:
-            if isinstance(document.value, dict) and "correlation" in document.value:
-                located, _, correlation = _compile_correlation(document)
-                correlations.append((located, correlation))
-            elif isinstance(document.value, dict) and "filter" in document.value:
-                filters.append(_compile_filter(document, placeholders))
-            else:
-                found.rules.append(_compile_document(document, placeholders))
-        except (RuleError, RuleErrors) as error:
-            found.errors += each_error(error)
-    found.warnings = absent_references(filters, [rule.metadata for rule in found.rules])
-    found.rules = [apply_filters(rule, filters) for rule in found.rules]
-    found.correlations, unresolved = resolve(correlations, found.rules)
-    found.errors += unresolved
-    return found
-
-
-def _compile_document(document: Document, placeholders: Placeholders) -> ir.DetectionRule:
-    try:
-        return _compile_detection(document, placeholders)
-    except (RuleError, RuleErrors) as error:
-        raise _with_condition_errors(document, error) from error
-
-
-def _compile_detection(document: Document, placeholders: Placeholders) -> ir.DetectionRule:
-    loaded = load_rule(document)
-    names = tuple(loaded.detection.detections)
-    conditions = _conditions(document, loaded.detection.condition, names)
-    paths = _field_paths(document, loaded.fields)
-    metadata = lower.lower_metadata(loaded, _digest(document.value), document.path, document.line)
-    lines = {name: document.place(("detection", name)).line for name in names}
-    return lower.lower(loaded, conditions, metadata, paths, lines, placeholders)
-
-
-def _compile_correlation(document: Document) -> tuple[Located, SigmaCorrelationRule, ir.CorrelationRule]:
-    located = Located(document)
-    loaded = load_correlation(located)
-    metadata = lower.lower_metadata(loaded, _digest(document.value), document.path, document.line)
-    return located, loaded, lower_correlation(located, metadata, _field_paths(document, loaded.fields))
-
-
-def _compile_filter(document: Document, placeholders: Placeholders) -> Filter:
-    rules, places = _narrowed_by(document)
-    return Filter(_compile_document(as_rule(document), placeholders), rules, places)
-
-
-def _narrowed_by(document: Document) -> tuple[tuple[str, ...] | None, tuple[tuple[int, int], ...]]:
-    """The references of a filter and their places, once its form is that of a filter."""
-    located = Located(document)
-    rules = filtered_rules(document)
-    if isinstance(rules, str):
-        raise located.error("schema", rules, ("filter",), "Add rules: any, or a list of IDs and names.")
-    if isinstance(document.value["filter"].get("condition"), list):
-        raise located.error(
-            "condition", "a filter has one condition, not a list", ("filter", "condition"), "Join them."
-        )
-    places = [document.place(("filter", "rules", at)) for at in range(len(rules or ()))]
-    return rules, tuple((place.line, place.column) for place in places)
-
-
-# --- with pipelines -----------------------------------------------------------------------------------------
+    return _Compilation(placeholders, pipeline, limits).compile(documents)
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
-    """A rule or filter that has been read, before a pipeline changes it."""
+class _Parsed:
+    """A rule or filter that pySigma has parsed."""
 
+    at: int
+    """Its position among the documents."""
     document: Document
     rule: SigmaRule
     outline: ir.DetectionRule
     """Metadata, log source and conditions as the file has them, and no selections yet."""
 
 
-class _Processed:
-    """The stages where there is a pipeline: it is applied to a rule together with the filters that are for it."""
+class _Compilation:
+    """The stages for some documents, one after the other.
 
-    def __init__(self, pipeline: Pipeline, placeholders: Placeholders) -> None:
-        self._pipeline = pipeline
+    A pipeline is applied to a rule together with the filters that are for it, so such rules are lowered once all
+    filters are known; without a pipeline they are lowered at once, and no pySigma rule is kept.
+    """
+
+    def __init__(self, placeholders: Placeholders, pipeline: Pipeline | None, limits: RuleLimits) -> None:
         self._placeholders = placeholders
-        self._found = Compiled()
+        self._limits = limits
+        self._processor = None
+        if pipeline is not None:
+            from cloudsigma.compiler.processing import Processor
+
+            self._processor = Processor(pipeline, limits)
+        self._rules: list[_Parsed | ir.DetectionRule] = []
+        self._filters: list[tuple[Filter, _Parsed]] = []
+        self._correlations: list[tuple[Located, SigmaCorrelationRule, ir.CorrelationRule]] = []
+        self._errors: dict[tuple[int, RuleError], None] = {}
 
     def compile(self, documents: Iterable[Document | RuleError]) -> Compiled:
-        found = self._found
-        rules: list[_Loaded] = []
-        filters: list[tuple[Filter, _Loaded]] = []
-        correlations: list[tuple[Located, SigmaCorrelationRule, ir.CorrelationRule]] = []
-        for document in documents:
-            if isinstance(document, RuleError):
-                found.errors.append(document)
+        for at, document in enumerate(documents):
+            try:
+                self._add(at, document)
+            except (RuleError, RuleErrors) as error:
+                self._report(at, error)
+        found = Compiled()
+        sources = {each.outline.metadata.id: copy.copy(each.rule) for each in self._rules if isinstance(each, _Parsed)}
+        filters = [each for each, _ in self._filters]
+        index = FilterIndex(filters)
+        for each in self._rules:
+            if not isinstance(each, _Parsed):
+                definitions = [filters[at].definition for at in index.of(each)]
+                found.rules.append(apply_filters(each, definitions))
                 continue
             try:
-                if isinstance(document.value, dict) and "correlation" in document.value:
-                    correlations.append(_compile_correlation(document))
-                elif isinstance(document.value, dict) and "filter" in document.value:
-                    named, places = _narrowed_by(document)
-                    loaded = self._load(as_rule(document))
-                    filters.append((Filter(loaded.outline, named, places), loaded))
-                else:
-                    rules.append(self._load(document))
+                found.rules.append(self._processed(each, [self._filters[at][1] for at in index.of(each.outline)]))
             except (RuleError, RuleErrors) as error:
-                found.errors += each_error(error)
-        sources = {each.outline.metadata.id: copy.copy(each.rule) for each in rules}
-        for each in rules:
-            try:
-                found.rules.append(self._rule(each, [pair for pair in filters if pair[0].is_for(each.outline)]))
-            except (RuleError, RuleErrors) as error:
-                self._report(error)
-        found.warnings = absent_references(
-            [definition for definition, _ in filters], [rule.metadata for rule in found.rules]
-        )
-        self._correlations(correlations, sources)
+                self._report(each.at, error)
+        found.warnings = warnings_of(filters, found.rules, [rule for _, _, rule in self._correlations])
+        found.errors = [error for _, error in sorted(self._errors, key=lambda pair: pair[0])]
+        self._resolve(found, sources)
         return found
 
-    def _report(self, error: RuleError | RuleErrors) -> None:
-        known = self._found.errors  # an error of a filter is raised once for each of its rules
-        known += [each for each in each_error(error) if each not in known]
+    def _report(self, at: int, error: RuleError | RuleErrors) -> None:
+        for each in each_error(error):
+            self._errors[at, each] = None  # that of a filter is raised once for each of its rules
 
-    def _load(self, document: Document) -> _Loaded:
+    # --- one document -----------------------------------------------------------------------------------------
+
+    def _add(self, at: int, document: Document | RuleError) -> None:
+        if isinstance(document, RuleError):
+            raise document
+        value = document.value if isinstance(document.value, dict) else {}
+        refuse_misread_numbers(document)
+        if "correlation" in value:
+            self._correlations.append(self._correlation(document))
+        elif "filter" in value:
+            self._filters.append(self._filter(at, document))
+        else:
+            parsed = self._parsed(at, document)
+            self._rules.append(parsed if self._processor is not None else self._lowered(parsed, parsed.rule, None))
+
+    def _parsed(self, at: int, document: Document) -> _Parsed:
         try:
-            loaded = load_rule(document)
+            return self._parse(at, document)
         except (RuleError, RuleErrors) as error:
             raise _with_condition_errors(document, error) from error
-        conditions = _conditions(document, loaded.detection.condition, tuple(loaded.detection.detections))
-        metadata = lower.lower_metadata(loaded, _digest(document.value), document.path, document.line)
-        source = loaded.logsource
+
+    def _parse(self, at: int, document: Document) -> _Parsed:
+        located = Located(document)
+        cost = Cost(located, self._limits)
+        check_cost(document, cost)
+        rule = load_rule(document)
+        conditions = _conditions(document, rule.detection.condition, tuple(rule.detection.detections))
+        metadata = lower.lower_metadata(rule, _digest(document.value), document.path, document.line)
+        source = rule.logsource
         logsource = ir.LogSource(source.category, source.product, source.service)
-        return _Loaded(document, loaded, ir.DetectionRule(metadata, logsource, (), conditions, ()))
+        expand(rule, located, self._placeholders, cost)
+        return _Parsed(at, document, rule, ir.DetectionRule(metadata, logsource, (), conditions, ()))
 
-    def _rule(self, loaded: _Loaded, filters: Sequence[tuple[Filter, _Loaded]]) -> ir.DetectionRule:
-        from cloudsigma.compiler.processing import process_rule
-
-        narrowing = [load_rule(each.document) for _, each in filters]
-        texts = process_rule(self._pipeline, loaded.rule, narrowing, Located(loaded.document))
-        rule = self._lower(loaded, loaded.rule, texts)
-        for (_, each), processed in zip(filters, narrowing, strict=True):
-            try:
-                rule = narrowed(rule, self._lower(each, processed, [it.text for it in each.outline.conditions]))
-            except (RuleError, RuleErrors) as error:
-                self._report(error)
-        return rule
-
-    def _lower(self, loaded: _Loaded, rule: SigmaRule, texts: Sequence[str]) -> ir.DetectionRule:
-        document = loaded.document
-        metadata = lower.lower_metadata(rule, loaded.outline.metadata.digest, document.path, document.line)
+    def _lowered(self, parsed: _Parsed, rule: SigmaRule, texts: Sequence[str] | None) -> ir.DetectionRule:
+        """The rule as IR; `texts` are its conditions where a pipeline may have changed them."""
+        document, outline = parsed.document, parsed.outline
+        require_values(rule)
         names = tuple(rule.detection.detections)
-        conditions = _conditions(document, texts, names)
+        conditions = outline.conditions if texts is None else _conditions(document, texts, names)
+        metadata = (
+            outline.metadata
+            if texts is None
+            else lower.lower_metadata(rule, outline.metadata.digest, document.path, document.line)
+        )
         lines = {name: document.place(("detection", name)).line for name in names}
-        paths = _field_paths(document, rule.fields)
-        return lower.lower(rule, conditions, metadata, paths, lines, self._placeholders)
+        paths = self._field_paths(document, rule.fields)
+        return lower.lower(rule, conditions, metadata, paths, lines)
 
-    def _correlations(
-        self,
-        correlations: Sequence[tuple[Located, SigmaCorrelationRule, ir.CorrelationRule]],
-        sources: dict[str, SigmaRule],
-    ) -> None:
+    def _correlation(self, document: Document) -> tuple[Located, SigmaCorrelationRule, ir.CorrelationRule]:
+        located = Located(document)
+        loaded = load_correlation(located)
+        metadata = lower.lower_metadata(loaded, _digest(document.value), document.path, document.line)
+        return located, loaded, lower_correlation(located, metadata, self._field_paths(document, loaded.fields))
+
+    def _filter(self, at: int, document: Document) -> tuple[Filter, _Parsed]:
+        rules, places = _narrowed_by(document)
+        parsed = self._parsed(at, filter_as_rule(document))
+        definition = parsed.outline
+        if self._processor is None:
+            definition = self._lowered(parsed, parsed.rule, None)
+        return Filter(definition, rules, places, negates=_negates(document.value["filter"])), parsed
+
+    # --- pipelines and correlations ---------------------------------------------------------------------------
+
+    def _processed(self, parsed: _Parsed, filters: Sequence[_Parsed]) -> ir.DetectionRule:
+        """A rule and its filters after the pipeline, joined."""
+        copies = [self._parse(each.at, each.document).rule for each in filters]
+        texts = None
+        if self._processor is not None:
+            texts = self._processor.process_rule(parsed.rule, copies, Located(parsed.document))
+        rule = self._lowered(parsed, parsed.rule, texts)
+        definitions: list[ir.DetectionRule] = []
+        for each, processed in zip(filters, copies, strict=True):
+            try:
+                definitions.append(self._lowered(each, processed, [it.text for it in each.outline.conditions]))
+            except (RuleError, RuleErrors) as error:
+                self._report(each.at, error)
+        return apply_filters(rule, definitions)
+
+    def _resolve(self, found: Compiled, sources: dict[str, SigmaRule]) -> None:
+        """Put the correlations in order, with IDs for references, and process them where there is a pipeline."""
+        resolved, unresolved = resolve([(located, rule) for located, _, rule in self._correlations], found.rules)
+        found.errors += unresolved
+        if self._processor is None:
+            found.correlations = resolved
+            return
         from cloudsigma.compiler.processing import process_correlation
 
-        found = self._found
-        resolved, errors = resolve([(located, rule) for located, _, rule in correlations], found.rules)
-        found.errors += errors
-        origins = {rule.metadata.id: (located, loaded) for located, loaded, rule in correlations}
+        origins = {rule.metadata.id: (located, loaded) for located, loaded, rule in self._correlations}
         left_out: set[str] = set()
         for rule in resolved:
             located, loaded = origins[rule.metadata.id]
@@ -229,12 +225,56 @@ class _Processed:
                         "reference", f"the correlation {min(gone)!r} is left out", ("correlation", "rules"),
                         "Correct that one first.",
                     )  # fmt: skip
-                made = process_correlation(self._pipeline, loaded, rule, sources, located)
-                paths = _field_paths(located.document, loaded.fields)
+                made = process_correlation(self._processor, loaded, rule, sources, located)
+                paths = self._field_paths(located.document, loaded.fields)
                 found.correlations.append(structs.replace(made, field_paths=paths))
-            except RuleError as error:
+            except (RuleError, RuleErrors) as error:
                 left_out.add(rule.metadata.id)
-                found.errors.append(error)
+                found.errors += each_error(error)
+
+    def _field_paths(self, document: Document, names: Sequence[str]) -> tuple[ir.FieldPath, ...]:
+        paths: list[ir.FieldPath] = []
+        errors: list[RuleError] = []
+        for at, name in enumerate(names):
+            try:
+                paths.append(parse_field_path(name, self._limits))
+            except FieldPathProblem as problem:
+                reason = f"the JSONPath {quoted(name)} in fields cannot be used: {problem}"
+                remedy = "Use keys, [n], [*] and ..key, or a dotted name without $."
+                errors.append(Located(document).error("value", reason, ("fields", at), remedy))
+        if errors:
+            raise one_or_group(errors)
+        return tuple(paths)
+
+
+# --- filters --------------------------------------------------------------------------------------------------
+
+
+def _narrowed_by(document: Document) -> tuple[tuple[str, ...] | None, tuple[tuple[int, int], ...]]:
+    """The references of a filter and their places, once its form is that of a filter."""
+    located = Located(document)
+    rules = filtered_rules(document)
+    if isinstance(rules, str):
+        way = ("filter", "rules") if isinstance(document.value["filter"], dict) else ("filter",)
+        raise located.error("schema", rules, way, "Add rules: any, or a list of IDs and names.")
+    if isinstance(document.value["filter"].get("condition"), list):
+        raise located.error(
+            "condition", "a filter has one condition, not a list", ("filter", "condition"), "Join them."
+        )
+    places = [document.place(("filter", "rules", at)) for at in range(len(rules or ("any",)))]
+    return rules, tuple((place.line, place.column) for place in places)
+
+
+def _negates(definition: Any) -> bool:
+    """Whether a test of a filter is negated by its modifier."""
+    if isinstance(definition, list):
+        return any(map(_negates, definition))
+    if isinstance(definition, dict):
+        return any(
+            (isinstance(key, str) and "neq" in key.split("|")[1:]) or _negates(value)
+            for key, value in definition.items()
+        )
+    return False
 
 
 # --- texts in documents -------------------------------------------------------------------------------------
@@ -297,21 +337,6 @@ def _condition_error(
         remedy=problem.remedy,
         excerpt=excerpt,
     )
-
-
-def _field_paths(document: Document, names: Sequence[str]) -> tuple[ir.FieldPath, ...]:
-    paths: list[ir.FieldPath] = []
-    errors: list[RuleError] = []
-    for at, name in enumerate(names):
-        try:
-            paths.append(parse_field_path(name))
-        except FieldPathProblem as problem:
-            reason = f"the JSONPath {quoted(name)} in fields cannot be used: {problem}"
-            remedy = "Use keys, [n], [*] and ..key, or a dotted name without $."
-            errors.append(Located(document).error("value", reason, ("fields", at), remedy))
-    if errors:
-        raise one_or_group(errors)
-    return tuple(paths)
 
 
 def _digest(value: Any) -> str:

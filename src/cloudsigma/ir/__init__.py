@@ -193,7 +193,9 @@ class Selection(_Node, frozen=True):
     body: Group | Test
     line: int | None = None
     filter: str | None = None
-    """The ID or title of the Sigma filter that brought it, if one did."""
+    """The ID of the Sigma filter that added it, if one did."""
+    path: str | None = None
+    """The file of that filter; `line` and the lines of the tests are in it."""
 
 
 # --- conditions ---
@@ -240,6 +242,8 @@ class Condition(_Node, frozen=True):
     expression: Expression
     text: str
     line: int | None = None
+    filters: tuple[str, ...] = ()
+    """The IDs of the filters that narrow it: the expression is then an `And` of the rule's own and one for each."""
 
 
 # --- field paths for context ---

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from cloudsigma import ir
 
 
@@ -34,3 +36,23 @@ def names_in(expression: ir.Expression) -> Iterator[str]:
                 yield from names_in(operand)
         case ir.Not(operand):
             yield from names_in(operand)
+
+
+def filters_of(rule: ir.DetectionRule) -> tuple[str, ...]:
+    """The IDs of the filters that narrow a rule, in the order in which they are joined to it."""
+    return rule.conditions[0].filters if rule.conditions else ()
+
+
+def without_filters(rule: ir.DetectionRule, kept: int | None = None) -> ir.DetectionRule:
+    """The rule before filters narrowed it; with `kept`, narrowed by the filter at that position alone."""
+    conditions = tuple(
+        structs.replace(condition, expression=_own(condition, kept), filters=()) for condition in rule.conditions
+    )
+    return structs.replace(rule, conditions=conditions)
+
+
+def _own(condition: ir.Condition, kept: int | None) -> ir.Expression:
+    if not condition.filters or not isinstance(condition.expression, ir.And):
+        return condition.expression
+    own, *added = condition.expression.operands
+    return own if kept is None else ir.And((own, added[kept]))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cloudsigma.compiler.document import MAX_BYTES, Document, read_documents
+from cloudsigma.compiler.document import Document, read_documents
+from cloudsigma.compiler.limits import DEFAULT_LIMITS
 from cloudsigma.errors import CaseError, Location, RuleError
 from cloudsigma.testing.cases.record_files import read_regular
 
@@ -18,7 +19,7 @@ from cloudsigma.testing.cases.record_files import read_regular
 def read_node(path: Path) -> Node:
     """The top node of a YAML file that holds one document; raises `CaseError`."""
     try:
-        data = read_regular(path, MAX_BYTES)
+        data = read_regular(path, DEFAULT_LIMITS.file)
     except OSError as error:
         raise CaseError(
             f"it cannot be read ({error.strerror or error})", path=str(path), remedy="Check the path."
