@@ -260,4 +260,39 @@ class InputLostError(CloudSigmaError):
 
 
 class UsageError(CloudSigmaError, ValueError):
-    """An argument that makes no sense, found before any work is done."""
+    """An argument has a value that cannot be used; found before any work is done."""
+
+
+class WrongTypeError(UsageError, TypeError):
+    """An argument has a type that cannot be used: a `UsageError` that is a `TypeError`, too."""
+
+    def __init__(self, argument: str, given: object, wanted: str) -> None:
+        super().__init__(argument, given, wanted)
+        self.argument = argument
+        """Which argument, or `one of the …`."""
+        self.given = shown_value(given)
+        """The value that was given, as a message shows it."""
+        self.wanted = wanted
+        """Which values can be used."""
+
+    def __str__(self) -> str:
+        return f"{self.argument} is {self.given}; give {self.wanted}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_wrong_type, (self.argument, self.given, self.wanted)
+
+
+def _rebuild_wrong_type(argument: str, given: str, wanted: str) -> WrongTypeError:
+    error = WrongTypeError(argument, None, wanted)
+    error.given = given
+    return error
+
+
+def shown_value(value: object) -> str:
+    """A value of the caller's in a message: itself where it is plain and short, else the name of its type."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        text = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else "a large number"
+        if len(text) <= 60:
+            return text
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

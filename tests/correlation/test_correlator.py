@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,3 +220,72 @@ def test_suzaku_correlations_are_refused_with_what_to_write(shared_corpus: Any) 
     assert {error.category for error in rules.errors} == {"reference"}
     assert all("titles are no references" in error.reason for error in rules.errors), rules.errors
     assert all("Refer to it by its ID" in (error.remedy or "") for error in rules.errors)
+
+
+# --- edges of the data ----------------------------------------------------------------------------------------
+
+
+def test_an_object_is_no_group_and_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Members of an object, such as the type of an identity, would join the events of different users."""
+    rules = compiled(base("a"), correlation("event_count", {"gte": 2}, **{"rules": ["a"], "group-by": ["who"]}))
+    people = [{"who": {"type": "IAMUser", "arn": name}} for name in ("alice", "bob")]
+    records = [event("a", at, eventID=str(at), **person) for at, person in enumerate(people * 2)]
+    assert [match for match in rules.evaluate(records) if match.matches] == []
+    assert "groups by who, which is an object" in caplog.text
+    assert "who.arn" in caplog.text
+    assert len(caplog.records) == 1
+    by_arn = compiled(base("a"), correlation("event_count", {"gte": 2}, **{"rules": ["a"], "group-by": ["who.arn"]}))
+    assert [match.group for match in by_arn.evaluate(records) if match.matches] == [
+        {"who.arn": "alice"},
+        {"who.arn": "bob"},
+    ]
+
+
+def test_products_of_arrays_are_bounded_and_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    rules = compiled(base("a"), correlation("event_count", {"gte": 2}, **{"rules": ["a"], "group-by": ["x", "y"]}))
+    many = {"x": [str(n) for n in range(3000)], "y": [str(n) for n in range(3000)]}
+    correlator = Correlator(rules)
+    for at in range(2):
+        correlator.feed(rules.match(event("a", at, eventID=str(at), **many)))
+    assert len(correlator.close()) == 1_000
+    assert "more than 1,000 groups" in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_records_without_a_time_are_counted_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    rules = compiled(base("a"), base("b"), correlation("event_count", {"gte": 1}, rules=["a"]))
+    correlator = Correlator(rules)
+    for name, when in (("a", "soon"), ("a", None), ("b", None), ("a", "2025-03-04T10:00:00Z")):
+        correlator.feed(rules.match({"eventName": name.upper(), "eventTime": when, "user": "u"}))
+    assert len(correlator.close()) == 1
+    assert correlator.without_time == 2
+    assert "no time that can be read" in caplog.text
+    assert "2 matches whose records have no time" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["event_created", "event.created"])
+def test_under_a_pipeline_that_moves_the_time_the_moved_one_counts(name: str, tmp_path: Path) -> None:
+    pipeline = tmp_path / "p.yml"
+    mapping = {"eventTime": name, "user": "source_user"}
+    items = [{"id": "m", "type": "field_name_mapping", "mapping": mapping}]
+    pipeline.write_text(json.dumps({"name": "p", "priority": 1, "transformations": items}))
+    documents = [base("a"), correlation("temporal_ordered", None), base("b")]
+    rules = cloudsigma.compile_text("\n---\n".join(map(json.dumps, documents)), pipelines=[pipeline])
+
+    def moved(event_name: str, second: int) -> dict[str, Any]:
+        when = event(event_name, second)["eventTime"]
+        timed = {"event": {"created": when}} if "." in name else {name: when}
+        return {"eventName": event_name.upper(), "source_user": "u", "eventID": event_name, **timed}
+
+    (match,) = [match for match in rules.evaluate([moved("b", 5), moved("a", 3)]) if match.matches]
+    assert [record["eventID"] for record in match.records] == ["a", "b"]
+    assert [m for m in rules.evaluate([moved("b", 3), moved("a", 5)]) if m.matches] == []
+    assert [m for m in rules.evaluate([moved("b", 50), moved("a", 3)]) if m.matches] == []
+
+
+def test_a_call_and_its_network_activity_are_one_entry() -> None:
+    rules = compiled(base("a"), correlation("event_count", {"gte": 2}, rules=["a"]))
+    twins = [event("a", 1, eventID=each, sharedEventID="s") for each in ("call", "network")]
+    assert [match for match in rules.evaluate(twins) if match.matches] == []
+    other = event("a", 2, eventID="other", sharedEventID="t")
+    assert len([match for match in rules.evaluate([*twins, other]) if match.matches]) == 1

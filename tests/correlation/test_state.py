@@ -154,4 +154,4 @@ def test_r29_many_groups_keep_memory_bounded(caplog: pytest.LogCaptureFixture) -
     assert [match.group for match in found] == [{"user": "same"}]
     assert correlator.evicted >= 890
     assert "closed early" in caplog.text
-    assert sum(counter.size for counter in correlator._counters) <= 100
+    assert sum(one.size for one in correlator._windows) <= 100

@@ -17,14 +17,24 @@ from msgspec import structs
 from cloudsigma import ir
 from cloudsigma.compiler.conditions import ConditionProblem, parse_condition, renamed
 from cloudsigma.compiler.document import Located
-from cloudsigma.compiler.remedies import nearest
+from cloudsigma.compiler.remedies import nearest, quoted
+from cloudsigma.correlation.condition import MAX_TERMS, count_terms
 from cloudsigma.errors import RuleError
 
 _KEYS = ("type", "rules", "group-by", "timespan", "condition", "aliases", "generate")
+_KEYS_OF_THE_SECTION = ("rules", "group-by", "timespan", "condition", "aliases")
+"""Those that no other rule has at the top level."""
 _TYPES = get_args(ir.CorrelationType)
 _OPERATORS = ("lt", "lte", "gt", "gte", "eq", "neq")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2629746, "y": 31556952}
 _TIMESPAN = re.compile(r"([0-9]+)([smhdwMy])", re.ASCII)
+_OTHER_TIMESPAN = re.compile(
+    r"([0-9]{1,9}) *((?:s(?:ec(?:ond)?)?|m(?:in(?:ute)?)?|h(?:r|our)?|d(?:ay)?|w(?:eek)?|mon(?:th)?|y(?:ear)?)?s?)"
+    r"(?![a-z])",
+    re.ASCII,
+)
+_OPERATOR_TEXT = re.compile(r"(lte?|gte?|n?eq) *:? *([0-9]{1,18})", re.ASCII)
+_LONGEST_TIMESPAN = 40
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _WORDS = frozenset({"and", "or", "not"})
 _WAY = ("correlation",)
@@ -35,12 +45,25 @@ def lower_correlation(
 ) -> ir.CorrelationRule:
     """Read the `correlation` part; its references are still as written. Raises `RuleError`."""
     section = located.document.value["correlation"]
+    if "detection" in located.document.value:
+        raise located.error(
+            "schema", "the rule has both a detection and a correlation", ("detection",),
+            "Write two documents with --- between them, and name the detection in the correlation's rules.",
+        )  # fmt: skip
     if not isinstance(section, dict):
         raise located.error("schema", "correlation is not a map", _WAY, "Add type, rules, timespan and condition.")
     for key in section:
         if key not in _KEYS:
             raise located.error(
                 "schema", f"there is no {key!r} in a correlation", (*_WAY, key), nearest(str(key), _KEYS)
+            )
+    for key in _KEYS_OF_THE_SECTION:
+        if key in located.document.value and key not in section:
+            raise located.error(
+                "schema",
+                f"{key} is beside correlation, not in it",
+                (key,),
+                f"Indent {key}, to move it into correlation.",
             )
     return _Reader(located, section).read(metadata, field_paths)
 
@@ -68,14 +91,12 @@ class _Reader:
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise self._error("schema", f"the rule {twice[0]!r} is named twice", "rules", "Name it once.")
-        generate = self._section.get("generate", False)
-        if not isinstance(generate, bool):
-            raise self._error("schema", "generate is neither true nor false", "generate", "Use true or false.")
+        generate = self._generate()
         return ir.CorrelationRule(
             metadata=metadata,
             type=kind,
             rules=tuple(names),
-            group_by=tuple(self._texts("group-by")),
+            group_by=self._group_by(),
             timespan=self._timespan(),
             threshold=None if extended else self._threshold(kind, condition, len(names)),
             expression=expression,
@@ -83,6 +104,24 @@ class _Reader:
             generate=generate,
             field_paths=tuple(field_paths),
         )
+
+    def _generate(self) -> bool:
+        """`generate`, which the specification has at the top level and pySigma within the correlation."""
+        found: list[bool] = []
+        for holder, way in ((self._located.document.value, ("generate",)), (self._section, (*_WAY, "generate"))):
+            value = holder.get("generate")
+            if value is not None:
+                if not isinstance(value, bool):
+                    raise self._located.error(
+                        "schema", f"generate is {quoted(value)}, neither true nor false", way,
+                        "Use true or false, without quotation marks.",
+                    )  # fmt: skip
+                found.append(value)
+        if len(set(found)) > 1:
+            raise self._error(
+                "schema", "generate is true in one place and false in another", "generate", "Write it once."
+            )
+        return bool(found and found[0])
 
     def _error(self, category: Any, reason: str, key: str, remedy: str) -> RuleError:
         return self._located.error(category, reason, (*_WAY, *key.split("/")), remedy)
@@ -96,27 +135,44 @@ class _Reader:
                 raise self._error(category, f"{item!r} in {key} is not text", key, "Write names as text.")
         return values
 
+    def _group_by(self) -> tuple[str, ...]:
+        names = self._texts("group-by")
+        for name in names:
+            if "," in name:
+                parts = ", ".join(part.strip() for part in name.split(",") if part.strip())
+                raise self._error(
+                    "schema", f"group-by has {quoted(name)}, which is one field with a comma in its name", "group-by",
+                    f"Write a list: [{parts}].",
+                )  # fmt: skip
+        return tuple(dict.fromkeys(names))
+
     def _timespan(self) -> int:
         value = self._section.get("timespan")
         if value is None:
             raise self._error("schema", "the correlation has no timespan", "timespan", "Add timespan: 10m.")
         found = _TIMESPAN.fullmatch(value) if isinstance(value, str) else None
         if found is None or len(found[1]) > 9 or int(found[1]) == 0:
-            raise self._error(
-                "value", f"{value!r} is no timespan", "timespan", "Write a whole number and s, m, h, d, w, M or y: 10m."
-            )
+            raise self._error("value", f"{quoted(value)} is no timespan", "timespan", _timespan_remedy(value))
         return int(found[1]) * _SECONDS[found[2]]
 
     def _extended(self, kind: str, text: str, given: list[str]) -> tuple[ir.Expression, list[str]]:
         if not kind.startswith("temporal"):
+            given_operator = _OPERATOR_TEXT.fullmatch(text.strip())
+            written = f"{given_operator[1]}: {given_operator[2]}" if given_operator else "gte: 5"
             raise self._error(
-                "condition", f"{kind} needs an operator and a number, not an expression", "condition", "Write gte: 1."
-            )
+                "condition", f"{kind} needs an operator and a number, not the text {quoted(text)}", "condition",
+                f"Write condition: {{{written}}}.",
+            )  # fmt: skip
         found = [word for word in dict.fromkeys(_NAME.findall(text)) if word not in _WORDS]
         try:
             expression = parse_condition(text, found)
         except ConditionProblem as problem:
             raise self._error("condition", problem.reason, "condition", problem.remedy) from problem
+        if kind == "temporal_ordered" and (count := count_terms(expression)) > MAX_TERMS:
+            raise self._error(
+                "condition", f"the condition allows {count:,} sequences, more than {MAX_TERMS} (the limit of "
+                "temporal_ordered)", "condition", "Write several correlations, or use type: temporal.",
+            )  # fmt: skip
         if _has_quantifier(expression):
             raise self._error("condition", "1 of and all of stand for selections", "condition", "Name the rules.")
         if given and set(given) != set(found):
@@ -144,10 +200,20 @@ class _Reader:
             raise self._error("condition", "a condition has exactly one operator", "condition", "Keep one of them.")
         value = condition[operators[0]]
         if type(value) is not int and not (isinstance(value, float) and math.isfinite(value)):
-            raise self._error("condition", f"{value!r} is no number", f"condition/{operators[0]}", "Write a number.")
+            digits = isinstance(value, str) and value.strip().isdecimal()
+            raise self._error(
+                "condition", f"{operators[0]} is {quoted(value)}, which is not a number", f"condition/{operators[0]}",
+                f"Remove the quotation marks: {operators[0]}: {value.strip()}." if digits else "Write a number.",
+            )  # fmt: skip
         if value < 0 and kind in ("event_count", "value_count", "temporal", "temporal_ordered"):
             raise self._error("condition", "no count is below zero", f"condition/{operators[0]}", "Write 0 or more.")
         operator: Any = operators[0]
+        if kind.startswith("temporal") and not _reachable(operator, value, rules):
+            names = "1 rule" if rules == 1 else f"{rules} rules"
+            raise self._error(
+                "condition", f"{operator}: {value} can never hold for {names}", f"condition/{operator}",
+                f"Write gte: {rules} for all of them, or name more rules.",
+            )  # fmt: skip
         return ir.Threshold(operator, value, self._fields(kind, condition), self._percentile(kind, condition))
 
     def _fields(self, kind: str, condition: dict[Any, Any]) -> tuple[str, ...]:
@@ -160,6 +226,17 @@ class _Reader:
                 raise self._error("condition", f"{kind} needs a field", "condition", "Add field: to the condition.")
             if len(names) > 1 and kind != "value_count":
                 raise self._error("condition", f"{kind} measures one field", "condition/field", "Name one field.")
+            if comma := next((name for name in names if "," in name), None):
+                raise self._error(
+                    "condition", f"field is {quoted(comma)}, one field with a comma in its name", "condition/field",
+                    "Write a list of fields.",
+                )  # fmt: skip
+        elif names:
+            what = "events" if kind == "event_count" else "rules"
+            raise self._error(
+                "condition", f"{kind} counts {what} and has no field", "condition/field",
+                f"Write type: value_count to count different values of {names[0]}, or remove field.",
+            )  # fmt: skip
         return tuple(names)
 
     def _percentile(self, kind: str, condition: dict[Any, Any]) -> int | None:
@@ -191,6 +268,25 @@ class _Reader:
                                   "Write alias: {rule: field}.")  # fmt: skip
             aliases.append(ir.Alias(name, tuple(fields.items())))
         return tuple(aliases)
+
+
+def _timespan_remedy(value: object) -> str:
+    """How to write a timespan that people write in other ways: `10min`, `1h30m`, `10 m`, `600`."""
+    text = str(value).strip().lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    parts = _OTHER_TIMESPAN.findall(text[:_LONGEST_TIMESPAN])
+    known = "".join("".join(part) for part in parts) == text.replace(" ", "")
+    if not parts or not known or (len(parts) > 1 and not all(unit for _, unit in parts)):
+        return "Write a whole number and one of s, m, h, d, w, M (months) and y, such as 10m."
+    seconds = sum(int(number) * _SECONDS["M" if unit.startswith("mon") else unit[:1] or "s"] for number, unit in parts)
+    if seconds == 0:
+        return "Write a whole number above 0, such as 10m."
+    unit = next(unit for unit in ("M", "w", "d", "h", "m", "s") if seconds % _SECONDS[unit] == 0)
+    return f"Write {seconds // _SECONDS[unit]}{unit}."
+
+
+def _reachable(operator: str, value: float, rules: int) -> bool:
+    """Whether a count of some of the rules can be as high as the condition wants."""
+    return {"gt": value < rules, "gte": value <= rules, "eq": value <= rules}.get(operator, True)
 
 
 def _has_quantifier(expression: ir.Expression) -> bool:
@@ -283,6 +379,10 @@ def _why(located: Located, rule: ir.CorrelationRule, rules: Sequence[ir.Metadata
                     "reference", f"{name!r} is the title of a rule, and titles are no references", way,
                     f"Refer to it by its ID {by_title.id}{f' or its name {by_title.name}' if by_title.name else ''}.",
                 )  # fmt: skip
+            if "," in name:
+                parts = ", ".join(part.strip() for part in name.split(",") if part.strip())
+                return located.error("reference", f"rules has {quoted(name)}, one name with a comma in it", way,
+                                     f"Write a list: [{parts}].")  # fmt: skip
             known = [each.name for each in rules if each.name]
             return located.error(
                 "reference", f"the rule {name!r} is not loaded", way,

@@ -84,9 +84,12 @@ def load_correlation(located: Located) -> SigmaCorrelationRule:
     if isinstance(value.get("falsepositives"), str):
         plain["falsepositives"] = [value["falsepositives"]]
     try:
-        return SigmaCorrelationRule.from_dict(plain)
+        loaded = SigmaCorrelationRule.from_dict(plain)
     except Exception as error:  # as above
         raise _unforeseen(error, located) from error
+    for known in ("correlation", "generate"):  # pySigma takes them for attributes of the author's own
+        loaded.custom_attributes.pop(known, None)
+    return loaded
 
 
 def _known_modifiers(definition: Any) -> Any:

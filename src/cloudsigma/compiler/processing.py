@@ -237,16 +237,27 @@ def process_correlation(
         "aliases": {alias.name: dict(alias.fields) for alias in rule.aliases},
         "condition": condition,
     }
-    made = SigmaCorrelationRule.from_dict({"title": rule.metadata.title, "correlation": section})
-    made.fields = list(loaded.fields)
-    made.tags, made.level, made.status = loaded.tags, loaded.level, loaded.status
-    made.custom_attributes = loaded.custom_attributes
-    made.referenced_rules = made.rules or []
-    for reference in made.referenced_rules:
-        if reference.reference in sources:
-            reference.rule = sources[reference.reference]
     pipeline = processor.pipeline
-    _apply(processor.prepared(), made, pipeline, located)
+
+    def processed(fields: Sequence[str]) -> SigmaCorrelationRule:
+        made = SigmaCorrelationRule.from_dict({"title": rule.metadata.title, "correlation": section})
+        made.fields = list(fields)
+        made.tags, made.level, made.status = loaded.tags, loaded.level, loaded.status
+        made.custom_attributes = loaded.custom_attributes
+        made.referenced_rules = made.rules or []
+        for reference in made.referenced_rules:
+            if reference.reference in sources:
+                reference.rule = sources[reference.reference]
+        _apply(processor.prepared(), made, pipeline, located)
+        return made
+
+    times = processed([rule.time_field]).fields  # alone, since one field may become several
+    if len(times) > 1:
+        raise located.error(
+            "unsupported", f"the pipeline {pipeline.name!r} gives {rule.time_field} several names", ("correlation",),
+            "Map it to one name: a correlation reads the time of an event from one field.",
+        )  # fmt: skip
+    made = processed(loaded.fields)
     loaded.fields = made.fields
     groups = made.group_by or []
     if len(groups) != len(rule.group_by):
@@ -265,4 +276,5 @@ def process_correlation(
         group_by=tuple(groups),
         aliases=aliases,
         threshold=rule.threshold and structs.replace(rule.threshold, fields=fields),
+        time_field=times[0] if times else rule.time_field,
     )

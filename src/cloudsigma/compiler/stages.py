@@ -20,6 +20,7 @@ from msgspec import structs
 from cloudsigma import ir
 from cloudsigma.compiler import lower
 from cloudsigma.compiler.conditions import ConditionProblem, parse_condition
+from cloudsigma.compiler.correlation_warnings import correlation_warnings
 from cloudsigma.compiler.correlations import lower_correlation, resolve
 from cloudsigma.compiler.cost import Cost, check_cost
 from cloudsigma.compiler.document import Document, Located
@@ -119,6 +120,8 @@ class _Compilation:
             except (RuleError, RuleErrors) as error:
                 self._report(each.at, error)
         found.warnings = warnings_of(filters, found.rules, [rule for _, _, rule in self._correlations])
+        for located, _, rule in self._correlations:
+            found.warnings += correlation_warnings(located, rule)
         found.errors = [error for _, error in sorted(self._errors, key=lambda pair: pair[0])]
         self._resolve(found, sources)
         return found

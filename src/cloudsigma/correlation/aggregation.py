@@ -1,6 +1,6 @@
-"""What a correlation measures in a complete time frame, and whether its condition holds.
+"""The value that a correlation measures in a complete time frame, and whether its condition holds.
 
-This is the definition. For conditions that slide on, `sliding.py` gives the same answers moment by moment.
+This is the definition. For frames that slide on, `incremental.py` gives the same answers moment by moment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def slides(rule: ir.CorrelationRule) -> bool:
-    """Whether more entries can only help the condition, so that a frame that does not hold slides on."""
+    """Whether more entries can only help the condition; then a frame for which it does not hold slides on."""
     if rule.expression is not None:
         return not negates(rule.expression)
     threshold = rule.threshold
@@ -49,11 +49,12 @@ def holds(rule: ir.CorrelationRule, frame: Frame) -> bool:
         return truth(rule.expression, _rules(frame))
     if rule.threshold is None:
         return False
-    value = _measured(rule, rule.threshold, frame)
+    value = measured(rule, rule.threshold, frame)
     return value is not None and COMPARISONS[rule.threshold.operator](value, rule.threshold.value)
 
 
-def _measured(rule: ir.CorrelationRule, threshold: ir.Threshold, frame: Frame) -> int | float | None:
+def measured(rule: ir.CorrelationRule, threshold: ir.Threshold, frame: Frame) -> int | float | None:
+    """The value that is compared with the threshold; `None` where an average or percentile has no numbers."""
     match rule.type:
         case "event_count":
             return sum(len(moment) for _, moment in frame)

@@ -1,4 +1,4 @@
-"""How long a chain of entries there is for rules in their order (`temporal_ordered`), while a frame slides on."""
+"""The longest chain of entries for rules in their order (`temporal_ordered`), while a frame slides on."""
 
 from __future__ import annotations
 

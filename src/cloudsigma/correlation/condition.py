@@ -1,13 +1,20 @@
-"""Extended conditions: an expression over the rules that have an entry in the frame."""
+"""Extended conditions: expressions over the rules that have an entry in the frame."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 from cloudsigma import ir
 
 Term = tuple[frozenset[str], frozenset[str]]
-"""Rules that must be there, and rules that must not."""
+"""Rules that must have an entry, and rules that must not."""
+
+MAX_TERMS = 256
+"""Terms that the condition of a `temporal_ordered` correlation may have; the compiler refuses more.
+
+Each is a chain of its own that is followed while a frame slides on, and their number can double with every `or`.
+"""
 
 
 def negates(expression: ir.Expression) -> bool:
@@ -36,8 +43,20 @@ def truth(expression: ir.Expression, present: Collection[str]) -> bool:
             return False
 
 
+def count_terms(expression: ir.Expression, *, negated: bool = False) -> int:
+    """How many terms `terms` returns, in linear time."""
+    match expression:
+        case ir.Not(operand):
+            return count_terms(operand, negated=not negated)
+        case ir.And(operands) | ir.Or(operands):
+            counts = [count_terms(operand, negated=negated) for operand in operands]
+            return sum(counts) if isinstance(expression, ir.Or) is not negated else math.prod(counts)
+        case _:
+            return 1
+
+
 def terms(expression: ir.Expression, *, negated: bool = False) -> list[Term]:
-    """The expression as an OR of AND terms."""
+    """The expression as an OR of AND terms. There may be exponentially many: see `count_terms`."""
     match expression:
         case ir.Identifier(name):
             only = frozenset((name,))

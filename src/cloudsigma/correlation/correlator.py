@@ -1,8 +1,8 @@
 """Correlation rules over a stream of matches.
 
-Matches may come in any order within the lateness. A time frame is closed, and its match given, once no event that
-could change it can still come: then, and not before, the same matches come out whatever the order they came in.
-Event time alone counts, never the clock. See `docs/semantics.md`, "Correlations".
+Matches may arrive in any order within the lateness. A time frame is closed, and its match returned, once no event that
+could change it can still arrive, so the matches do not depend on the order of the input. Event time alone counts, never
+the clock. See `docs/semantics.md`, "Correlations".
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import logging
 import math
 import os
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
-from cloudsigma.correlation.group_windows import Counter, Load, Take
-from cloudsigma.engine.context.event_time import event_time
+from cloudsigma.correlation.extractor import match_time
+from cloudsigma.correlation.group_windows import GroupWindows, OpenEntries, Take
+from cloudsigma.engine.context.event_time import EVENT_TIME, event_time
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
+from cloudsigma.errors import UsageError, WrongTypeError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,18 +34,24 @@ MAX_ENTRIES = 100_000
 
 
 class Correlator:
-    """Takes matches of rules and gives matches of correlations.
+    """Takes matches of rules and returns matches of correlations.
+
+    Trouble is counted in the attributes below and logged once as a warning of the logger `cloudsigma`.
 
     Args:
-        rules: The rules, the detection rules that correlations refer to among them.
-        lateness: How much later than an event's time it may come, measured against the latest event time so far.
-            `None`: no frame is closed before `advance` or `close` says so.
-        state: A SQLite file that holds what is open: it is read at the start and written by every call, before the
-            call returns, so that a new correlator goes on where this one was. Entries of a correlation that has
-            changed since are left out, which the logger `cloudsigma` is told. Given an open connection, calls write
-            into its transaction, and whoever owns it commits.
+        rules: The correlations and the rules that they refer to.
+        lateness: How much later than its event time a match may arrive, measured from the latest event time so far.
+            `None`: no frame is closed before `advance` or `close` is called.
+        state: A SQLite file with the open entries. It is read at the start and written by every call before the call
+            returns, so that a new correlator resumes where this one stopped. Entries of a correlation that has changed
+            since are dropped with a warning. Given an open connection, calls write into its transaction, and its owner
+            commits.
         max_entries: Bound on the entries held; `None`: no bound. Above it the frames that start earliest are closed
-            before their time: what they hold by then is a match or is forgotten, and the logger `cloudsigma` is warned.
+            early: what they hold by then is a match or is forgotten.
+
+    Raises:
+        UsageError: An argument has the wrong type, or `max_entries` or `lateness` is negative.
+        CloudSigmaError: The state cannot be read or written.
     """
 
     def __init__(
@@ -53,55 +62,74 @@ class Correlator:
         state: str | os.PathLike[str] | sqlite3.Connection | None = None,
         max_entries: int | None = MAX_ENTRIES,
     ) -> None:
-        known = tuple(rules)
-        self._lateness = lateness.total_seconds() if lateness is not None else math.inf
+        known = _checked_rules(rules)
+        self._lateness = check_lateness(lateness)
+        if max_entries is not None and (type(max_entries) is not int or max_entries < 1):
+            raise UsageError(f"max_entries is {max_entries!r}; give a whole number above 0, or None for no bound")
         self._max_entries = max_entries if max_entries is not None else math.inf
         self._state: State | None = None
         if state is not None:
             from cloudsigma.correlation.state import State  # SQLite only where it is asked for
 
             self._state = State(state, known)
-        self._load = Load()
+        self._load = OpenEntries()
         correlations = {rule.id: rule.correlation for rule in known if rule.correlation is not None}
         referred = {rule_id for correlation in correlations.values() for rule_id in correlation.rules}
-        counters = [
-            Counter(rule, rule.correlation, self._state, self._load, referred=rule.id in referred)
+        self._warned: set[tuple[str, str]] = set()
+        windows = [
+            GroupWindows(
+                rule, rule.correlation, self._state, self._load, referred=rule.id in referred,
+                warn=partial(self._warn, rule.id),
+            )
             for rule in known
             if rule.correlation is not None
-        ]
-        self._counters = _referred_first(counters)
-        # Of each counter, the correlations that it waits for.
-        self._children = [[name for name in one.definition.rules if name in correlations] for one in self._counters]
+        ]  # fmt: skip
+        self._windows = _referred_first(windows)
+        # For each of them, the correlations that it waits for.
+        self._children = [[name for name in one.definition.rules if name in correlations] for one in self._windows]
         self._takers: dict[str, list[Take]] = {}
-        for counter in self._counters:
-            for rule_id in counter.definition.rules:
-                self._takers.setdefault(rule_id, []).append(counter.taker(rule_id))
+        self._time_fields: dict[str, str] = {}
+        for one in self._windows:
+            for rule_id in one.definition.rules:
+                self._takers.setdefault(rule_id, []).append(one.taker(rule_id))
+                if one.definition.time_field != EVENT_TIME:
+                    self._time_fields[rule_id] = one.definition.time_field
         self._latest = -math.inf
         self.too_late = 0
-        """Matches left out because they came later than the lateness allows."""
+        """Matches left out because they arrived later than the lateness allows."""
+        self.without_time = 0
+        """Matches left out because their records have no time that can be read."""
         self.evicted = 0
-        """Entries whose frame was closed before its time because there were too many."""
-        self._told = (0, 0)
+        """Entries whose frame was closed early because there were too many."""
+        self._told = (0, 0, 0)
         if self._state is not None:
             if self._state.latest is not None:
                 self._latest = self._state.latest
-            by_id = {counter.rule.id: counter for counter in self._counters}
+            by_id = {one.rule.id: one for one in self._windows}
             for rule_id, group, time, entry in self._state.entries():
                 by_id[rule_id].restore(group, time, entry)
 
     def feed(self, matches: Iterable[Match]) -> tuple[Match, ...]:
-        """Take matches of detection rules, the hidden ones too; returns the correlation matches now complete."""
-        takers = self._takers
-        for match in matches:
-            when = event_time(match.record)
+        """Take matches of detection rules, also of those that give none of their own (`RuleSet.match`).
+
+        Returns the correlation matches that are complete now.
+        """
+        takers, moved = self._takers, self._time_fields
+        for match in _iterable(matches):
+            if not isinstance(match, Match):
+                raise WrongTypeError("one of the matches", match, _MATCHES)
+            rule_id = match.rule.definition.metadata.id
+            when = event_time(match.record) if rule_id not in moved else match_time(match, moved[rule_id])
             if when is None:
+                if rule_id in takers:
+                    self._note_without_time()
                 continue
             if when > self._latest:
                 self._latest = when
             elif when < self._latest - self._lateness:
                 self._note_too_late()
                 continue
-            for take in takers.get(match.rule.definition.metadata.id, ()):
+            for take in takers.get(rule_id, ()):
                 take(match, when)
         load = self._load
         given: list[Match] = []
@@ -112,7 +140,9 @@ class Correlator:
         return self._given(given)
 
     def advance(self, time: dt.datetime) -> tuple[Match, ...]:
-        """Say that no event from before `time` will come any more; returns the matches that this completes."""
+        """Say that no event from before `time` will arrive any more; returns the matches that this completes."""
+        if not isinstance(time, dt.datetime):
+            raise WrongTypeError("advance", time, "a datetime")
         moment = time.replace(tzinfo=time.tzinfo or dt.UTC).timestamp()
         if self._lateness != math.inf:
             self._latest = max(moment + self._lateness, self._latest)
@@ -130,25 +160,25 @@ class Correlator:
         return tuple(matches)
 
     def _close(self, until: float | None) -> list[Match]:
-        """Close frames rule by rule: correlations stand after those they refer to, and take their matches first."""
+        """Close frames rule by rule; each correlation comes after those that it refers to, and takes their matches."""
         given: list[Match] = []
-        earliest: dict[str, float] = {}  # when the next match of a correlation may be, at the earliest
-        for counter, children in zip(self._counters, self._children, strict=True):
+        earliest: dict[str, float] = {}  # the earliest time that the next match of a correlation can have
+        for one, children in zip(self._windows, self._children, strict=True):
             bound = until
             if until is not None and children:
                 bound = min(until, *(earliest.get(rule_id, until) for rule_id in children))
-            if bound is None or counter.due < bound:
-                given += self._passed_on(counter.close(bound))
-            if bound is not None and counter.referred:
-                start = counter.start
-                earliest[counter.rule.id] = bound if start is None else min(start, bound)
-        # A frame that has ended and is open still waits for a correlation that it refers to, which is due later.
-        ends = (counter.due for counter in self._counters)
+            if bound is None or one.due < bound:
+                given += self._passed_on(one.close(bound))
+            if bound is not None and one.referred:
+                start = one.start
+                earliest[one.rule.id] = bound if start is None else min(start, bound)
+        # An ended frame may stay open until the correlations it refers to are complete.
+        ends = (one.due for one in self._windows)
         self._load.due = min((end for end in ends if until is None or end >= until), default=math.inf)
         return given
 
     def _passed_on(self, found: list[tuple[Match, float]]) -> list[Match]:
-        """Give matches to the correlations that refer to their rule, and return them."""
+        """Pass matches to the correlations that refer to their rule; returns them, too."""
         for match, when in found:
             for take in self._takers.get(match.rule_id, ()):
                 take(match, when)
@@ -156,14 +186,14 @@ class Correlator:
 
     def _evict(self) -> list[Match]:
         size = self._load.entries
-        excess = size - self._max_entries + self._max_entries // 10  # some room, so that it is not done at every match
+        excess = size - self._max_entries + self._max_entries // 10  # make some room, not to evict at every match
         before = self.evicted
         given: list[Match] = []
-        for counter in self._counters:
-            held = counter.size
-            given += self._passed_on(counter.evict(int(excess * held // size) + 1))
-            self.evicted += held - counter.size
-        self._load.due = -math.inf  # what waited for an evicted frame may be complete
+        for one in self._windows:
+            held = one.size
+            given += self._passed_on(one.evict(int(excess * held // size) + 1))
+            self.evicted += held - one.size
+        self._load.due = -math.inf  # frames that waited for an evicted one may be complete
         if not before:
             _log.warning("%d entries of correlations are open; the frames that start earliest are closed early", size)
         return given
@@ -173,27 +203,70 @@ class Correlator:
         if self.too_late == 1:
             _log.warning("a match came more than the lateness after its time and takes no part in correlations")
 
+    def _note_without_time(self) -> None:
+        self.without_time += 1
+        if self.without_time == 1:
+            _log.warning("the record of a match has no time that can be read; the match takes no part in correlations")
+
+    def _warn(self, rule_id: str, kind: str, message: str) -> None:
+        """Log a warning once for each correlation and kind of trouble."""
+        if (rule_id, kind) not in self._warned:
+            self._warned.add((rule_id, kind))
+            _log.warning("%s", message)
+
     def _tell_counts(self) -> None:
-        """Say how often there was what a warning has told of once."""
-        told = (self.too_late, self.evicted)
+        """Log how often the trouble occurred that was logged once."""
+        told = (self.too_late, self.without_time, self.evicted)
         if told == self._told:
             return
         self._told = told
         if self.too_late > 1:
             _log.warning("%d matches came more than the lateness after their time", self.too_late)
+        if self.without_time > 1:
+            _log.warning("%d matches whose records have no time take no part in correlations", self.without_time)
         if self.evicted:
             _log.warning("%d entries of correlations were in frames that were closed early", self.evicted)
 
 
-def _referred_first(counters: list[Counter]) -> list[Counter]:
-    """The counters in an order in which each comes after those that it refers to."""
-    ordered: list[Counter] = []
-    waiting = list(counters)
+def _referred_first(windows: list[GroupWindows]) -> list[GroupWindows]:
+    """In an order in which each correlation comes after those that it refers to."""
+    ordered: list[GroupWindows] = []
+    waiting = list(windows)
     while waiting:
-        ids = {counter.rule.id for counter in waiting}
-        ready = [counter for counter in waiting if not ids & set(counter.definition.rules)]
+        ids = {one.rule.id for one in waiting}
+        ready = [one for one in waiting if not ids & set(one.definition.rules)]
         if not ready:  # a circle, which the compiler refuses
             return ordered + waiting
         ordered += ready
-        waiting = [counter for counter in waiting if counter not in ready]
+        waiting = [one for one in waiting if one not in ready]
     return ordered
+
+
+def check_lateness(lateness: object) -> float:
+    """A lateness in seconds, infinite for `None`; raises where it is not a `timedelta` or is negative."""
+    if lateness is None:
+        return math.inf
+    if not isinstance(lateness, dt.timedelta):
+        raise WrongTypeError("lateness", lateness, "a timedelta, such as timedelta(minutes=15), or None")
+    if lateness < dt.timedelta(0):
+        raise UsageError(f"lateness is {lateness}; give a timedelta of 0 or more, or None")
+    return lateness.total_seconds()
+
+
+def _checked_rules(rules: object) -> tuple[Rule, ...]:
+    if isinstance(rules, Iterable):
+        known = tuple(rules)
+        if all(isinstance(rule, Rule) for rule in known):
+            return known
+        wrong = next(rule for rule in known if not isinstance(rule, Rule))
+        raise WrongTypeError("one of the rules", wrong, "rules: a RuleSet or other iterable of Rule")
+    raise WrongTypeError("rules", rules, "a RuleSet or another iterable of Rule")
+
+
+_MATCHES = "the matches that RuleSet.match returns"
+
+
+def _iterable(matches: Iterable[Match]) -> Iterable[Match]:
+    if isinstance(matches, Iterable):
+        return matches
+    raise WrongTypeError("matches", matches, _MATCHES)

@@ -1,33 +1,48 @@
-"""What a correlation reads in a match of one of its rules: the groups that it belongs to, and what is measured."""
+"""Read the matches of one rule for one correlation: their time, their groups and the values that are measured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.correlation.entry import Key
+from cloudsigma.engine.context.event_time import EVENT_TIME, event_time
 from cloudsigma.engine.evaluate import fields, operators
 from cloudsigma.engine.match import Match
 
+MAX_GROUPS = 1_000
+"""Groups that one event may belong to, and combinations of values that it may add to a count: arrays multiply."""
+
 Quick = Callable[[Mapping[str, Any]], Any]
-"""Reads what is simple in a record; `None` where the plain reading has to be asked."""
+"""Reads a field with one plain value; `None` for every other field, which the full reading takes."""
 
 _TEXTS = frozenset({str})
 _NUMBERS = frozenset({int, float})
 _DIGITS_OF_DECIMALS = 5000
 
 
-class Intake:
+class Extractor:
     """Reads the matches of one rule for one correlation.
 
-    Most records hold one text or number where the correlation looks: `quick_key` and `quick_value` read these. They
-    give `None` for everything else, which `keys` and `measured` read in full; where they give more, it is the same.
+    Most records hold one text or number where the correlation looks: `quick_key` and `quick_value` read these. For
+    everything else they return `None`, and `keys` and `measured` read it in full. Both ways agree.
+
+    Args:
+        definition: The correlation.
+        rule_id: The rule.
+        warn: Called with a kind of trouble and a message for the log; told of an object as a group, and of too many
+            groups.
     """
 
-    def __init__(self, definition: ir.CorrelationRule, rule_id: str) -> None:
+    def __init__(
+        self, definition: ir.CorrelationRule, rule_id: str, warn: Callable[[str, str], None] = lambda *_: None
+    ) -> None:
+        self._title = definition.metadata.title
+        self._warn = warn
         aliases = {alias.name: dict(alias.fields).get(rule_id, alias.name) for alias in definition.aliases}
         threshold = definition.threshold
         measured = threshold.fields if threshold is not None and definition.type.startswith("value_") else ()
@@ -44,23 +59,52 @@ class Intake:
             self.quick_value = _quick(self._measured[0], _TEXTS if self._counts else _NUMBERS)
 
     def keys(self, match: Match) -> list[Key]:
-        """Every group that the match belongs to; several where a field has several values."""
-        values = [_texts(match, name) for name in self._group_by]
-        return list(values[0]) if len(values) == 1 else list(product(*values))
+        """Every group that the match belongs to, at most `MAX_GROUPS`; several where a field has several values."""
+        values = [self._group_texts(match, name) for name in self._group_by]
+        return self._bounded(values, "groups")
 
     def measured(self, match: Match) -> tuple[Any, ...]:
         """The different texts, or combinations of texts, that `value_count` counts, or the numbers of other types."""
         if not self._counts:
             return tuple(_numbers(match, self._measured[0])) if self._measured else ()
-        values = [_texts(match, name) for name in self._measured]
-        return tuple(values[0]) if len(values) == 1 else tuple(product(*values))
+        return tuple(self._bounded([_texts(match, name) for name in self._measured], "combinations of values"))
+
+    def _bounded(self, values: list[list[str]], what: str) -> list[Any]:
+        """The combinations of the values, one of each list; the values themselves where there is one list."""
+        if math.prod(map(len, values)) > MAX_GROUPS:
+            message = f"an event has more than {MAX_GROUPS:,} {what}; the first {MAX_GROUPS:,} count"
+            self._warn(what, f"the correlation {self._title!r}: {message}")
+        combined: Iterable[Any] = values[0] if len(values) == 1 else product(*values)
+        return list(islice(combined, MAX_GROUPS))
+
+    def _group_texts(self, match: Match, name: str) -> list[str]:
+        """`_texts` of a field that groups. An object is no group: its members would join unrelated events."""
+        if name in match.group:
+            return [match.group[name]]
+        path = ir.FieldPath(name)
+        found = [value for record in match.records for value in fields.select(record, path)]
+        plain = [value for value in found if not isinstance(value, Mapping)]
+        if len(plain) < len(found):
+            message = f"groups by {name}, which is an object in some events; these belong to no group"
+            remedy = f"Write the field in it that tells them apart, such as {name}.arn."
+            self._warn(name, f"the correlation {self._title!r} {message}. {remedy}")
+        texts = map(operators.text, plain)
+        return list(dict.fromkeys(text for text in texts if text is not None))
+
+
+def match_time(match: Match, field: str) -> int | float | None:
+    """When the event of a match happened, in seconds since 1970, by a field of the record; dotted names too."""
+    if field == EVENT_TIME:
+        return event_time(match.record)
+    times = (event_time({EVENT_TIME: value}) for value in fields.values(match.record, field))
+    return next((time for time in times if time is not None), None)
 
 
 # --- in full ------------------------------------------------------------------------------------------------
 
 
 def _texts(match: Match, name: str) -> list[str]:
-    """The different texts of a field: of a correlation's match its group's value, if it has one."""
+    """The different texts of a field; of a correlation's match the value of its group, if it groups by the field."""
     if name in match.group:
         return [match.group[name]]
     values = (operators.text(value) for record in match.records for value in fields.values(record, name))
@@ -81,7 +125,7 @@ def _machine_number(number: operators.Numeric) -> int | float:
     return float(number)
 
 
-# --- what is simple -----------------------------------------------------------------------------------------
+# --- one plain value -----------------------------------------------------------------------------------------
 
 
 def _nothing(_: Mapping[str, Any]) -> None:
@@ -89,7 +133,7 @@ def _nothing(_: Mapping[str, Any]) -> None:
 
 
 def _quick(name: str, kinds: frozenset[type]) -> Quick:
-    """Reads a field where one value of these kinds is all that it has: no other reading of its dots finds anything."""
+    """Read a field with one value of these types, where no other reading of its dots finds anything."""
     first, *rest = name.split(".")
     if not rest:
         return lambda record: value if type(value := record.get(name)) in kinds else None

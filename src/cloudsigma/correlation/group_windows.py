@@ -1,4 +1,4 @@
-"""The open time frames of one correlation rule: matches in, matches of the correlation out."""
+"""The open time frames of one correlation: takes matches of its rules, returns matches of the correlation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 from cloudsigma import ir
 from cloudsigma.correlation.aggregation import Frame, holds, slides
 from cloudsigma.correlation.entry import Entry, Key, find_in, key_of
-from cloudsigma.correlation.extractor import Intake
+from cloudsigma.correlation.extractor import Extractor
 from cloudsigma.correlation.incremental import tracker_of
 from cloudsigma.correlation.match import correlation_match
 from cloudsigma.correlation.window import Window
@@ -22,7 +22,7 @@ Take = Callable[[Match, float], None]
 
 
 class Journal(Protocol):
-    """Is told of every entry that comes, changes and goes, so that it can be kept elsewhere."""
+    """Stores open entries elsewhere: called for every entry that is added, changed or used up."""
 
     def put(self, rule: Rule, group: Group, time: float, entry: Entry) -> None:
         """An entry is new, or has changed."""
@@ -31,8 +31,8 @@ class Journal(Protocol):
         """Entries are used up."""
 
 
-class Load:
-    """What all counters of a correlator have open together."""
+class OpenEntries:
+    """How many entries the correlations of a correlator hold, and which time frame ends first."""
 
     __slots__ = ("due", "entries")
 
@@ -43,32 +43,41 @@ class Load:
         """No frame ends before this time."""
 
 
-class Counter:
-    """The windows of one correlation rule, one a group, and which of them ends first.
+class GroupWindows:
+    """The windows of one correlation rule, one for each group, ordered by the end of their first frame.
 
     Args:
         rule: The rule.
         definition: Its correlation.
-        journal: Is told of every change, where there is one.
-        load: Shared with the other counters.
-        referred: Whether other correlations take the matches.
+        journal: Stores every change, if given.
+        load: Shared by all correlations of the correlator.
+        referred: Whether other correlations refer to this one.
+        warn: See `Extractor`.
     """
 
     def __init__(
-        self, rule: Rule, definition: ir.CorrelationRule, journal: Journal | None, load: Load, *, referred: bool
+        self,
+        rule: Rule,
+        definition: ir.CorrelationRule,
+        journal: Journal | None,
+        load: OpenEntries,
+        *,
+        referred: bool,
+        warn: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         self.rule = rule
+        self._warn = warn
         self.definition = definition
         self.size = 0
         """Entries in all windows."""
         self._journal = journal
         self._load = load
         self.referred = referred
-        """Whether other correlations take the matches."""
+        """Whether other correlations refer to this one."""
         self._span = definition.timespan
         self._track = tracker_of(definition) if slides(definition) else None
         self._windows: dict[Key, Window] = {}
-        # Windows by the times that they have: one look at the earliest times finds all frames that end.
+        # Windows by the times of their moments: the earliest times name all frames that end.
         self._by_time: dict[float, list[Window]] = {}
         self._times: list[float] = []
 
@@ -79,7 +88,7 @@ class Counter:
 
     @property
     def start(self) -> float | None:
-        """The earliest time of any entry that no closed frame has used up."""
+        """The earliest time of an entry that is not used up; `None` without entries."""
         while self._times:
             if any(window.start == self._times[0] for window in self._by_time[self._times[0]]):
                 return self._times[0]
@@ -89,28 +98,28 @@ class Counter:
     # --- in ---------------------------------------------------------------------------------------------------
 
     def taker(self, rule_id: str) -> Take:
-        """What takes the matches of one of the rules, and makes an entry in every group that they belong to."""
-        intake = Intake(self.definition, rule_id)
-        quick_key, quick_value = intake.quick_key, intake.quick_value
-        rules, measures, enter = intake.rules, intake.measures, self._enter
+        """A function that takes the matches of one of the rules and makes an entry in each of their groups."""
+        extractor = Extractor(self.definition, rule_id, self._warn)
+        quick_key, quick_value = extractor.quick_key, extractor.quick_value
+        rules, measures, enter = extractor.rules, extractor.measures, self._enter
 
         def take(match: Match, when: float) -> None:
             measured: tuple[object, ...] = ()
             if match.matches:
-                if measures and not (measured := intake.measured(match)):
+                if measures and not (measured := extractor.measured(match)):
                     return
             else:
                 record = match.record
                 if measures:
                     value = quick_value(record)
-                    measured = (value,) if value is not None else intake.measured(match)
+                    measured = (value,) if value is not None else extractor.measured(match)
                     if not measured:
                         return
                 key = quick_key(record)
                 if key is not None:
                     enter(key, match, when, rules, measured)
                     return
-            for key in intake.keys(match):
+            for key in extractor.keys(match):
                 enter(key, match, when, rules, measured)
 
         return take
@@ -156,7 +165,7 @@ class Counter:
         rules: tuple[str, ...],
         measured: tuple[object, ...],
     ) -> None:
-        """Add a match to the entry of its event: one event that several of the rules match counts once."""
+        """Add a match to the entry of its event: an event that several of the rules match counts once."""
         entry.rules += rules
         entry.others += (match,)
         if self.definition.type == "value_count":
@@ -168,7 +177,7 @@ class Counter:
             self._journal.put(self.rule, _group(key), when, entry)
 
     def restore(self, group: Group, time: float, entry: Entry) -> None:
-        """Put an entry into the window of its group, as the journal has it."""
+        """Put a stored entry back into the window of its group."""
         key = group[0] if len(group) == 1 else group
         window = self._windows.get(key)
         moment = window.moments.get(time) if window is not None else None
@@ -182,7 +191,7 @@ class Counter:
     # --- out --------------------------------------------------------------------------------------------------
 
     def close(self, until: float | None) -> list[tuple[Match, float]]:
-        """The matches of the frames that end before `until`, each with the time it has for other correlations."""
+        """Close the frames that end before `until`: their matches, each with its time for other correlations."""
         found: list[tuple[float, Match, float]] = []
         times, span = self._times, self._span
         while times and (until is None or times[0] + span < until):
@@ -236,7 +245,7 @@ class Counter:
         return correlation_match(self.rule, named, tuple(matches))
 
     def _time(self, frame: Frame) -> float:
-        """For a threshold, the earliest time at which it held; else that of the last entry. Only for others' use."""
+        """The time of a match for other correlations: when a threshold first held, else that of the last entry."""
         if self.referred and self._track is not None:
             tracker = self._track()
             for time, moment in frame:

@@ -1,7 +1,7 @@
-"""Whether a condition holds for a frame that slides on, from what changes and not from the whole frame.
+"""Whether a condition holds for a frame that slides on, updated moment by moment instead of computed anew.
 
-A tracker is given the moments at the end of the frame as they come into it, in order of time, and those at its start
-as they go out of it. Its answers are those of `measure.holds` for the frame between.
+A tracker is told of the moments that enter the frame at its end, in order of time, and of those that leave it at its
+start. Its answers are those of `aggregation.holds` for the frame between.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class Tracker(Protocol):
     """Follows one frame."""
 
     def add(self, time: float, moment: Moment) -> None:
-        """The moment has come into the frame at its end."""
+        """A moment enters the frame at its end."""
 
     def drop(self, moment: Moment) -> None:
-        """The moment, the first of the frame, has gone out of it."""
+        """A moment, the first of the frame, leaves it."""
 
     def holds(self, start: float) -> bool:
         """Whether the condition holds for the frame that starts at this time."""
@@ -33,7 +33,7 @@ class Tracker(Protocol):
 
 
 def tracker_of(rule: ir.CorrelationRule) -> Callable[[], Tracker]:
-    """What makes trackers for a condition that slides."""
+    """A factory of trackers for a condition whose frames slide on."""
     if rule.expression is not None:
         if rule.type == "temporal_ordered":
             chains = [[name for name in rule.rules if name in wanted] for wanted, _ in terms(rule.expression)]

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cloudsigma.correlation.extractor import match_time
 from cloudsigma.engine.context.context import read_context
-from cloudsigma.engine.context.event_time import event_time
+from cloudsigma.engine.context.event_time import EVENT_TIME
 from cloudsigma.engine.identity import event_identity, same_event
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
@@ -15,8 +16,8 @@ from cloudsigma.engine.rule import Rule
 
 def correlation_match(rule: Rule, group: dict[str, str], matches: tuple[Match, ...]) -> Match:
     """The match of a correlation: context and origin are those of its last record, the key that of all of them."""
-    seen = _contributing(matches)
-    records = tuple(sorted(seen.values(), key=lambda record: event_time(record) or 0))
+    seen, times = _contributing(rule, matches)
+    records = tuple(sorted(seen.values(), key=lambda record: times[id(record)] or 0))
     last = records[-1]
     identities = [key if isinstance(key, str) else event_identity(record) for key, record in seen.items()]
     content = [rule.id, *(f"{name}={value}" for name, value in group.items()), *sorted(identities)]
@@ -33,10 +34,21 @@ def correlation_match(rule: Rule, group: dict[str, str], matches: tuple[Match, .
     )
 
 
-def _contributing(matches: Iterable[Match]) -> dict[object, Mapping[str, Any]]:
-    """The records of matches by what identifies them, without repetition."""
+def _contributing(
+    rule: Rule, matches: Iterable[Match]
+) -> tuple[dict[object, Mapping[str, Any]], dict[int, int | float | None]]:
+    """The records of matches by what identifies them, without repetition; and the time of each, by its `id`."""
     seen: dict[object, Mapping[str, Any]] = {}
-    for match in matches:
-        for record in match.contributing or (match.record,):
-            seen.setdefault(same_event(record), record)
-    return seen
+    times: dict[int, int | float | None] = {}
+    waiting = [(rule, match) for match in matches][::-1]
+    while waiting:
+        above, match = waiting.pop()
+        if match.matches:
+            waiting += [(match.rule, each) for each in reversed(match.matches)]
+            continue
+        key = same_event(match.record)
+        if key not in seen:
+            seen[key] = match.record
+            field = above.correlation.time_field if above.correlation is not None else EVENT_TIME
+            times[id(match.record)] = match_time(match, field)
+    return seen, times

@@ -387,3 +387,5 @@ class CorrelationRule(_Node, frozen=True):
     generate: bool = False
     """Whether the rules it refers to give matches of their own as well."""
     field_paths: tuple[FieldPath, ...] = ()
+    time_field: str = "eventTime"
+    """The field with the time of an event: another one where a pipeline maps `eventTime` to it."""

@@ -51,17 +51,13 @@ def read_time(value: Any) -> dt.datetime | None:
     return None
 
 
-def event_time(record: Mapping[str, Any], field: str = EVENT_TIME) -> int | float | None:
+def event_time(record: Mapping[str, Any]) -> int | float | None:
     """When a record's event happened, in seconds since 1970: whole ones as `int`, others with microseconds.
 
     Nearly all times are `YYYY-MM-DDTHH:MM:SSZ`. Once `read_time` has read one in this form, two look-ups give the other
     seconds of its minute.
-
-    Args:
-        record: The record.
-        field: The top-level field that holds the time.
     """
-    value = record.get(field)
+    value = record.get(EVENT_TIME)
     if type(value) is str:
         try:
             return _minutes[value[:17]] + _SECONDS[value[17:]]

@@ -1,0 +1,90 @@
+"""Correlations that are valid and cannot do what their author meant: warnings, each with what to write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from cloudsigma import ir
+from cloudsigma.compiler.document import Located
+from cloudsigma.compiler.remedies import quoted
+from cloudsigma.errors import RuleError
+
+_WAY = ("correlation",)
+_COUNTS = frozenset({"event_count", "value_count", "temporal", "temporal_ordered"})
+
+
+def most_counted(rule_type: str, rules: int) -> float:
+    """The highest count that a correlation of this type can reach: that of its rules, where rules are counted."""
+    return rules if rule_type in ("temporal", "temporal_ordered") else math.inf
+
+
+def correlation_warnings(located: Located, rule: ir.CorrelationRule) -> list[RuleError]:
+    """Warnings about a correlation, as it was read and before a pipeline changes it."""
+    return [*_threshold(located, rule), *_timespan(located, rule), *_unused(located, rule)]
+
+
+def _threshold(located: Located, rule: ir.CorrelationRule) -> Iterator[RuleError]:
+    threshold = rule.threshold
+    section = located.document.value["correlation"]
+    if threshold is None or rule.type not in _COUNTS or not isinstance(section.get("condition"), dict):
+        return
+    operator, limit = threshold.operator, threshold.value
+    most = most_counted(rule.type, len(rule.rules))
+    low = {"lt": math.inf, "lte": math.inf, "gt": limit, "gte": limit}.get(operator)
+    written = f"{operator}: {limit}"
+    way = (*_WAY, "condition", operator)
+    never = (
+        (operator == "lt" and limit <= 1)
+        or (operator == "lte" and limit < 1)
+        or (operator == "eq" and (limit < 1 or limit != int(limit)))
+    )
+    if never:
+        why = (
+            "a time frame begins with an event, so it never has none"
+            if limit <= 1
+            else "a count is a whole number"
+        )  # fmt: skip
+        remedy = (
+            "Correlations cannot find that nothing happened. Count what did happen, for example gte: 5."
+            if limit <= 1
+            else "Write a whole number."
+        )
+        yield located.error("condition", f"{written} can never hold: {why}", way, remedy)
+    elif (
+        (operator == "gte" and limit < 1)
+        or (operator == "gt" and limit < 0)
+        or (operator == "neq" and (limit < 1 or limit > most or limit != int(limit)))
+        or (low == math.inf and limit > most)
+        or (operator == "lte" and limit >= most)
+    ):
+        yield located.error(
+            "condition", f"{written} always holds, so every group of events gives a match", way,
+            "Write the count from which it should match, for example gte: 2.",
+        )  # fmt: skip
+
+
+def _timespan(located: Located, rule: ir.CorrelationRule) -> Iterator[RuleError]:
+    written = located.document.value["correlation"].get("timespan")
+    if isinstance(written, str) and written.endswith("M"):
+        days = round(rule.timespan / 86400)
+        number = written[:-1]
+        yield located.error(
+            "value", f"the timespan {written} is {number} {'month' if number == '1' else 'months'}",
+            (*_WAY, "timespan"), f"Write {number}m for minutes, or {days}d if months are meant.",
+        )  # fmt: skip
+
+
+def _unused(located: Located, rule: ir.CorrelationRule) -> Iterator[RuleError]:
+    fields = rule.threshold.fields if rule.threshold is not None else ()
+    for alias in rule.aliases:
+        if alias.name not in rule.group_by and alias.name not in fields:
+            yield located.error(
+                "reference", f"the alias {quoted(alias.name)} is not used", (*_WAY, "aliases", alias.name),
+                f"Add it to group-by: [{alias.name}], or remove it.",
+            )  # fmt: skip
+    if "logsource" in located.document.value:
+        yield located.error(
+            "schema", "the logsource of a correlation is ignored", ("logsource",),
+            "Remove it: a correlation sees the matches of its rules, which have log sources.",
+        )  # fmt: skip
