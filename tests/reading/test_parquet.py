@@ -17,6 +17,7 @@ from measured_scan import scan
 
 from cloudsigma.reading import Limits, read_records
 from cloudsigma.reading.content.inflate import Damage
+from cloudsigma.reading.content.missing_cells import is_missing
 from cloudsigma.reading.content.parquet import rows
 from cloudsigma.reading.content.parquet_pages import DELTA_BYTE_ARRAY, ColumnPages, column_pages
 
@@ -148,7 +149,12 @@ def test_rows_are_those_that_were_written(
         patch.setattr("cloudsigma.reading.content.parquet._AT_ONCE", at_once)
         patch.setattr("cloudsigma.reading.content.parquet._ROWS", 7 if few else 1024)
         found = [each if isinstance(each, Damage) else each.value for each in rows(whole.getvalue(), Limits())]
-    assert found == [{**value, "map": dict(value["map"])} for value in values]
+    assert found == [{**value, "text": stated(value["text"]), "map": dict(value["map"])} for value in values]
+
+
+def stated(text: str | None) -> str | None:
+    """The text of a cell, unless it says that there is no value."""
+    return None if text is None or is_missing(text) else text
 
 
 COMPRESSIONS = st.sampled_from(["none", "snappy", "zstd"])

@@ -355,6 +355,7 @@ def test_r34_a_large_file_of_records_is_no_large_event(tmp_path: Path) -> None:
     ],
 )
 def test_r42_odd_values_have_a_defined_result_in_every_envelope(text: str, value: Any) -> None:
+    """NaN is what Python programs write for a value that is missing."""
     record = f'{{"eventName": "A", "eventName": "B", "v": {text}}}'
     contents = [
         record,
@@ -365,7 +366,7 @@ def test_r42_odd_values_have_a_defined_result_in_every_envelope(text: str, value
     ]
     for content in contents:
         (found,), ledger = read(content.encode())
-        assert repr(found) == repr({"eventName": "B", "v": value})
+        assert repr(found) == repr({"eventName": "B"} | ({} if text == "NaN" else {"v": value}))
         assert ledger.complete
 
 

@@ -18,6 +18,7 @@ from cloudsigma.reading.content.inflate import Damage, Inflater
 from cloudsigma.reading.content.lines import Block
 from cloudsigma.reading.envelope import unwrap
 from cloudsigma.reading.envelope.interface import NoCalls, Record, Reference, Refused
+from cloudsigma.reading.envelope.record_shape import as_recorded
 from cloudsigma.reading.fast_path.coverage_probe import Covering
 from cloudsigma.reading.fast_path.probe import Probed, View, decode_record
 from cloudsigma.reading.scope.limits import Limits
@@ -139,7 +140,7 @@ class OneFile:
         for at, raw in probed.candidates:
             text = bytes(raw)
             try:
-                record = decode_record(raw)
+                record, _ = as_recorded(decode_record(raw))
                 closely = self._limits.may_refuse(text)
                 size = probed.size if probed.form == "log_file" else len(text)
                 refusal = self._limits.refusal(record, size, deep=True) if closely else None

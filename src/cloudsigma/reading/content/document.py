@@ -23,8 +23,16 @@ def _integer(digits: str) -> int | Decimal:
     return int(digits) if len(digits) < _LONG else Decimal(digits)
 
 
-TOLERANT = json.JSONDecoder(parse_int=_integer)
-"""Takes what the usual decoder refuses though it is JSON, and takes longer."""
+def _constant(name: str) -> Any:
+    return _MISSING if name == "NaN" else float(name)
+
+
+_MISSING: Any = object()
+"""Takes the place of NaN, which Python programs write for a value that is missing."""
+DECODER = json.JSONDecoder(parse_constant=_constant)
+"""The usual decoder; what it gives goes through `without_missing`."""
+TOLERANT = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
+"""Takes integers of any length, and takes longer."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -42,16 +50,33 @@ class Document(msgspec.Struct, frozen=True):
 
 
 def loads(text: str | bytes) -> Any:
-    """One JSON document; raises `ValueError` where it is damaged and `RecursionError` where it nests too deep."""
-    if isinstance(text, str):
-        text = text.removeprefix("\ufeff")  # bytes may have a byte order mark anyway
+    """One JSON document; raises `ValueError` where it is damaged and `RecursionError` where it nests too deep.
+
+    A member whose value is NaN is left out: it is missing.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    text = text.removeprefix("\ufeff")
     try:
-        value = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        value = DECODER.decode(text)
+    except json.JSONDecodeError:
         raise
     except ValueError:
-        value = TOLERANT.decode(text if isinstance(text, str) else text.decode())
-    return with_every_list(value, text)
+        value = TOLERANT.decode(text)
+    return with_every_list(without_missing(value, text), text)
+
+
+def without_missing(value: Any, text: str) -> Any:
+    """The value that `DECODER` gave for a text, without members that are NaN; elements of arrays become null."""
+    return _without_missing(value) if "NaN" in text else value
+
+
+def _without_missing(value: Any) -> Any:
+    if type(value) is dict:
+        return {name: _without_missing(inner) for name, inner in value.items() if inner is not _MISSING}
+    if type(value) is list:
+        return list(map(_without_missing, value))
+    return None if value is _MISSING else value
 
 
 def with_every_list(value: Any, text: str | bytes) -> Any:
@@ -73,7 +98,9 @@ def with_every_list(value: Any, text: str | bytes) -> Any:
         outermost = pairs  # the object that ends last is the one around all others
         return dict(pairs)
 
-    json.JSONDecoder(object_pairs_hook=seen, parse_int=_integer).decode(text)
+    json.JSONDecoder(
+        object_pairs_hook=seen, parse_int=_integer, parse_constant=lambda name: None if name == "NaN" else float(name)
+    ).decode(text)
     times = Counter(key for key, _ in outermost)
     held: dict[str, list[Any]] = {key: [] for key in keys if times[key] > 1}
     for key, inner in outermost:

@@ -1,4 +1,4 @@
-"""Parquet → rows, within bounds: the only door to pyarrow, which comes with the extra `parquet`."""
+"""Parquet → rows, within bounds: the only module that imports pyarrow, which comes with the extra `parquet`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from cloudsigma.reading.content.document import Document
 from cloudsigma.reading.content.inflate import Damage
+from cloudsigma.reading.content.missing_cells import is_missing
 from cloudsigma.reading.content.parquet_pages import (
     DELTA_BYTE_ARRAY,
     DICTIONARY,
@@ -42,6 +43,7 @@ def rows(content: bytes, limits: Limits) -> Iterator[Document | Damage]:
     try:
         table = parquet.ParquetFile(pa.BufferReader(content), coerce_int96_timestamp_unit="us")
         schema = pa.schema([field.with_type(_in_microseconds(field.type)) for field in table.schema_arrow])
+        numbers = pa.schema([field.with_type(_as_numbers(field.type)) for field in schema])
         readers = {field.name: _reader(field.type) for field in schema}
         plan = _Plan(table, content, limits)
         if plan.refusal is not None:
@@ -64,16 +66,45 @@ def rows(content: bytes, limits: Limits) -> Iterator[Document | Damage]:
                     number += 1
                     yield Damage(f"the row has more bytes than {limits.said('record')}", f"row {number}")
                     continue
-                for row in part.cast(schema, safe=False).to_pylist():
+                for row in _objects(part, schema, numbers):
                     number += 1
-                    yield Document(
-                        {name: read(row[name]) for name, read in readers.items()}, f"row {number}", "parquet"
-                    )
+                    if isinstance(row, dict):
+                        cells = {name: _cell(read(row[name])) for name, read in readers.items()}
+                        yield Document(cells, f"row {number}", "parquet")
+                    else:
+                        yield Damage(f"the row cannot be read ({_first_line(row)})", f"row {number}")
         if number != table.metadata.num_rows:
             yield Damage(f"the Parquet data is damaged (of {table.metadata.num_rows:,} rows {number:,} were found)")
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        yield Damage(f"the Parquet data is damaged ({said})", f"row {number + 1}" if number else None)
+        yield Damage(f"the Parquet data is damaged ({_first_line(error)})", f"row {number + 1}" if number else None)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def _objects(part: Any, schema: Any, numbers: Any) -> Iterator[dict[str, Any] | Exception]:
+    """The rows of a part as Python objects, or for a row that has a value Python cannot hold the exception.
+
+    Args:
+        part: The rows.
+        schema: The types with times in microseconds.
+        numbers: The same with times as numbers, so that a time beyond the year 9999 costs no row.
+    """
+    try:
+        yield from part.cast(schema, safe=False).cast(numbers, safe=False).to_pylist()
+    except (ValueError, OverflowError) as error:
+        if part.num_rows == 1:
+            yield error
+            return
+        half = part.num_rows // 2
+        yield from _objects(part.slice(0, half), schema, numbers)
+        yield from _objects(part.slice(half), schema, numbers)
+
+
+def _cell(value: Any) -> Any:
+    """The value of a column; `None` for a text that says that there is none."""
+    return None if isinstance(value, str) and is_missing(value) else value
 
 
 class _Plan:
@@ -143,6 +174,9 @@ def _text_size(array: Any) -> int:
     from pyarrow import compute, types
 
     kind = array.type
+    if types.is_string_view(kind) or types.is_binary_view(kind):
+        array = array.cast("large_binary")
+        kind = array.type
     if types.is_dictionary(kind):
         lengths = compute.take(compute.binary_length(array.dictionary), array.indices)
         return compute.sum(lengths).as_py() or 0
@@ -159,23 +193,49 @@ def _text_size(array: Any) -> int:
 
 
 def _in_microseconds(kind: Any) -> Any:
-    """A type with its times in microseconds, the finest that Python's own have."""
+    """A type with its times in microseconds, the finest that Python's own have; views as what they are views of."""
     import pyarrow as pa
     from pyarrow import types
 
-    if types.is_timestamp(kind) and kind.unit == "ns":
+    if types.is_timestamp(kind):
         return pa.timestamp("us", kind.tz)
-    if types.is_struct(kind):
-        return pa.struct([field.with_type(_in_microseconds(field.type)) for field in kind])
-    if types.is_map(kind):
-        return pa.map_(_in_microseconds(kind.key_type), _in_microseconds(kind.item_type))
-    if types.is_list(kind):
+    if types.is_string_view(kind):
+        return pa.string()
+    if types.is_binary_view(kind):
+        return pa.binary()
+    if types.is_list_view(kind) or types.is_large_list_view(kind):
         return pa.list_(_in_microseconds(kind.value_type))
+    return _with_members(kind, _in_microseconds)
+
+
+def _as_numbers(kind: Any) -> Any:
+    """A type with its times, which are in microseconds, as integers."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    return pa.int64() if types.is_timestamp(kind) else _with_members(kind, _as_numbers)
+
+
+def _with_members(kind: Any, changed: Callable[[Any], Any]) -> Any:
+    """A type whose members, items or elements have changed types."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    if types.is_struct(kind):
+        return pa.struct([field.with_type(changed(field.type)) for field in kind])
+    if types.is_map(kind):
+        return pa.map_(changed(kind.key_type), changed(kind.item_type))
+    if types.is_large_list(kind):
+        return pa.large_list(changed(kind.value_type))
+    if types.is_fixed_size_list(kind):
+        return pa.list_(changed(kind.value_type), kind.list_size)
+    if types.is_list(kind):
+        return pa.list_(changed(kind.value_type))
     return kind
 
 
 def _reader(kind: Any) -> Callable[[Any], Any]:
-    """What makes a value of a type, as Python has it, one that JSON has."""
+    """A function from a value of a type, with times as numbers, to one that JSON has."""
     from pyarrow import types
 
     if types.is_struct(kind):
@@ -193,13 +253,22 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
 
 
 def _scalar(value: Any) -> Any:
-    if value is None or isinstance(value, (str, bool, int, float)):
+    if value is None or isinstance(value, (str, bool, int)):
         return value
+    if isinstance(value, float):
+        return value if value == value else None  # noqa: PLR0124  # NaN, which is no value
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _time(value: dt.datetime | None) -> str | None:
-    if value is None:
+def _time(microseconds: int | None) -> str | None:
+    """A time in UTC as CloudTrail writes it; the number as text where no calendar has the time."""
+    if microseconds is None:
         return None
-    moment = value.replace(tzinfo=value.tzinfo or dt.UTC).astimezone(dt.UTC)
+    try:
+        moment = _EPOCH + dt.timedelta(microseconds=microseconds)
+    except OverflowError:
+        return str(microseconds)
     return moment.isoformat().removesuffix("+00:00") + "Z"
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -13,7 +13,15 @@ from typing import Any
 
 import msgspec
 
-from cloudsigma.reading.content.document import LISTS, TOLERANT, Document, reason, with_every_list
+from cloudsigma.reading.content.document import (
+    DECODER,
+    LISTS,
+    TOLERANT,
+    Document,
+    reason,
+    with_every_list,
+    without_missing,
+)
 from cloudsigma.reading.content.inflate import Damage
 from cloudsigma.reading.scope.limits import Limits
 
@@ -41,9 +49,6 @@ _EFFORT = 8
 """How many times its own length a text may be looked at in search of what is healthy."""
 _WINDOW = 1 << 16
 """Characters given to the decoder at first: its errors count the lines of all that it was given."""
-
-
-_DECODER = json.JSONDecoder()
 
 
 def rescued(text: str, limits: Limits) -> Iterator[Document | Damage]:
@@ -310,9 +315,9 @@ class _Rescue:
 
 def _decoded(text: str) -> tuple[Any, int]:
     try:
-        value, end = _DECODER.raw_decode(text)
+        value, end = DECODER.raw_decode(text)
     except json.JSONDecodeError:
         raise
     except ValueError:
         value, end = TOLERANT.raw_decode(text)
-    return with_every_list(value, text[:end]), end
+    return with_every_list(without_missing(value, text[:end]), text[:end]), end

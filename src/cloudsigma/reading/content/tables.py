@@ -14,6 +14,7 @@ import msgspec
 from cloudsigma.reading.content.document import Document
 from cloudsigma.reading.content.inflate import Damage
 from cloudsigma.reading.content.lines import split_lines
+from cloudsigma.reading.content.missing_cells import is_missing
 from cloudsigma.reading.scope.limits import Limits
 
 _UTF8 = b"\xef\xbb\xbf"
@@ -22,7 +23,12 @@ _ANNOUNCED = re.compile(rb'\s*"?sep=([^\s"])"?[ \t]*\r?\n|\s*"?sep=(\t)"?[ \t]*\
 """A line above the names by which Excel is told the delimiter."""
 _RULE = frozenset("-+=: ")
 """What lines between the names and the rows are drawn with."""
-_TELLING = frozenset({"_raw", "@message", "eventjson", "cloudtrailevent", "eventname", "event.original", "p_log_type"})
+_TELLING = frozenset(
+    {
+        *("_raw", "@message", "eventjson", "cloudtrailevent", "cloud_trail_event", "eventname", "event_name"),
+        *("event.original", "event.action", "p_log_type", "class_uid"),
+    }
+)
 """Columns that hold records or parts of them, in lower case."""
 _LOOKED_FOR = "eventName, eventJson, CloudTrailEvent, @message, event.original, _raw"
 _DISPLAYED = frozenset({"event name", "event time"})
@@ -88,7 +94,7 @@ def _cells(text: str, delimiter: str) -> tuple[str, ...]:
 
 
 def rows(table: Layout, chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage]:
-    """The rows below the first line, each as an object of column and text; an empty cell is left out."""
+    """The rows below the first line, each as an object of column and text; a cell without a value is left out."""
     names = {name.strip().lower() for name in table.names}
     if not names & _TELLING:
         if names & _DISPLAYED:
@@ -136,7 +142,7 @@ def rows(table: Layout, chunks: Iterator[bytes], limits: Limits) -> Iterator[Doc
         elif any(_BROKEN_BYTES.search(cell) for cell in cells if not cell.isascii()):
             yield Damage("the text is not UTF-8", lines.position)
         else:
-            row = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
+            row = {name: cell for name, cell in zip(columns, cells, strict=True) if not is_missing(cell)}
             yield Document(row, lines.position, "csv")
             if lines.broken_off and lines.ends_with(table.delimiter):
                 yield Damage("the table ends without an end of line, perhaps in the middle of this row", lines.position)

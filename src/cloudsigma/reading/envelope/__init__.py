@@ -12,14 +12,17 @@ from cloudsigma.reading.content.decode import documents
 from cloudsigma.reading.content.document import Document, loads
 from cloudsigma.reading.content.inflate import Damage, Inflater
 from cloudsigma.reading.envelope import (
+    aws_sources,
     cloudwatch_logs,
     elastic,
     event_history,
     eventbridge,
+    json_tables,
     log_files,
     notifications,
     query_results,
     security_lake,
+    sentinel,
     siem,
     streams,
 )
@@ -41,9 +44,12 @@ _FAMILIES: tuple[Family, ...] = (
     log_files.unwrap,
     notifications.unwrap,
     streams.unwrap,
+    aws_sources.unwrap,
+    json_tables.unwrap,
     cloudwatch_logs.unwrap,
     event_history.unwrap,
     eventbridge.unwrap,
+    sentinel.unwrap,
     query_results.unwrap,
     security_lake.unwrap,
     elastic.unwrap,

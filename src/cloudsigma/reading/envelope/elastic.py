@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cloudsigma.reading.content.document import loads
-from cloudsigma.reading.envelope.field_mapping import ECS, mapped, nested
+from cloudsigma.reading.envelope.dotted_names import nested, put
+from cloudsigma.reading.envelope.field_mapping import ECS, mapped
 from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, NoForm, as_record, bytes_of, inside
 
 _NAME = "elastic"
@@ -51,9 +52,31 @@ def _event(event: dict[str, Any], form: str) -> Found:
         if isinstance(record, dict):
             return Carried(record, _NAME, size=bytes_of(original))
     record = mapped(event, ECS)
+    _add_issuer(record)
+    _add_tls(record, event)
     if not isinstance(record.get("eventName"), str) or not _cloudtrail(event):
         return NoForm("an event of Elastic without event.original and without fields of aws.cloudtrail")
     return as_record(record, form)
+
+
+def _add_issuer(record: dict[str, Any]) -> None:
+    """Move the user name to the issuer of the session, where there is one: the integration writes both as `user.name`.
+
+    Source: https://github.com/elastic/integrations, the ingest pipeline of `packages/aws/data_stream/cloudtrail`.
+    """
+    identity = record.get("userIdentity")
+    if isinstance(identity, dict) and "userName" in identity:
+        session = identity.get("sessionContext")
+        if isinstance(session, dict) and session.get("sessionIssuer"):
+            put(record, ("userIdentity", "sessionContext", "sessionIssuer", "userName"), identity.pop("userName"))
+
+
+def _add_tls(record: dict[str, Any], event: dict[str, Any]) -> None:
+    """Put the TLS version together, which the integration takes apart: `TLSv1.3` is `tls` and `1.3`."""
+    tls = event.get("tls")
+    if isinstance(tls, dict) and isinstance(version := tls.get("version"), (str, float)):
+        protocol = str(tls.get("version_protocol") or "tls").upper()
+        put(record, ("tlsDetails", "tlsVersion"), f"{protocol}v{version}")
 
 
 def _without_arrays(fields: dict[str, Any]) -> dict[str, Any]:

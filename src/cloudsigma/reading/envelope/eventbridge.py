@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, Reference, names_an_event
+from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, Reference
+from cloudsigma.reading.envelope.record_shape import names_an_event
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # the signature of every family

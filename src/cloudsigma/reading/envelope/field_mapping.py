@@ -1,29 +1,33 @@
-"""Fields under other names → CloudTrail's spelling, by tables that are data: `field_names.json` and its neighbors."""
+"""Fields under other names → CloudTrail's names and kinds, by tables that are data: the JSON files beside it."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from cloudsigma.reading.envelope.dotted_names import put
 from cloudsigma.reading.envelope.struct_text import KEPT_AS_TEXT, decoded
 
 _TIME = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?",
+    r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?\s*"
+    r"(?P<zone>Z|UTC|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
+_AMERICAN_TIME = re.compile(
+    r"(\d{1,2}/\d{1,2}/\d{4}),? (\d{1,2}:\d\d:\d\d)(?:\.\d+)? ?([AP]M)", re.ASCII | re.IGNORECASE
+)
+"""A time as the portal of Azure exports it: `3/4/2025, 10:15:30.000 AM`."""
+_EPOCH = re.compile(r"\d{9,13}(?:\.0)?", re.ASCII)
 _MILLISECONDS = 100_000_000_000
 """Numbers above count milliseconds since 1970, others seconds: as seconds this is the year 5138."""
 _LONGEST_ARRAY = 1000
 """Elements of an array of resources that are mapped one by one."""
-
-_DEEPEST = 31
-"""Dots of a name that are taken for steps inside."""
 
 
 def _data(name: str) -> Any:
@@ -91,37 +95,65 @@ def _by_lower_case(names: dict[str, Any]) -> dict[str, tuple[str, Any]]:
 _SPELLING = _by_lower_case(_NAMES)
 
 
-def spelled(row: dict[str, Any]) -> dict[str, Any]:
+def spelled(row: dict[str, Any], *, texts: bool = False) -> dict[str, Any]:
     """A record from members whose names may have lost their capitals and whose values may be text; nulls are left out.
 
     Members that CloudTrail does not have are kept as they are.
+
+    Args:
+        row: The members.
+        texts: Whether objects may be maps of texts, as some tables have them: then a text in such a map is decoded
+            where it is JSON, unless CloudTrail itself records that parameter as text.
     """
-    return _spelled(row, _SPELLING)
+    return _spelled(row, _SPELLING, texts)
 
 
-def _spelled(row: dict[str, Any], names: dict[str, tuple[str, Any]]) -> dict[str, Any]:
+def normal_name(name: str) -> str:
+    """A name in lower case and without underscores, by which CloudTrail's name is found."""
+    return name.lower().replace("_", "")
+
+
+def _spelled(row: dict[str, Any], names: dict[str, tuple[str, Any]], texts: bool) -> dict[str, Any]:  # noqa: FBT001  # passed on by position
     record: dict[str, Any] = {}
     for key, value in row.items():
         if value is None:
             continue
-        name, kind = names.get(key.lower(), (key, None))
-        made = _converted(value, kind)
+        name, kind = names.get(key.lower()) or names.get(normal_name(key), (key, None))
+        made = _converted(value, kind, texts)
         if made is not None:
             record[name] = made
     return record
 
 
-def _converted(value: Any, kind: Any) -> Any:
+def _converted(value: Any, kind: Any, texts: bool) -> Any:  # noqa: FBT001  # passed on by position
     if isinstance(kind, dict):
         inner = decoded(value) if isinstance(value, str) else value
-        return _spelled(inner, kind) if isinstance(inner, dict) else inner
+        return _spelled(inner, kind, texts) if isinstance(inner, dict) else inner
     if isinstance(kind, list):
         inner = decoded(value) if isinstance(value, str) else value
         elements = [inner] if isinstance(inner, dict) else inner
         if not isinstance(elements, list):
             return inner
-        return [_spelled(element, kind[0]) if isinstance(element, dict) else element for element in elements]
+        return [_spelled(element, kind[0], texts) if isinstance(element, dict) else element for element in elements]
+    if kind == "json":
+        return _as_json(value, texts)
     return _CONVERSIONS[kind](value) if isinstance(kind, str) else value
+
+
+def undecoded(record: dict[str, Any]) -> list[str]:
+    """Members that should be objects and are text which looks like a printed object that could not be parsed."""
+    return [
+        name
+        for name, value in record.items()
+        if isinstance(value, str) and name in _OBJECTS and _PRINTED.match(value) is not None
+    ]
+
+
+_OBJECTS = frozenset(name for name, kind in _NAMES.items() if kind == "json" or isinstance(kind, (dict, list)))
+
+
+_PRINTED = re.compile(r"\s*(?:@?[\[{]|\w+[(\[{]|\()")
+"""How printed objects begin, of whatever program: `{`, `[`, `@{`, `Row(`, `map[`."""
 
 
 def _as_text(value: Any) -> Any:
@@ -129,11 +161,18 @@ def _as_text(value: Any) -> Any:
 
 
 def _as_account(value: Any) -> Any:
-    return str(value).zfill(12) if type(value) is int else value
+    """An account ID has twelve digits; pandas makes numbers of them, and of a column with gaps `111122223333.0`."""
+    if type(value) in (int, float):
+        return f"{value:.0f}".zfill(12)
+    if isinstance(value, str) and len(digits := value.removesuffix(".0")) > 8 and digits.isdecimal():
+        return digits.zfill(12)
+    return value
 
 
 def _as_boolean(value: Any) -> Any:
-    return {"true": True, "false": False, "1": True, "0": False}.get(str(value).lower(), value)
+    return {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}.get(
+        str(value).lower(), value
+    )
 
 
 def _as_word(value: Any) -> Any:
@@ -148,12 +187,16 @@ def as_time(value: Any) -> Any:
             return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         except (ValueError, OverflowError, OSError):
             return value
-    found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
+    if not isinstance(value, str):
         return value
+    value = value.strip()
+    found = _TIME.fullmatch(value)
+    if found is None:
+        return _other_time(value)
     day, time, zone = found["day"], found["time"], found["zone"]
     fraction = (found["fraction"] or "").rstrip("0")
-    if zone not in (None, "Z", "UTC") and zone.replace(":", "")[1:] != "0000":
+    if zone not in (None, "Z", "UTC") and zone[1:].strip("0:"):
+        zone = zone if len(zone) > 3 else f"{zone}00"
         try:
             moment = dt.datetime.strptime(f"{day} {time} {zone}", "%Y-%m-%d %H:%M:%S %z")
             day, time = moment.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S").split(" ")
@@ -162,17 +205,32 @@ def as_time(value: Any) -> Any:
     return f"{day}T{time}{'.' if fraction else ''}{fraction}Z"
 
 
-def _as_json(value: Any) -> Any:
-    """What was an object before it became text; of a map of texts each text that holds JSON too."""
+def _other_time(value: str) -> Any:
+    """A time as text that is not ISO 8601: of the portal of Azure, or seconds or milliseconds since 1970."""
+    if _EPOCH.fullmatch(value):
+        return as_time(int(value.removesuffix(".0")))
+    if (found := _AMERICAN_TIME.fullmatch(value)) is None:
+        return value
+    try:
+        moment = dt.datetime.strptime(" ".join(found.groups()), "%m/%d/%Y %I:%M:%S %p")  # noqa: DTZ007  # UTC, as the column says
+    except ValueError:
+        return value
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _as_json(value: Any, texts: bool) -> Any:  # noqa: FBT001  # passed on by position
+    """An object that may have become text; with `texts`, of a map of texts the JSON in each, too."""
     if isinstance(value, str):
         return None if value == "null" else decoded(value)
-    if isinstance(value, dict):
-        return {
-            name: decoded(inner) if isinstance(inner, str) and name not in KEPT_AS_TEXT else inner
-            for name, inner in value.items()
-            if inner is not None
-        }
-    return value
+    if not isinstance(value, dict):
+        return value
+    if not texts or not all(inner is None or isinstance(inner, str) for inner in value.values()):
+        return {name: inner for name, inner in value.items() if inner is not None}
+    return {
+        name: decoded(inner) if name not in KEPT_AS_TEXT else inner
+        for name, inner in value.items()
+        if inner is not None
+    }
 
 
 _CONVERSIONS = {
@@ -181,7 +239,6 @@ _CONVERSIONS = {
     "boolean": _as_boolean,
     "word": _as_word,
     "time": as_time,
-    "json": _as_json,
 }
 
 
@@ -216,34 +273,3 @@ def _at(node: Any, path: Sequence[str]) -> Any:
         else:
             return None
     return node
-
-
-def put(record: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    """Set a member of a member; one that is there already is kept."""
-    for name in path[:-1]:
-        inner = record.setdefault(name, {})
-        if not isinstance(inner, dict):
-            return
-        record = inner
-    record.setdefault(path[-1], value)
-
-
-def nested(flat: dict[str, Any]) -> dict[str, Any]:
-    """Members with dots in their names as members of members."""
-    record: dict[str, Any] = {}
-    for name, value in flat.items():
-        if isinstance(value, dict):
-            for inner, leaf in _leaves(value):
-                put(record, [*name.split(".", _DEEPEST), *inner], leaf)
-        else:
-            put(record, name.split(".", _DEEPEST), value)
-    return record
-
-
-def _leaves(value: dict[str, Any]) -> Iterator[tuple[list[str], Any]]:
-    for name, inner in value.items():
-        if isinstance(inner, dict) and inner:
-            for path, leaf in _leaves(inner):
-                yield [name, *path], leaf
-        else:
-            yield [name], inner

@@ -11,17 +11,23 @@ from typing import Any, TypeGuard
 
 import msgspec
 
-INSIGHT = "AwsCloudTrailInsight"
-"""The `eventType` of what CloudTrail Insights finds: it tells of calls and is none."""
+from cloudsigma.reading.envelope.record_shape import (
+    LAMBDA_SOURCE,
+    NO_CALLS,
+    TEXT_PARAMETERS,
+    as_recorded,
+    shape_problem,
+)
+
 LOG_TYPE = "p_log_type"
-"""The member by which Panther says what it took a log for; in tables of any case."""
-_NAMING_FIELDS = ("eventName", "eventSource", "eventID", "eventVersion", "userIdentity")
+"""Panther's member for the type of a log; in tables of any case."""
 NO_PLAIN_RECORD = (
     *("Records", "TopicArn", "digestS3Object", "logFiles", "messageType"),
     *("s3", "Sns", "kinesis"),
     *("_raw", "@timestamp", LOG_TYPE, "eventJson"),
+    *("eventSourceARN", "eventSourceArn"),
 )
-"""Members that no record has of its own: what has one is looked at more closely, even with an `eventName`."""
+"""Members that no CloudTrail record has: an object with one may be an envelope, even where it has an `eventName`."""
 UNNAMED = frozenset({"whole", "lines", "objects", "rescued", "array", "log_file"})
 """How a document can stand in a file without an envelope of its own."""
 TABLES = frozenset({"csv", "parquet"})
@@ -96,19 +102,25 @@ def inside(form: str, name: str) -> str:
 
 def is_plain_record(value: dict[str, Any]) -> bool:
     """Whether it is a record as CloudTrail writes it, beyond doubt."""
-    return type(value.get("eventName")) is str and not any(member in value for member in NO_PLAIN_RECORD)
+    if type(value.get("eventName")) is not str or any(member in value for member in NO_PLAIN_RECORD):
+        return False
+    source = value.get("eventSource")
+    return source is None or (type(source) is str and not source.startswith(LAMBDA_SOURCE))
 
 
-def names_an_event(value: dict[str, Any]) -> bool:
-    """Whether it has one of the fields by which a CloudTrail record is known among other JSON."""
-    return any(field in value for field in _NAMING_FIELDS)
+def as_record(value: dict[str, Any], form: str, place: str | None = None) -> Part:
+    """The record that an object is; CloudTrail's events that are no calls are recognized, and anything else is a loss.
 
-
-def as_record(value: dict[str, Any], form: str) -> Part:
-    """The record, unless it is one of CloudTrail Insights."""
-    if value.get("eventType") == INSIGHT:
-        return NoCalls("Insights event")
-    return Record(value, _BARE.get(form, form))
+    Names joined by dots are unfolded, and objects that an exporter wrote as JSON text are decoded.
+    """
+    kind = value.get("eventType")
+    if isinstance(kind, str) and kind in NO_CALLS:
+        return NoCalls(NO_CALLS[kind])
+    record, decoded = as_recorded(value)
+    problem = shape_problem(record)
+    if problem is not None:
+        return NoForm(problem, place)
+    return Record(record, inside(form, TEXT_PARAMETERS) if decoded else _BARE.get(form, form))
 
 
 def is_field_list(value: Any) -> bool:

@@ -22,8 +22,8 @@ from cloudsigma.reading.envelope.interface import (
     is_field_list,
     is_plain_record,
     is_text,
-    names_an_event,
 )
+from cloudsigma.reading.envelope.record_shape import names_an_event
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:
@@ -69,7 +69,7 @@ def _elements(elements: list[Any], form: str, name: str) -> Iterator[Found]:
         elif not isinstance(element, dict):
             yield _stranger(element, index)
         elif (name == "log_file" and isinstance(element.get("eventType"), str)) or is_plain_record(element):
-            yield as_record(element, inside(form, name))
+            yield as_record(element, inside(form, name), f"record {index}")
         else:
             yield Carried(element, name, f"record {index}")
 

@@ -11,6 +11,9 @@ from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, NoFor
 _S3 = "S3 notification"
 _SNS = "SNS message"
 _SQS = "SQS message"
+_CONFIG = "AWS Config notification"
+_OF_CONFIG = ("Config", "OversizedConfig", "ComplianceChange")
+"""How `messageType` begins in the messages of AWS Config, which often share a topic with CloudTrail's."""
 _DELIVERY = "delivery notification"
 """What CloudTrail itself tells a topic of."""
 
@@ -21,7 +24,7 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # 
         return None  # no message has an `eventType`, every CloudTrail record has one
     if isinstance(value.get("Messages"), list):  # of `receive-message`
         return _received(value["Messages"])
-    found = _sns(value) or _sqs(value) or _s3(value)
+    found = _sns(value) or _sqs(value) or _s3(value) or _config(value)
     if found is not None:
         return iter((found,))
     return _delivery(value)
@@ -76,6 +79,11 @@ def _s3(value: dict[str, Any]) -> Found | None:
     if not isinstance(bucket, dict) or not isinstance(file, dict) or not isinstance(file.get("key"), str):
         return NoCalls(_S3)
     return Reference(_S3, str(bucket.get("name", "")), unquote_plus(file["key"], errors="surrogateescape"))
+
+
+def _config(value: dict[str, Any]) -> Found | None:
+    kind = value.get("messageType")
+    return NoCalls(_CONFIG) if isinstance(kind, str) and kind.startswith(_OF_CONFIG) else None
 
 
 def _delivery(value: dict[str, Any]) -> Iterator[Found] | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cloudsigma.reading.envelope.field_mapping import spelled
+from cloudsigma.reading.content.missing_cells import is_missing
+from cloudsigma.reading.envelope.dotted_names import has_joined_names, nested
+from cloudsigma.reading.envelope.field_mapping import normal_name, spelled, undecoded
 from cloudsigma.reading.envelope.interface import (
     LOG_TYPE,
     TABLES,
@@ -15,6 +17,7 @@ from cloudsigma.reading.envelope.interface import (
     as_record,
     inside,
 )
+from cloudsigma.reading.envelope.record_shape import NO_CALLS
 
 _CARRYING = (
     ("eventjson", ""),
@@ -24,6 +27,8 @@ _CARRYING = (
     ("event.original", "elastic"),
 )
 """Columns that hold the record whole, and the form that they make it."""
+_LOWER = ("eventname", "event_name", "eventJson", "eventjson", "cloud_trail_event")
+"""Names by which a row is told where it is an object of JSON; with its capitals `eventName` is a record's."""
 _BESIDE = ("eventsource", "eventid", "eventtime", "useridentity", "eventversion")
 """One of these must stand beside `eventname`."""
 
@@ -39,25 +44,38 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:
         return _athena(result["Rows"], _columns(result), inside(form, "athena"))
     if form in TABLES and any(name.lower() == LOG_TYPE for name in value):
         return None
-    if form in TABLES or "eventname" in value or "eventJson" in value or "eventjson" in value:
-        found = _row(value, form)
-        return iter((found,)) if found is not None else None
+    if form in TABLES or any(name in value for name in _LOWER):
+        return iter(found) if (found := _row(value, form)) else None
     return None
 
 
-def _row(row: dict[str, Any], form: str, name: str = "", place: str | None = None) -> Found | None:
-    """The record of a row; `None` where it has none of the columns that would hold one."""
-    lower = {key.lower(): key for key in row if isinstance(key, str)}
+def _row(row: dict[str, Any], form: str, name: str = "", place: str | None = None) -> list[Found]:
+    """The record of a row, and a loss for each cell that could not be decoded.
+
+    Nothing where the row has none of the columns that would hold a record.
+    """
+    lower = {normal_name(key): key for key in row if isinstance(key, str)}
     for column, carrier in _CARRYING:
         if column in lower and isinstance(row[lower[column]], (str, dict)):
-            return Carried(row[lower[column]], carrier or name or _dialect(lower), place)
-    if "eventname" not in lower or not any(column in lower for column in _BESIDE):
-        return None
-    return as_record(spelled(row), inside(form, name or _dialect(lower)))
+            return [Carried(row[lower[column]], carrier or name or _dialect(lower), place)]
+    event_type = row.get(lower.get("eventtype", ""))
+    if "eventname" not in lower and not (isinstance(event_type, str) and event_type in NO_CALLS):
+        return []
+    if not any(column in lower for column in _BESIDE):
+        return []
+    flat = has_joined_names(row)
+    record = spelled(nested(row) if flat else row, texts=True)
+    return [
+        as_record(record, inside(form, name or _dialect(lower)), place),
+        *(
+            NoForm(f"the cell of {member} is neither JSON nor a struct that can be read: it is kept as text", place)
+            for member in undecoded(record)
+        ),
+    ]
 
 
 def _dialect(lower: dict[str, str]) -> str:
-    """Athena knows no capitals in names, CloudTrail Lake gives them as the query has them."""
+    """Athena knows no capitals in names; CloudTrail Lake has them as the query does."""
     return "athena" if all(name == name.lower() for name in lower.values()) else "lake"
 
 
@@ -67,8 +85,12 @@ def _lake(rows: list[Any], form: str) -> Iterator[Found]:
         if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
             yield NoForm("the row is no list of columns with values", place)
             continue
-        row = {str(name): value for cell in cells for name, value in cell.items()}
-        yield _row(row, form, "lake", place) or _strange(list(row), place)
+        row = {str(name): value for cell in cells for name, value in cell.items() if not _is_missing(value)}
+        yield from _row(row, form, "lake", place) or [_strange([name for cell in cells for name in cell], place)]
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and is_missing(value))
 
 
 def _columns(result: dict[str, Any]) -> list[Any]:
@@ -100,8 +122,8 @@ def _athena(rows: list[Any], columns: list[Any], form: str) -> Iterator[Found]:
         elif len(names) != len(values):
             yield NoForm(f"the row has {len(values):,} cells, and there are {len(names):,} columns", place)
         else:
-            made = {str(name): value for name, value in zip(names, values, strict=True) if value is not None}
-            yield _row(made, form, "athena", place) or _strange(names, place)
+            made = {str(name): value for name, value in zip(names, values, strict=True) if not _is_missing(value)}
+            yield from _row(made, form, "athena", place) or [_strange(names, place)]
 
 
 def _is_header(values: list[Any], columns: list[Any]) -> bool:

@@ -19,8 +19,8 @@ from cloudsigma.reading.envelope.interface import (
     as_record,
     inside,
     is_text,
-    names_an_event,
 )
+from cloudsigma.reading.envelope.record_shape import names_an_event
 
 _HEC = ("sourcetype", "source", "host", "index", "time")
 """Members beside `event` in what is sent to Splunk's HTTP Event Collector."""

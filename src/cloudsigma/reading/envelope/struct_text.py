@@ -1,9 +1,9 @@
 """Text of structs, maps and arrays as Athena, CloudTrail Lake and Elastic print them: `{type=Root, ids=[1, 2]}`.
 
-That text is ambiguous, since values stand in it bare. It is read so that what CloudTrail writes comes out right: a
-comma separates only where a name and `=` follow, and JSON inside is taken as JSON. What does not fit is kept as text,
-and so is a struct with a member twice: one of the two is part of a value. A value that holds `, name=` but once reads
-as two members.
+The text is ambiguous, since values are not quoted. It is parsed for CloudTrail's values: a comma separates two members
+only before a name and `=`, and JSON in it is parsed as JSON. Text that does not fit is kept as text, and so is a struct
+with a member twice, since one of the two is part of a value. A value that contains `, name=` once is read as two
+members.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from cloudsigma.reading.content.document import loads
-from cloudsigma.reading.scope.limits import DEEPEST
+from cloudsigma.reading.envelope.printed_values import NotPrinted, looks_printed, parse_printed
+from cloudsigma.reading.envelope.record_shape import TOO_DEEP
 
 KEPT_AS_TEXT: frozenset[str] = frozenset(
     json.loads(Path(__file__).with_name("kept_as_text.json").read_text(encoding="utf-8"))
 )
-"""Parameters that hold JSON as text in CloudTrail's own records: the text stays text."""
+"""Parameters that CloudTrail itself records as text, though the text is JSON. The file names calls that have each.
+
+Sources: records of CloudTrail, and the API models of botocore, where these members are strings that hold JSON.
+"""
 
 _NAME = re.compile(r"\s*([\w.:@/$ +\-]{1,200}?)=")
 _NEXT = re.compile(r",\s+(?=[\w.:@/$+\-][\w.:@/$ +\-]{0,199}?=)|[{}\[\]]")
@@ -27,23 +31,26 @@ _ELEMENT_END = re.compile(r",\s+|[{}\[\]]")
 _DEEPEST = 40
 _JSON = json.JSONDecoder()
 _CLOSING = {"{": "}", "[": "]"}
-_TOO_DEEP: list[Any] = []
-"""What stands for JSON that no decoder reads: every limit on depth refuses the record that has it."""
-for _ in range(DEEPEST):
-    _TOO_DEEP = [_TOO_DEEP]
 
 
 def decoded(text: str) -> Any:
-    """An object or array from JSON text or struct text; the text itself where it is neither."""
+    """An object or array from JSON text, struct text or a printed value; the text itself where it is none of these."""
     stripped = text.strip()
-    if stripped[:1] not in ("{", "["):
+    if stripped[:1] not in ("{", "[", "("):
         return text
     try:
         return loads(stripped)
     except RecursionError:
-        return _TOO_DEEP
+        return TOO_DEEP
     except ValueError:
         pass
+    if looks_printed(stripped):
+        try:
+            return parse_printed(stripped)
+        except NotPrinted:
+            pass
+    if stripped[0] == "(":
+        return text
     try:
         value, end = _Reading(stripped).value(0, 0)
     except (_NotStruct, _TooMuch):
@@ -52,11 +59,11 @@ def decoded(text: str) -> Any:
 
 
 class _NotStruct(Exception):  # noqa: N818  # never leaves this module
-    """The text is none."""
+    """The text is no struct."""
 
 
 class _TooMuch(Exception):  # noqa: N818  # never leaves this module
-    """The text takes too long to tell."""
+    """Parsing the text takes too long."""
 
 
 class _Reading:

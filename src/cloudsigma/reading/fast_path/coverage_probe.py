@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cloudsigma.reading.account.coverage_counts import FIELDS, CoverageCounts, hours_of
-from cloudsigma.reading.envelope.interface import INSIGHT
+from cloudsigma.reading.envelope.record_shape import INSIGHT
 from cloudsigma.reading.fast_path.probe import Probe
 from cloudsigma.reading.scope.selection import Selection
 

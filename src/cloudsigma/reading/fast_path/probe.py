@@ -19,7 +19,8 @@ from msgspec import UNSET, UnsetType
 
 from cloudsigma.reading.content.document import RECORDS_KEYS, loads
 from cloudsigma.reading.content.lines import Block
-from cloudsigma.reading.envelope.interface import INSIGHT, NO_PLAIN_RECORD
+from cloudsigma.reading.envelope.interface import NO_PLAIN_RECORD
+from cloudsigma.reading.envelope.record_shape import AGGREGATED, INSIGHT, LAMBDA_SOURCE, OBJECTS
 
 MOST = 256 << 20
 """Bytes of a log file, stored and inflated, up to which it is held whole; larger ones are streamed, as lines are."""
@@ -80,8 +81,10 @@ class View:
             if inner:
                 members.setdefault(outer, []).append(inner)
             attributes[name] = _attribute(outer) + (f".{_attribute(inner)}" if inner else "")
-        top = {name for name in probe.fields if "." not in name} | {"eventName", "eventType"}
+        top = {name for name in probe.fields if "." not in name} | {"eventName", "eventSource", "eventType"}
         shape: dict[str, Any] = dict.fromkeys(sorted(top), (_Text, UNSET))
+        an_object = (msgspec.defstruct("object", (), gc=False) | None | UnsetType, UNSET)
+        shape |= {name: an_object for name in OBJECTS if name not in shape}  # text is left to the plain way
         for outer, inner_names in members.items():
             made = _struct(outer, dict.fromkeys(inner_names, (_Text, UNSET)))
             shape[outer] = (made, msgspec.field(default_factory=made))
@@ -125,8 +128,8 @@ class View:
                 return None
             # One by one: `decode_lines` takes a document that goes over several lines, and several in one line.
             views = list(map(self._line.decode, lines))
-            if not views or not all(type(view.eventName) is str for view in views):
-                return None  # perhaps something else than a record
+            if not views:
+                return None
             return self._probed("lines", len(block.data), views, lambda: lines)
         except _NOT_USUAL:
             return None
@@ -143,8 +146,29 @@ class View:
             columns.append(iter((value,)))
         return bool(self._probe.candidates(columns))
 
-    def _probed(self, form: str, size: int, views: list[Any], slices: Callable[[], list[Any]]) -> Probed:
+    def _are_records(self, views: list[Any], kinds: list[Any], *, named: bool) -> bool:
+        """Whether all views are of calls or Insights events, as `record_shape` has it; with `named` by their names."""
+        if AGGREGATED in kinds:
+            return False
+        sources = set(map(attrgetter("eventSource"), views))
+        if any(type(source) is str and source.startswith(LAMBDA_SOURCE) for source in sources):
+            return False
+        names = set(map(attrgetter("eventName"), views))
+        if all(names) and set(map(type, names)) <= {str}:
+            return True
+        if named:
+            return set(map(type, names)) <= {str} and all(view.eventName or view.eventSource for view in views)
+        return all(
+            (type(view.eventName) is str and view.eventName)
+            or (type(view.eventSource) is str and view.eventSource)
+            or kind == INSIGHT
+            for view, kind in zip(views, kinds, strict=True)
+        )
+
+    def _probed(self, form: str, size: int, views: list[Any], slices: Callable[[], list[Any]]) -> Probed | None:
         kinds = [view.eventType for view in views]
+        if not self._are_records(views, kinds, named=form == "lines"):
+            return None
         insights = kinds.count(INSIGHT)
         chosen = self._probe.candidates([map(column, views) for column in self._columns]) if views else []
         candidates: list[tuple[int, msgspec.Raw | bytes]] = []

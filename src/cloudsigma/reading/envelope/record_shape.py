@@ -1,0 +1,85 @@
+"""What makes an object a CloudTrail record, and the one shape that records are given in.
+
+A record names an event or its source as text. Exporters write records in two other ways: with the names of members
+joined by dots (`userIdentity.arn` as a key of the record), and with whole objects as JSON text. `as_recorded` undoes
+both, so that rules and context see what CloudTrail wrote.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudsigma.reading.content.document import loads
+from cloudsigma.reading.envelope.dotted_names import has_joined_names, nested
+from cloudsigma.reading.scope.limits import DEEPEST
+
+INSIGHT = "AwsCloudTrailInsight"
+"""The `eventType` of an Insights event, which describes an unusual rate of calls and is no call."""
+AGGREGATED = "AwsAggregatedEvent"
+"""The `eventType` of an aggregated event, which counts the data events of five minutes and is no call."""
+NO_CALLS = {INSIGHT: "Insights event", AGGREGATED: "aggregated event"}
+"""`eventType` → the name in the ledger, for CloudTrail's own events that record no call."""
+OBJECTS = ("userIdentity", "requestParameters", "responseElements", "additionalEventData", "serviceEventDetails")
+"""Members of a record that hold objects; some exporters write them as JSON text."""
+LAMBDA_SOURCE = "aws:"
+"""How `eventSource` begins in the events that Lambda hands to functions; CloudTrail's begin with a service's name."""
+TEXT_PARAMETERS = "text_parameters"
+"""The form of records in which one of `OBJECTS` was JSON text."""
+
+TOO_DEEP: list[Any] = []
+"""Takes the place of JSON that no decoder reads: every limit on depth refuses the record that holds it."""
+for _ in range(DEEPEST):
+    TOO_DEEP = [TOO_DEEP]
+
+
+def names_an_event(value: dict[str, Any]) -> bool:
+    """Whether it has a field by which a CloudTrail record is known among other JSON; `shape_problem` judges it."""
+    return "eventName" in value or "eventSource" in value or value.get("eventType") in _NO_CALL_TYPES
+
+
+_NO_CALL_TYPES = tuple(NO_CALLS)  # a tuple, since `eventType` may be a list, which has no hash
+
+
+def shape_problem(value: dict[str, Any]) -> str | None:
+    """Why an object is no CloudTrail record; `None` where it is one."""
+    name, source = value.get("eventName"), value.get("eventSource")
+    for member, held in (("eventName", name), ("eventSource", source)):
+        if held is not None and not isinstance(held, str):
+            return f"no CloudTrail record: its {member} is {_KINDS.get(type(held), 'a number')}, not text"
+    if not name and not source:
+        keys = ", ".join(str(key)[:40] for key in list(value)[:5])
+        return f"no CloudTrail record: it has neither eventName nor eventSource (it has {keys or 'no keys'})"
+    if source is not None and source.startswith(LAMBDA_SOURCE):
+        return f"no CloudTrail record: an event of {source[:40]}, which carries none"
+    return None
+
+
+_KINDS: dict[type, str] = {dict: "an object", list: "an array", bool: "a boolean"}
+
+
+def as_recorded(record: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """A record as CloudTrail would write it, and whether JSON text in it was decoded.
+
+    The record itself is returned where nothing has to change. It is never modified.
+    """
+    if has_joined_names(record):
+        record = nested(record)
+    decoded = False
+    for member in OBJECTS:
+        if type(text := record.get(member)) is str and (inner := _object_in(text)) is not None:
+            record = {**record, member: inner}
+            decoded = True
+    return record, decoded
+
+
+def _object_in(text: str) -> Any:
+    """The object or array that a JSON text holds; `None` where it holds neither."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        value = loads(text)
+    except RecursionError:
+        return TOO_DEEP
+    except ValueError:
+        return None
+    return value if isinstance(value, (dict, list)) else None
