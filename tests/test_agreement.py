@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import cloudsigma
 from cloudsigma import ir
-from cloudsigma.engine.evaluate import fields, operators, runtime
+from cloudsigma.engine.evaluate import fields, loading, operators, runtime
+from cloudsigma.engine.evaluate.evidence import EvidenceReader
 from cloudsigma.engine.evaluate.explain import evidence, explain
 
 WORDS = [
@@ -135,14 +136,17 @@ def test_predicate_agrees_with_plain_evaluator(
 ) -> None:
     """The generated predicate and the evaluator behind explanations give one verdict, and a match has evidence."""
     (rule,) = cloudsigma.compile_text(rule_text(first, second, third, condition))
+    from_source = loading.load(rule.source, "shown")
+    reader = EvidenceReader()
     for record in given_records:
         before = json.dumps(record)
         tree = explain(rule.definition, record)
         assert rule.predicate(record) is tree.matched
+        assert from_source(record) is tree.matched
         if tree.matched:
             assert evidence(tree)
             for _ in range(2):  # the second time it is remembered
-                assert repr(rule.evidence(record)) == repr(evidence(tree))
+                assert repr(reader.read(rule.definition, record)) == repr(evidence(tree))
         assert json.dumps(record) == before
 
 
@@ -169,7 +173,7 @@ def test_values_are_the_scalars_of_the_nodes(record: dict[str, Any], name: str) 
 
     expected = [leaf for node in fields.nodes(record, name) for leaf in leaves(node)]
     assert list(fields.values(record, name)) == expected
-    assert list(runtime.field(name)(record)) == expected
+    assert list(fields.values_reader(name)(record)) == expected
 
 
 hostile = st.text(max_size=40).map(lambda text: text + "\"\"\"'''\n{}%\\\r\u2028") | st.sampled_from(
@@ -219,7 +223,7 @@ def test_generated_source_has_no_way_out() -> None:
     (rule,) = cloudsigma.compile_text("{title: T, logsource: {product: aws}, detection: {s: {a: b}, condition: s}}")
     assert rule.predicate.__globals__["__builtins__"] == {}
     with pytest.raises(NameError):
-        runtime.load("def predicate(record):\n    return open('x')\n", "test")({})
+        loading.load("def predicate(record):\n    return open('x')\n", "test")({})
 
 
 def test_same_rule_gives_same_source() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import cloudsigma
 from cloudsigma.engine.evaluate.explain import evidence, explain
+from cloudsigma.engine.memo import MOST_BYTES
 from cloudsigma.engine.prefilter.matcher import Matcher
 from cloudsigma.rulesets.rule_set import RuleSet
 
@@ -126,7 +127,7 @@ def columns(matcher: Matcher, given_records: Iterable[dict[str, Any]]) -> tuple[
 @fuzz(400)
 @given(rule_sets(), st.lists(records, min_size=1, max_size=6))
 def test_index_changes_no_verdict(rules: RuleSet, given_records: list[dict[str, Any]]) -> None:
-    """Random rule sets: plans, gates and what they remember give what the plain evaluator gives."""
+    """Random rule sets: plans, prefilters and memos give what the plain evaluator gives."""
     matcher = rules._matcher
     expected = [judged(rules, record) for record in given_records]
     before = json.dumps(given_records)
@@ -154,7 +155,8 @@ def test_index_on_real_records(shared_corpus: Path, folder: str) -> None:
     assert sum(map(len, found)) > 500
     for record, positions in zip(every, found, strict=True):
         for rule in (rules.rules[at] for at in positions):
-            assert repr(rule.evidence(record)) == repr(evidence(explain(rule.definition, record)))
+            read = rules._evidence.read(rule.definition, record)
+            assert repr(read) == repr(evidence(explain(rule.definition, record)))
     views, viewed = columns(matcher, every)
     let_through = set(matcher.candidates(views))
     for at, record in enumerate(viewed):
@@ -167,7 +169,7 @@ def test_index_of_known_rules(shared_corpus: Path) -> None:
     index = rules._matcher.index
     assert len(index.unnamed) == 7
     assert None not in index.found_by
-    assert set(index.gates) == {"userAgent", "errorCode", "userIdentity.arn", "userIdentity.type"}
+    assert set(index.prefilters) == {"userAgent", "errorCode", "userIdentity.arn", "userIdentity.type"}
 
 
 def test_rules_without_a_witness_are_evaluated_always() -> None:
@@ -193,5 +195,6 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(50_000):
         record = {"eventName": f"N{number}", "eventSource": "s", "userAgent": f"a{number}", "errorCode": f"e{number}"}
         assert rules.verdicts(record) == ()
-    remembered = [matcher._by_name, matcher._plans, *matcher._gates.values()]
+    remembered = [matcher._by_name, matcher._plans, *(each.passing for each in matcher._prefilters.values())]
     assert all(len(held) <= 20_000 for held in remembered)
+    assert matcher.remembered <= MOST_BYTES

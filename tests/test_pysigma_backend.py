@@ -16,7 +16,7 @@ from sigma.plugins import InstalledSigmaPlugins
 from sigma.processing.pipeline import ProcessingPipeline
 
 import cloudsigma
-from cloudsigma.engine.evaluate import runtime
+from cloudsigma.engine.evaluate import loading
 
 RULE = """
 title: Group of Administrators Created
@@ -73,7 +73,7 @@ def test_listing_targets_does_not_load_the_compiler() -> None:
 def test_a_rule_becomes_a_predicate() -> None:
     """The default format is source that runs, with the verdicts of our own compiler."""
     [source] = backend().convert(SigmaCollection.from_yaml(RULE))
-    predicate = runtime.load(source, "test")
+    predicate = loading.load(source, "test")
     assert predicate(RECORD) is True
     assert predicate({**RECORD, "errorCode": "AccessDenied"}) is False
     [rule] = cloudsigma.compile_text(RULE)
@@ -96,7 +96,7 @@ def test_pipelines_of_pysigma_are_applied() -> None:
     mapping = {"type": "field_name_mapping", "mapping": {"eventName": "event.action"}}
     pipeline = ProcessingPipeline.from_dict({"name": "test", "priority": 10, "transformations": [mapping]})
     [source] = backend(processing_pipeline=pipeline).convert(SigmaCollection.from_yaml(RULE))
-    predicate = runtime.load(source, "test")
+    predicate = loading.load(source, "test")
     assert predicate({**RECORD, "event": {"action": "CreateGroup"}}) is True
     assert predicate(RECORD) is False
 

@@ -34,7 +34,7 @@ def convert(rule: SigmaRule) -> Rule:
     conditions = [_condition(each.condition, names, metadata) for each in rule.detection.parsed_condition]
     paths = [_field_path(name, metadata) for name in rule.fields]
     definition = lower.lower(rule, conditions, metadata, paths, {})
-    source = codegen.generate(definition)
+    source = codegen.generate(definition).source
     # After transformations a rule has no plain form whose digest could be taken; its source says what it does.
     digest = hashlib.sha256(f"{rule.title}\n{definition.logsource}\n{source}".encode(errors="replace")).hexdigest()
     return Rule(replace(definition, metadata=lower.lower_metadata(rule, digest, path, None)))

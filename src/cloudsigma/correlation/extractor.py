@@ -13,6 +13,7 @@ from cloudsigma.correlation.entry import Key
 from cloudsigma.engine.context.event_time import EVENT_TIME, event_time
 from cloudsigma.engine.evaluate import fields, operators
 from cloudsigma.engine.match import Match
+from cloudsigma.engine.numbers import Numeric
 
 MAX_GROUPS = 1_000
 """Groups that one event may belong to, and combinations of values that it may add to a count: arrays multiply."""
@@ -117,7 +118,7 @@ def _numbers(match: Match, name: str) -> list[int | float]:
     return [_machine_number(number) for number in values if number is not None]
 
 
-def _machine_number(number: operators.Numeric) -> int | float:
+def _machine_number(number: Numeric) -> int | float:
     if not isinstance(number, Decimal):
         return number
     if number.is_finite() and number == number.to_integral_value() and number.adjusted() < _DIGITS_OF_DECIMALS:

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from cloudsigma import ir
 from cloudsigma.engine.context.context import Context, read_context
+from cloudsigma.engine.evaluate.evidence import ReadEvidence, evidence_of
 from cloudsigma.engine.evaluate.explain import Evidence
 from cloudsigma.engine.identity import event_identity, key_of_identity
 from cloudsigma.engine.json_form import plain_json, safe
@@ -109,8 +111,16 @@ def make_match(rule: Rule, record: Mapping[str, Any], origin: Origin | None = No
     return match
 
 
-def make_matches(rules: Iterable[Rule], record: Mapping[str, Any], origin: Origin | None = None) -> tuple[Match, ...]:
-    """The matches of the rules whose predicates are true for one record, which is read once for all."""
+def make_matches(
+    rules: Iterable[Rule],
+    record: Mapping[str, Any],
+    origin: Origin | None = None,
+    evidence: ReadEvidence = evidence_of,
+) -> tuple[Match, ...]:
+    """The matches of the rules whose predicates are true for one record, which is read once for all.
+
+    `evidence` gives what `evidence_of` gives, perhaps from memory.
+    """
     context = read_context(record)
     identity = event_identity(record)
     return tuple(
@@ -119,7 +129,7 @@ def make_matches(rules: Iterable[Rule], record: Mapping[str, Any], origin: Origi
                 rule,
                 record,
                 structs.replace(context, fields=rule.shown(record)) if rule.definition.field_paths else context,
-                rule.evidence(record),
+                evidence(rule.definition, record) if isinstance(rule.definition, ir.DetectionRule) else (),
                 key_of_identity(rule.id, identity),
                 origin,
             )

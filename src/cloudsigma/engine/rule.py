@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from cloudsigma import ir
-from cloudsigma.engine.evaluate import codegen, runtime
-from cloudsigma.engine.evaluate.evidence import plan_evidence
+from cloudsigma.engine.evaluate import codegen, fields
+from cloudsigma.engine.evaluate.evidence import evidence_of
 from cloudsigma.engine.evaluate.explain import Evidence
+from cloudsigma.engine.evaluate.loading import Predicate, load_alone
 from cloudsigma.engine.json_form import safe
 from cloudsigma.ir.identity import rule_identity
 
@@ -26,14 +27,18 @@ class Rule:
     """What the rule means."""
 
     @cached_property
-    def source(self) -> str | None:
-        """The generated Python source of the predicate; a correlation has none."""
+    def _program(self) -> codegen.Program | None:
         return codegen.generate(self.definition) if isinstance(self.definition, ir.DetectionRule) else None
 
+    @property
+    def source(self) -> str | None:
+        """The generated Python source of the predicate; a correlation has none."""
+        return self._program.source if self._program is not None else None
+
     @cached_property
-    def predicate(self) -> runtime.Predicate | None:
+    def predicate(self) -> Predicate | None:
         """The compiled function, `record -> bool`; it does not look at the log source and never raises on data."""
-        return runtime.load(self.source, self.path or self.id) if self.source is not None else None
+        return load_alone(self._program, self.path or self.id) if self._program is not None else None
 
     @cached_property
     def identity(self) -> str:
@@ -42,15 +47,11 @@ class Rule:
 
     def evidence(self, record: Mapping[str, Any]) -> tuple[Evidence, ...]:
         """What made this rule match a record that it matches; nothing of a correlation."""
-        return self._evidence(record) if self._evidence is not None else ()
-
-    @cached_property
-    def _evidence(self) -> Callable[[Mapping[str, Any]], tuple[Evidence, ...]] | None:
-        return plan_evidence(self.definition) if isinstance(self.definition, ir.DetectionRule) else None
+        return evidence_of(self.definition, record) if isinstance(self.definition, ir.DetectionRule) else ()
 
     @cached_property
     def _shown(self) -> list[tuple[str, Callable[[Mapping[str, Any]], list[Any]]]]:
-        return [(path.name, runtime.shown(path)) for path in self.definition.field_paths]
+        return [(path.name, fields.selector(path)) for path in self.definition.field_paths]
 
     def shown(self, record: Mapping[str, Any]) -> dict[str, list[Any]]:
         """What the rule's `fields` reach in a record, by name."""

@@ -16,6 +16,7 @@ import msgspec
 
 from cloudsigma import ir
 from cloudsigma.correlation import MAX_ENTRIES, Correlator
+from cloudsigma.engine.evaluate.evidence import EvidenceReader
 from cloudsigma.engine.evaluate.explain import Explanation, explain
 from cloudsigma.engine.match import Match, make_matches
 from cloudsigma.engine.prefilter.matcher import Matcher
@@ -172,6 +173,10 @@ class RuleSet:
     def _matcher(self) -> Matcher:
         return Matcher([rule for rule in self.rules if rule.logsource and rule.logsource.covers(self.declared)])
 
+    @cached_property
+    def _evidence(self) -> EvidenceReader:
+        return EvidenceReader()
+
     @property
     def probe(self) -> Matcher:
         """What a reader needs to see of records to leave out those that no rule could match."""
@@ -199,7 +204,7 @@ class RuleSet:
     def match(self, record: Record, *, origin: Origin | None = None) -> tuple[Match, ...]:
         """The matches of one record, in the order of the rules: of every detection rule, also the `hidden` ones."""
         found = self._matcher.matching(record)
-        return make_matches(found, record, origin) if found else ()
+        return make_matches(found, record, origin, self._evidence.read) if found else ()
 
     def verdicts(self, record: Record) -> tuple[str, ...]:
         """The IDs of the detection rules that match one record: no context, no evidence."""

@@ -1,8 +1,4 @@
-"""Which functions of the runtime stand for the values of a rule's test.
-
-The code generator writes these calls as source, and `residual` makes them at once: both mean the same functions with
-the same arguments.
-"""
+"""Which functions of the runtime test the values of a rule's test, and with which arguments."""
 
 from __future__ import annotations
 
@@ -11,15 +7,21 @@ from typing import NamedTuple
 
 from cloudsigma import ir
 
-Argument = str | int | float | bool | tuple[str | ir.Wildcard, ...]
+Argument = str | int | float | bool | tuple[str | int | float | ir.Wildcard, ...]
+
+Options = tuple[tuple[str, str | bool], ...]
 
 
 class Call(NamedTuple):
-    """One function of the runtime with its arguments; it makes a test that the values of a field pass or not."""
+    """One function of the runtime with its arguments: it makes a test that the values of a field pass or fail.
+
+    Of `agrees` and `field` the arguments are names of fields.
+    """
 
     function: str
     arguments: tuple[Argument, ...] = ()
-    cased: bool = False
+    options: Options = ()
+    """Arguments by keyword."""
 
 
 PLAIN = frozenset({"is_null", "has_value"})
@@ -38,40 +40,60 @@ COST = {
     )
     for name in names
 }
-"""How dear each function is, in ranks: the cheap ones are asked first."""
+"""The cost of each function, in ranks: cheap ones are called first."""
+_KEYWORDS = 2 * (max(COST.values()) + 1)
+"""Added to the cost of a test that walks the whole record."""
+_CASED: Options = (("cased", True),)
 
 
 def calls(matchers: Iterable[ir.Matcher]) -> list[Call]:
     """Calls of which one must pass, for matchers of which one must be met; matchers of one kind share a call."""
-    gathered: dict[tuple[str, bool], dict[Argument, None]] = {}
+    gathered: dict[tuple[str, Options], dict[Argument, None]] = {}
     single: list[Call] = []
+    options: Options
     for matcher in _flat(matchers):
         match matcher:
             case ir.Pattern(parts, cased):
                 function, arguments = _pattern(parts)
-                gathered.setdefault((function, cased and function != "has_value"), {}).update(dict.fromkeys(arguments))
+                options = _CASED if cased and function != "has_value" else ()
+                gathered.setdefault((function, options), {}).update(dict.fromkeys(arguments))
             case ir.Cidr(network):
-                gathered.setdefault(("in_network", False), {})[network] = None
+                gathered.setdefault(("in_network", ()), {})[network] = None
             case ir.Number(value):
-                gathered.setdefault(("equals_number", False), {})[value] = None
+                gathered.setdefault(("equals_number", ()), {})[value] = None
             case ir.Regex(pattern, flags):
-                single.append(Call("search", (pattern, flags) if flags else (pattern,)))
+                options = (("flags", flags),) if flags else ()
+                gathered.setdefault(("search", options), {})[pattern] = None
+            case ir.Compare(operator, value):
+                gathered.setdefault(("compare", ()), {})[operator, value] = None
+            case ir.TimePart(unit, operator, value):
+                gathered.setdefault(("time_part", ()), {})[unit, operator, value] = None
+            case ir.FieldRef(field, comparison, cased):
+                options = (("comparison", comparison), *(_CASED if cased else ()))
+                gathered.setdefault(("agrees", options), {})[field] = None
             case ir.Boolean(value):
                 single.append(Call("is_boolean", (value,)))
             case ir.Null():
                 single.append(Call("is_null"))
             case ir.Exists(value):
                 single.append(Call("present", (value,)))
-            case ir.Compare(operator, value):
-                single.append(Call("compare", (operator, value)))
-            case ir.TimePart(unit, operator, value):
-                single.append(Call("time_part", (unit, operator, value)))
-            case ir.FieldRef(field, comparison, cased):
-                single.append(Call("agrees", (field, comparison), cased))
     return [
-        *(Call(function, tuple(arguments), cased) for (function, cased), arguments in gathered.items()),
-        *single,
+        *(Call(function, tuple(arguments), options) for (function, options), arguments in gathered.items()),
+        *dict.fromkeys(single),
     ]
+
+
+def cost(test: ir.Test) -> int:
+    """How much a test costs, as a rank: that of its most expensive call."""
+    return max([COST[call.function] for call in calls(test.matchers)], default=0) + (
+        _KEYWORDS if test.field is None else 0
+    )
+
+
+def fields_of(test: ir.Test) -> frozenset[str | None]:
+    """The fields that a test looks at; `None` where it looks at the whole record."""
+    others = (each.field for each in _flat(test.matchers) if isinstance(each, ir.FieldRef))
+    return frozenset((test.field, *others))
 
 
 def _flat(matchers: Iterable[ir.Matcher]) -> Iterator[ir.Matcher]:

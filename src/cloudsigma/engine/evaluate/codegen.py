@@ -1,25 +1,279 @@
 """IR → Python source of a predicate.
 
-The source defines `predicate(record) -> bool` in the vocabulary of `runtime.py`. Rule text enters it only
-through `repr` of strings, numbers and booleans that `_literal` has checked: never as a name, never in a comment.
-The same rule gives the same text, and each test carries the number of its line in the rule.
+The source defines `predicate(record) -> bool` with the functions of `runtime.py`. Rule text enters it only through
+`repr` of strings, numbers and booleans that `_literal` has checked: never as a name, never in a comment. The same rule
+gives the same text. Its size is linear in that of the rule, and it nests no deeper than `_MOST_NESTED`, whatever the
+rule: long runs of `and` and `or` stay flat, and deep parts become functions of their own.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 from cloudsigma import ir
-from cloudsigma.engine.evaluate.calls import calls
-from cloudsigma.ir.walk import names_in
+from cloudsigma.engine.evaluate.calls import PLAIN, Argument, Call, calls
+from cloudsigma.ir.walk import Joint, Leaf, Node, fold, members_of, names_in
 
 _WIDTH = 100
 _INDENT = "    "
+_MOST_NESTED = 20
+"""Brackets in brackets in an expression; Python allows 200."""
 
 
-def generate(rule: ir.DetectionRule) -> str:
-    """Write the source of a detection rule's predicate."""
-    return _Writer(rule).write()
+class Line(NamedTuple):
+    """A line of source, and the line of the rule that it was made of."""
+
+    text: str
+    rule_line: int | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """The parts of a predicate's source; `loading` makes the function of them."""
+
+    constants: tuple[tuple[str, Call], ...]
+    """The tests and field readers that the functions use, by name."""
+    functions: tuple[tuple[Line, ...], ...]
+    """The definitions; the last is that of `predicate`. No text of the rule is in them."""
+    fields: frozenset[str | None]
+    """The fields that it looks at; `None` stands for the whole record."""
+    selections: tuple[str, ...] | None = None
+    """Names of the selections that become `selection_0`, `selection_1` and so on, of a whole rule."""
+
+    @property
+    def size(self) -> int:
+        """How many lines the functions have."""
+        return sum(map(len, self.functions))
+
+    @cached_property
+    def source(self) -> str:
+        """The whole source: constants first, and behind each line the line of the rule."""
+        readers = {call.arguments: name for name, call in self.constants if call.function == "field"}
+        lines = []
+        if self.selections is not None:
+            lines += [_written("SELECTIONS = (", [_literal(name) for name in self.selections], ",)"), ""]
+        lines += [f"{name} = {_written_call(call, readers)}" for name, call in self.constants]
+        for function in self.functions:
+            lines += ["", "", *map(_with_comment, function)]
+        return "\n".join([*lines, ""])
+
+
+def generate(rule: ir.DetectionRule) -> Program:
+    """Write the predicate of a detection rule: a function for each selection that its conditions use."""
+    writer = _Writer()
+    used = {name for condition in rule.conditions for name in names_in(condition.expression)}
+    selections = [selection for selection in rule.selections if selection.name in used]
+    names = {selection.name: f"selection_{at}" for at, selection in enumerate(selections)}
+    for selection in selections:
+        writer.define(names[selection.name], selection.line, writer.code(selection.body))
+    alternatives = [writer.code(each.expression, names, each.line) for each in rule.conditions]
+    writer.define("predicate", rule.conditions[0].line, writer.joined(alternatives, "or"))
+    return writer.program(tuple(selection.name for selection in selections))
+
+
+def generate_part(body: ir.Group | ir.Test) -> Program:
+    """Write the predicate of tests: of one, or of those that partial evaluation leaves of a rule."""
+    writer = _Writer()
+    if isinstance(body, ir.Group):
+        for shared in _repeated(body):
+            writer.share(shared)
+    code = writer.code(body)
+    writer.define("predicate", code.lines[0].rule_line, code)
+    return writer.program()
+
+
+def generate_verdicts(tests: Sequence[ir.Test]) -> Program:
+    """Write a function `predicate` that gives the verdict of each test, as a tuple."""
+    writer = _Writer()
+    lines = [line for test in tests for line in writer.items(writer.code(test))]
+    first = lines[0].rule_line if lines else None
+    writer.define("predicate", first, _Code((Line("(", first), *lines, Line(")", first))))
+    return writer.program()
+
+
+def _repeated(body: ir.Group | ir.Test) -> list[ir.Group]:
+    """The groups that stand in a body in more than one place, as one object, inner ones first."""
+    seen: set[int] = set()
+    repeated: dict[int, ir.Group] = {}
+    waiting: list[Node] = [body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ir.Group):
+            if id(node) in seen:
+                repeated[id(node)] = node
+                continue
+            seen.add(id(node))
+            waiting.extend(members_of(node))
+    return list(repeated.values())
+
+
+class _Code(NamedTuple):
+    """An expression: lines, the operator at the start of each but the first."""
+
+    lines: tuple[Line, ...]
+    operator: Literal["", "not", "and", "or"] = ""
+    """What joins it; none for a call."""
+    nested: int = 0
+    """How deep its brackets nest."""
+
+
+class _Writer:
+    """Collects constants and functions."""
+
+    def __init__(self) -> None:
+        self._constants: dict[Call, str] = {}
+        self._counts: dict[str, int] = {}
+        self._functions: list[tuple[Line, ...]] = []
+        self._shared: dict[int, str] = {}
+        self._fields: set[str | None] = set()
+
+    def program(self, selections: tuple[str, ...] | None = None) -> Program:
+        constants = tuple([(name, call) for call, name in self._constants.items()])
+        return Program(constants, tuple(self._functions), frozenset(self._fields), selections)
+
+    # --- functions --------------------------------------------------------------------------------------------
+
+    def define(self, name: str, rule_line: int | None, code: _Code) -> None:
+        head = Line(f"def {name}(record):", rule_line)
+        if len(code.lines) == 1:
+            text, line = code.lines[0]
+            self._functions.append((head, Line(f"{_INDENT}return {text}", line)))
+            return
+        inner = [Line(f"{_INDENT * 2}{text}", line) for text, line in code.lines]
+        self._functions.append((head, Line(f"{_INDENT}return (", rule_line), *inner, Line(f"{_INDENT})", rule_line)))
+
+    def items(self, code: _Code) -> list[Line]:
+        """An expression as an item of a tuple."""
+        *lines, last = code.lines
+        return [
+            *(Line(f"{_INDENT}{text}", line) for text, line in lines),
+            Line(f"{_INDENT}{last.text},", last.rule_line),
+        ]
+
+    def share(self, group: ir.Group) -> None:
+        """Make a function of a group that stands in several places."""
+        self._shared[id(group)] = self._apart(self.code(group)).lines[0].text
+
+    def _apart(self, code: _Code) -> _Code:
+        """A call of a new function in the place of an expression."""
+        name = self._numbered("part")
+        self.define(name, code.lines[0].rule_line, code)
+        return _Code((Line(f"{name}(record)", code.lines[0].rule_line),))
+
+    # --- expressions ------------------------------------------------------------------------------------------
+
+    def code(self, node: Node, functions: dict[str, str] | None = None, rule_line: int | None = None) -> _Code:
+        """A condition, whose names become calls of `functions`, or the body of a selection."""
+
+        def leaf(part: Leaf, _: bool) -> _Code:  # noqa: FBT001  # the form that `fold` asks for
+            if isinstance(part, ir.Identifier):
+                return _Code((Line(f"{(functions or {})[part.name]}(record)", rule_line),))
+            return self._test(part)
+
+        def join(parts: list[_Code], all_of: bool, _: Joint) -> _Code:  # noqa: FBT001  # as above
+            return self.joined(parts, "and" if all_of else "or")
+
+        return fold(node, leaf, join, self._negated, self._shared_call if self._shared else None)
+
+    def _shared_call(self, node: Node) -> _Code | None:
+        name = self._shared.get(id(node))
+        return _Code((Line(name),)) if name is not None else None
+
+    def joined(self, parts: list[_Code], operator: Literal["and", "or"]) -> _Code:
+        """Parts with the operator between them, on one line where they are short and of one line of the rule."""
+        if len(parts) == 1:
+            return parts[0]
+        parts = [self._apart(part) if part.nested > _MOST_NESTED else part for part in parts]
+        nested = max([part.nested for part in parts]) + 1
+        if short := _on_one_line(parts, operator):
+            return _Code((short,), operator, nested)
+        lines: list[Line] = []
+        for at, part in enumerate(parts):
+            first, *more = _bracketed(part) if part.operator in ("and", "or") else part.lines
+            lines += [Line(f"{operator} {first.text}" if at else first.text, first.rule_line), *more]
+        return _Code(tuple(lines), operator, nested)
+
+    def _negated(self, part: _Code) -> _Code:
+        if part.nested > _MOST_NESTED:
+            part = self._apart(part)
+        first, *more = _bracketed(part) if part.operator else part.lines
+        return _Code((Line(f"not {first.text}", first.rule_line), *more), "not", part.nested + 1)
+
+    def _test(self, test: ir.Test) -> _Code:
+        if test.all_of:
+            whole = self.joined([self._any_of(test, (matcher,)) for matcher in test.matchers], "and")
+        else:
+            whole = self._any_of(test, test.matchers)
+        return self._negated(whole) if test.negated else whole
+
+    def _any_of(self, test: ir.Test, matchers: tuple[ir.Matcher, ...]) -> _Code:
+        """Calls of which one must be true, for matchers of which one must be met."""
+        field, line = test.field, test.line
+        self._fields.add(field)
+        parts: list[_Code] = []
+        for call in calls(matchers):
+            function, arguments, options = call
+            kind: Literal["", "not"] = ""
+            if function == "present":
+                text = f"{self._constant('TEST', Call('present', (field or '',)))}(record)"
+                if arguments != (True,):
+                    text, kind = f"not {text}", "not"
+            elif function == "agrees":
+                names = (field or "", *map(str, arguments))
+                for name in names:
+                    self._reader(name)
+                self._fields.update(names)
+                text = f"{self._constant('TEST', Call('agrees', names, options))}(record)"
+            else:
+                made = function if function in PLAIN else self._constant("TEST", call)
+                text = f"{made}({self._reader(field)}(record))"
+            parts.append(_Code((Line(text, line),), kind))
+        return self.joined(parts, "or")
+
+    # --- constants --------------------------------------------------------------------------------------------
+
+    def _reader(self, name: str | None) -> str:
+        return "everything" if name is None else self._constant("FIELD", Call("field", (name,)))
+
+    def _constant(self, kind: str, call: Call) -> str:
+        name = self._constants.get(call)
+        if name is None:
+            name = self._constants[call] = self._numbered(kind)
+        return name
+
+    def _numbered(self, kind: str) -> str:
+        number = self._counts.get(kind, 0)
+        self._counts[kind] = number + 1
+        return f"{kind}_{number}"
+
+
+def _on_one_line(parts: list[_Code], operator: str) -> Line | None:
+    """Parts on one line, if they are short and of one line of the rule."""
+    rule_line, length = parts[0].lines[0].rule_line, len(_INDENT)
+    texts = []
+    for part in parts:
+        if len(part.lines) > 1 or part.lines[0].rule_line != rule_line:
+            return None
+        text = part.lines[0].text
+        length += len(text) + len(operator) + 4
+        if length > _WIDTH:
+            return None
+        texts.append(f"({text})" if part.operator in ("and", "or") else text)
+    return Line(f" {operator} ".join(texts), rule_line)
+
+
+def _bracketed(code: _Code) -> list[Line]:
+    if len(code.lines) == 1:
+        return [Line(f"({code.lines[0].text})", code.lines[0].rule_line)]
+    first, last = code.lines[0].rule_line, code.lines[-1].rule_line
+    return [Line("(", first), *(Line(f"{_INDENT}{text}", line) for text, line in code.lines), Line(")", last)]
+
+
+# --- text of the source -------------------------------------------------------------------------------------
 
 
 def _literal(value: object) -> str:
@@ -28,149 +282,38 @@ def _literal(value: object) -> str:
         return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, ir.Wildcard):
         return value.name
-    if type(value) is str or type(value) is bool or type(value) is int:
+    if type(value) is str or type(value) is bool:
         return repr(value)
+    if type(value) is int:
+        return repr(value) if value.bit_length() < _PLAIN_BITS else hex(value)
     if type(value) is float and math.isfinite(value):
         return repr(value)
     msg = f"no literal for a {type(value).__name__}"
     raise TypeError(msg)
 
 
-class _Writer:
-    """Collects the constants while the functions are written, then puts the constants first."""
-
-    def __init__(self, rule: ir.DetectionRule) -> None:
-        self._rule = rule
-        self._constants: dict[str, str] = {}
-        self._counts: dict[str, int] = {}
-
-    def write(self) -> str:
-        rule = self._rule
-        used = {name for condition in rule.conditions for name in names_in(condition.expression)}
-        selections = [selection for selection in rule.selections if selection.name in used]
-        self._functions = {selection.name: f"selection_{at}" for at, selection in enumerate(selections)}
-        functions: list[str] = []
-        for selection in selections:
-            name = self._functions[selection.name]
-            functions += ["", "", f"def {name}(record):{_comment(selection.line)}"]
-            functions += self._returned(self._body(selection.body))
-        functions += ["", "", f"def predicate(record):{_comment(rule.conditions[0].line)}"]
-        alternatives = [self._expression(condition.expression) for condition in rule.conditions]
-        functions += self._returned(_joined(alternatives, "or"))
-        header = _call("SELECTIONS = ", [_literal(selection.name) for selection in selections])
-        constants = [f"{name} = {value}" for value, name in self._constants.items()]
-        return "\n".join([header, "", *constants, *functions, ""])
-
-    # --- expressions: lists of source lines, the operators of a list at the start of its lines ---------------
-
-    def _returned(self, lines: list[str]) -> list[str]:
-        short = " ".join(line.strip() for line in lines).replace("( ", "(").replace(" )", ")")
-        if len(lines) == 1 or (len(short) < _WIDTH and "#" not in short):
-            return [f"{_INDENT}return {short}"]
-        return [f"{_INDENT}return (", *(f"{_INDENT * 2}{line}" for line in lines), f"{_INDENT})"]
-
-    def _expression(self, expression: ir.Expression) -> list[str]:
-        match expression:
-            case ir.Identifier(name):
-                return [f"{self._functions[name]}(record)"]
-            case ir.Quantified(all_of, _, names):
-                calls = [[f"{self._functions[name]}(record)"] for name in names]
-                return _joined(calls, "and" if all_of else "or")
-            case ir.And(operands):
-                return _joined([self._expression(operand) for operand in operands], "and")
-            case ir.Or(operands):
-                return _joined([self._expression(operand) for operand in operands], "or")
-            case ir.Not(operand):
-                return _negated(self._expression(operand))
-
-    def _body(self, body: ir.Group | ir.Test) -> list[str]:
-        if isinstance(body, ir.Test):
-            return self._test(body)
-        return _joined([self._body(member) for member in body.members], "and" if body.all_of else "or")
-
-    def _test(self, test: ir.Test) -> list[str]:
-        if test.all_of:
-            tests = [self._one_of(test, (matcher,)) for matcher in test.matchers]
-        else:
-            tests = [self._one_of(test, test.matchers)]
-        parts: list[str] = []
-        for alternatives in tests:
-            joined = " or ".join(alternatives)
-            parts.append(f"({joined})" if len(alternatives) > 1 and len(tests) > 1 else joined)
-        written = (" and " if test.all_of else " or ").join(parts)
-        simple = len(tests) == 1 and len(tests[0]) == 1
-        if test.negated:
-            written = f"not {written}" if simple else f"not ({written})"
-        elif not simple:
-            written = f"({written})"
-        return [written + _comment(test.line)]
-
-    def _one_of(self, test: ir.Test, matchers: tuple[ir.Matcher, ...]) -> list[str]:
-        """Calls of which one must be true, for matchers of which one must be met."""
-        written: list[str] = []
-        for function, arguments, cased in calls(matchers):
-            how = ["cased=True"] if cased else []
-            match function:
-                case "is_null" | "has_value":
-                    written.append(f"{function}({self._reader(test.field)}(record))")
-                case "present":
-                    call = f"{self._constant('TEST', f'present({_literal(test.field)})')}(record)"
-                    written.append(call if arguments == (True,) else f"not {call}")
-                case "agrees":
-                    other, comparison = arguments
-                    readers = [self._reader(test.field), self._reader(str(other))]
-                    made = _call("agrees", [*readers, _literal(comparison), *how])
-                    written.append(f"{self._constant('TEST', made)}(record)")
-                case _:
-                    made = _call(function, [*map(_literal, arguments), *how])
-                    written.append(f"{self._constant('TEST', made)}({self._reader(test.field)}(record))")
-        return written
-
-    # --- constants --------------------------------------------------------------------------------------------
-
-    def _reader(self, name: str | None) -> str:
-        return "everything" if name is None else self._constant("FIELD", f"field({_literal(name)})")
-
-    def _constant(self, kind: str, value: str) -> str:
-        if value not in self._constants:
-            self._constants[value] = f"{kind}_{self._counts.setdefault(kind, 0)}"
-            self._counts[kind] += 1
-        return self._constants[value]
+_PLAIN_BITS = 1_900
+"""Python writes the decimal digits of smaller integers whatever its limit of digits."""
 
 
-# --- text of the source -------------------------------------------------------------------------------------
+def _written_call(call: Call, readers: Mapping[tuple[Argument, ...], str]) -> str:
+    if call.function == "agrees":
+        arguments = [readers[(name,)] for name in call.arguments]
+    else:
+        arguments = [_literal(argument) for argument in call.arguments]
+    arguments += [f"{name}={_literal(value)}" for name, value in call.options]
+    return _written(f"{call.function}(", arguments, ")")
 
 
-def _comment(line: int | None) -> str:
-    return f"  # rule line {line:d}" if line is not None else ""
-
-
-def _call(function: str, arguments: list[str]) -> str:
-    opening, closing = (function, "") if function.endswith(" ") else (f"{function}(", ")")
-    if not closing:  # a tuple on the right of an assignment
-        trailing = "," if len(arguments) == 1 else ""
-        opening, closing = f"{opening}(", f"{trailing})"
-    written = f"{opening}{', '.join(arguments)}{closing}"
+def _written(opening: str, arguments: list[str], closing: str) -> str:
+    """A call or a tuple: on one line where it is short, else with each argument on a line."""
+    tuple_of_one = closing == ",)" and len(arguments) == 1
+    written = f"{opening}{', '.join(arguments)}{',)' if tuple_of_one else ')'}"
     if len(written) <= _WIDTH or len(arguments) == 1:
         return written
     return "\n".join([opening, *(f"{_INDENT}{argument}," for argument in arguments), ")"])
 
 
-def _joined(operands: list[list[str]], operator: str) -> list[str]:
-    """Operands with the operator between them; an operand of several lines gets brackets."""
-    if len(operands) == 1:
-        return operands[0]
-    lines: list[str] = []
-    for at, operand in enumerate(operands):
-        prefix = f"{operator} " if at else ""
-        if len(operand) == 1:
-            lines.append(prefix + operand[0])
-        else:
-            lines += [f"{prefix}(", *(f"{_INDENT}{line}" for line in operand), ")"]
-    return lines
-
-
-def _negated(operand: list[str]) -> list[str]:
-    if len(operand) == 1:
-        return [f"not {operand[0]}"]
-    return ["not (", *(f"{_INDENT}{line}" for line in operand), ")"]
+def _with_comment(line: Line) -> str:
+    bracket = line.text.endswith("(") or line.text.lstrip() == ")"
+    return line.text if bracket or line.rule_line is None else f"{line.text}  # rule line {line.rule_line:d}"

@@ -7,23 +7,30 @@ its *values* are all scalars in them, at any depth. See `docs/semantics.md`, "Fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from cloudsigma import ir
 
 Values = Sequence[Any]
 
+ABSENT: Any = msgspec.UNSET
+"""In place of a field that is not there, as in a decoder's view of a record."""
+UNSURE: Any = object()
+"""In place of a field that a dotted name may reach in several ways, or through an array."""
+
 _SCALARS = frozenset({str, int, float, bool, type(None)})
-_ABSENT: Any = object()
+_NOTHING: Values = ()
 
 
 def nodes(record: Mapping[str, Any], name: str) -> list[Any]:
     """Everything that the dotted `name` reaches in the record, in the order of the record."""
     segments = name.split(".")
     if len(segments) == 1:  # the common case: a top-level field
-        node = record.get(name, _ABSENT)
-        return [] if node is _ABSENT else [node]
+        node = record.get(name, ABSENT)
+        return [] if node is ABSENT else [node]
     found: list[Any] = []
     _follow(record, segments, 0, found)
     return found
@@ -34,8 +41,8 @@ def _follow(node: Any, segments: list[str], start: int, found: list[Any]) -> Non
         found.append(node)
     elif isinstance(node, Mapping):
         for end in range(start + 1, len(segments) + 1):
-            child = node.get(segments[start] if end == start + 1 else ".".join(segments[start:end]), _ABSENT)
-            if child is not _ABSENT:
+            child = node.get(segments[start] if end == start + 1 else ".".join(segments[start:end]), ABSENT)
+            if child is not ABSENT:
                 _follow(child, segments, end, found)
     elif isinstance(node, (list, tuple)):
         for element in _elements(node):
@@ -57,6 +64,100 @@ def _elements(array: Sequence[Any]) -> list[Any]:
         else:
             stack.pop()
     return flat
+
+
+# --- straight down ------------------------------------------------------------------------------------------
+
+
+def reader(name: str) -> Callable[[Mapping[str, Any]], Any]:
+    """A reader of the one node that a name reaches straight down through objects.
+
+    It gives `ABSENT` where nothing is there, and `UNSURE` where `nodes` must tell: a key joins several segments, or
+    something that is not a plain object is on the way.
+    """
+    first, *rest = name.split(".")
+    if not rest:
+        return lambda record: record.get(name, ABSENT)
+    if len(rest) == 1:  # the common case, written out
+        (second,) = rest
+
+        def read(record: Mapping[str, Any]) -> Any:
+            if name in record:
+                return UNSURE
+            node = record.get(first)
+            if type(node) is dict:
+                return node.get(second, ABSENT)
+            return ABSENT if node is None else UNSURE
+
+        return read
+    *above, (last, _) = _levels(name)
+
+    def read_deep(record: Mapping[str, Any]) -> Any:
+        node: Any = record
+        for segment, joined in above:
+            if type(node) is not dict:
+                return ABSENT if node is None else UNSURE
+            for key in joined:
+                if key in node:
+                    return UNSURE
+            node = node.get(segment)
+        if type(node) is dict:
+            return node.get(last, ABSENT)
+        return ABSENT if node is None else UNSURE
+
+    return read_deep
+
+
+def _levels(name: str) -> list[tuple[str, tuple[str, ...]]]:
+    """For each segment of a dotted name the segment, and the keys that join it with those after it."""
+    segments = name.split(".")
+    ends = range(len(segments))
+    return [
+        (segment, tuple(".".join(segments[at : end + 1]) for end in ends if end > at))
+        for at, segment in enumerate(segments)
+    ]
+
+
+def values_reader(name: str) -> Callable[[Mapping[str, Any]], Values]:
+    """`values` of one field, straight down where that is sure."""
+    if "." not in name:
+
+        def read_top(record: Mapping[str, Any]) -> Values:
+            value = record.get(name, _NOTHING)
+            if type(value) is str:
+                return (value,)
+            return scalars(value)  # of what is absent: of an empty tuple, hence none
+
+        return read_top
+    read = reader(name)
+
+    def read_path(record: Mapping[str, Any]) -> Values:
+        node = read(record)
+        if type(node) is str:
+            return (node,)
+        if node is ABSENT:
+            return _NOTHING
+        return values(record, name) if node is UNSURE else scalars(node)
+
+    return read_path
+
+
+def selector(path: ir.FieldPath) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """`select` of one entry of `fields`, straight down where that is sure."""
+    if path.steps is not None:
+        return lambda record: select(record, path)
+    read = reader(path.name)
+
+    def select_straight(record: Mapping[str, Any]) -> list[Any]:
+        node = read(record)
+        if node is ABSENT:
+            return []
+        return select(record, path) if node is UNSURE or isinstance(node, (list, tuple)) else [node]
+
+    return select_straight
+
+
+# --- every reading ------------------------------------------------------------------------------------------
 
 
 def scalars(node: Any) -> Values:

@@ -1,4 +1,4 @@
-"""What each comparison means: the plain definition that explanations use and that faster code is held against.
+"""What each comparison means: the definition, which explanations use and tests compare faster code with.
 
 One value of a rule (a matcher) meets one value of a record. Every function is total: a value of the wrong kind
 does not match, and nothing raises. See `docs/semantics.md`, "Matching one value".
@@ -17,8 +17,7 @@ from typing import Any, cast
 from cloudsigma import ir
 from cloudsigma.engine.context.event_time import read_time
 from cloudsigma.engine.evaluate import fields
-
-Numeric = int | float | Decimal
+from cloudsigma.engine.numbers import Numeric, number_text, order, read_number
 
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -50,15 +49,8 @@ def text(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        try:
-            return str(int(value))
-        except ValueError:  # beyond the interpreter's limit of digits for int to str
-            return format(Decimal(value), "f")
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(float(value))
-    if isinstance(value, Decimal):
-        return format(value.normalize(), "f") if value.is_finite() else str(value)
+    if isinstance(value, (int, float, Decimal)):
+        return number_text(value)
     if isinstance(value, dt.datetime):
         return value.isoformat().replace("+00:00", "Z")
     return None
@@ -70,11 +62,7 @@ def number(value: Any) -> Numeric | None:
         return None
     if isinstance(value, (int, float, Decimal)):
         return value if not (isinstance(value, Decimal) and value.is_snan()) else None
-    if isinstance(value, str) and _JSON_NUMBER.fullmatch(value):
-        if "." in value or "e" in value or "E" in value:
-            return float(value)
-        return int(value) if len(value) < 4000 else Decimal(value)
-    return None
+    return read_number(value) if isinstance(value, str) and _JSON_NUMBER.fullmatch(value) else None
 
 
 def time_part(when: dt.datetime, unit: ir.TimeUnit) -> int:
@@ -155,9 +143,14 @@ def _match_pattern(pattern: ir.Pattern, value: Any) -> bool:
     return all(part is ir.Wildcard.MANY for part in wanted[at:])
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def compile_regex(pattern: str, flags: str) -> Any:
-    """An RE2 expression; raises `re2.error` where RE2 does not take it."""
+    """An RE2 expression; raises `re2.error` where RE2 refuses it."""
+    return new_regex(pattern, flags)
+
+
+def new_regex(pattern: str, flags: str) -> Any:
+    """`compile_regex` for an owner that keeps the expression itself."""
     import re2  # takes a while, and few rules have an expression
 
     options = re2.Options()
@@ -165,7 +158,6 @@ def compile_regex(pattern: str, flags: str) -> Any:
     return re2.compile(f"(?{flags}){pattern}" if flags else pattern, options)
 
 
-@lru_cache(maxsize=256)
 def compile_alternatives(texts: tuple[str, ...]) -> Any:
     """An RE2 expression that finds any of the texts; `None` where RE2 cannot hold them."""
     import re2  # as above
@@ -201,15 +193,20 @@ def parse_network(network: str) -> Network:
     return ipaddress.ip_network(network)
 
 
+def address(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that a text is; `None` for any other text, and for what is no text."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return ipaddress.ip_address(value)
+    except ValueError:
+        return None
+
+
 def in_network(value: Any, network: Network) -> bool:
     """Whether a text is an address of the same version inside the network."""
-    if not isinstance(value, str):
-        return False
-    try:
-        address = ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return address.version == network.version and address in network
+    found = address(value)
+    return found is not None and found.version == network.version and found in network
 
 
 def is_boolean(value: Any, *, wanted: bool) -> bool:
@@ -219,20 +216,19 @@ def is_boolean(value: Any, *, wanted: bool) -> bool:
     return isinstance(value, str) and fold(value) in (_TRUE_WORDS if wanted else _FALSE_WORDS)
 
 
-_ORDER: dict[str, Callable[[Numeric, Numeric], bool]] = {
-    "lt": lambda left, right: left < right,
-    "lte": lambda left, right: left <= right,
-    "gt": lambda left, right: left > right,
-    "gte": lambda left, right: left >= right,
-    "eq": lambda left, right: left == right,
+_ORDER: dict[str, Callable[[int], bool]] = {
+    "lt": lambda sign: sign < 0,
+    "lte": lambda sign: sign <= 0,
+    "gt": lambda sign: sign > 0,
+    "gte": lambda sign: sign >= 0,
+    "eq": lambda sign: sign == 0,
 }
 
 
 def compare(given: Numeric | None, operator: str, limit: int | float) -> bool:
     """Whether a number stands in this order to the limit; no number never does."""
-    if given is None or (isinstance(given, Decimal) and given.is_nan()):
-        return False
-    return _ORDER[operator](given, limit)
+    sign = None if given is None else order(given, limit)
+    return sign is not None and _ORDER[operator](sign)
 
 
 def agree(ours: Any, theirs: Any, comparison: ir.Comparison, *, cased: bool = False) -> bool:

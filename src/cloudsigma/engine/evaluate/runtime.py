@@ -1,102 +1,40 @@
-"""The closed namespace that generated predicates run in, and how they are loaded.
+"""The functions that generated predicates call: the fast form of `operators`, which stays the definition.
 
-The functions here are the vocabulary of generated source. Each makes a test once, when the source is loaded, from
-values that the source holds as literals; the test then runs on the values of a field. They are the fast form of
-`operators`, which stays the definition: property tests hold one against the other.
+Each makes a test once, when a predicate is loaded, from values that its source holds as literals; the test then runs
+on the values of a field. Property tests compare the two.
 """
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cloudsigma import ir
+from cloudsigma.engine.context.event_time import read_time
 from cloudsigma.engine.evaluate import fields, operators
-from cloudsigma.engine.memo import Remembered
+from cloudsigma.engine.numbers import Numeric
 
-Predicate = Callable[[Mapping[str, Any]], bool]
-FieldReader = Callable[[Mapping[str, Any]], fields.Values]
 ValuesTest = Callable[[fields.Values], bool]
 RecordTest = Callable[[Mapping[str, Any]], bool]
+TextTest = Callable[[str], bool]
+FieldReader = Callable[[Mapping[str, Any]], fields.Values]
+Remember = Callable[[TextTest], TextTest]
+"""Gives a test of texts that caches the verdicts of another, within its owner's bounds."""
 
 ONE = ir.Wildcard.ONE
 MANY = ir.Wildcard.MANY
 
 _PLAIN = frozenset({str, int, float, bool})
-_NOTHING: fields.Values = ()
+
+
+def _unremembered(test: TextTest) -> TextTest:
+    return test
 
 
 # --- reading ------------------------------------------------------------------------------------------------
 
-
-def field(name: str) -> FieldReader:
-    """A reader of the values of one field."""
-    if "." in name:
-        return _path_reader(name)
-
-    def read_top(record: Mapping[str, Any]) -> fields.Values:
-        value = record.get(name, _NOTHING)
-        if type(value) is str:
-            return (value,)
-        return fields.scalars(value)  # of what is absent: of an empty tuple, hence none
-
-    return read_top
-
-
-def _path_reader(name: str) -> FieldReader:
-    """A reader that goes straight down through objects, and leaves all else to `fields.values`.
-
-    Straight means: each segment is a key of its own, no key joins several, and no array is on the way.
-    """
-    levels = _levels(name)
-
-    def read_path(record: Mapping[str, Any]) -> fields.Values:
-        node: Any = record
-        for segment, joined in levels:
-            if type(node) is not dict:
-                return _NOTHING if node is None else fields.values(record, name)
-            for key in joined:
-                if key in node:
-                    return fields.values(record, name)
-            node = node.get(segment, _NOTHING)
-        if type(node) is str:
-            return (node,)
-        return fields.scalars(node)
-
-    return read_path
-
-
-def _levels(name: str) -> list[tuple[str, tuple[str, ...]]]:
-    """For each segment of a dotted name the segment, and the keys that join it with those after it."""
-    segments = name.split(".")
-    ends = range(len(segments))
-    return [
-        (segment, tuple(".".join(segments[at : end + 1]) for end in ends if end > at))
-        for at, segment in enumerate(segments)
-    ]
-
-
-def shown(path: ir.FieldPath) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """`fields.select` of one entry of `fields`, straight down where nothing but objects is on the way."""
-    if path.steps is not None:
-        return lambda record: fields.select(record, path)
-    levels = _levels(path.name)
-
-    def select_straight(record: Mapping[str, Any]) -> list[Any]:
-        node: Any = record
-        for segment, joined in levels:
-            if type(node) is not dict:
-                return [] if node is None else fields.select(record, path)
-            for key in joined:
-                if key in node:
-                    return fields.select(record, path)
-            if segment not in node:
-                return []
-            node = node[segment]
-        return fields.select(record, path) if isinstance(node, (list, tuple)) else [node]
-
-    return select_straight
+field = fields.values_reader
+"""A reader of the values of one field."""
 
 
 def everything(record: Mapping[str, Any]) -> fields.Values:
@@ -107,12 +45,10 @@ def everything(record: Mapping[str, Any]) -> fields.Values:
 # --- text ---------------------------------------------------------------------------------------------------
 
 _MANY_TEXTS = 32
-"""Texts from which one pass for all is quicker than one for each."""
-_REMEMBERED, _LONGEST = 2_000, 500
-"""Texts that a costly test remembers its verdict of, and their most characters; all are forgotten at once."""
+"""From this many texts on, one pass for all is faster than one for each."""
 
 
-def _text_test(passes: Callable[[str], bool], *, cased: bool) -> ValuesTest:
+def _text_test(passes: TextTest, *, cased: bool) -> ValuesTest:
     """Any value whose text passes; the text is folded first unless letter case counts."""
     fold, text = operators.fold, operators.text
     if cased:
@@ -157,19 +93,19 @@ def endswith(*texts: str, cased: bool = False) -> ValuesTest:
     return _text_test(lambda subject: subject.endswith(wanted), cased=cased)
 
 
-def contains(*texts: str, cased: bool = False) -> ValuesTest:
+def contains(*texts: str, cased: bool = False, remember: Remember = _unremembered) -> ValuesTest:
     """Any value contains one of the texts."""
     wanted = _prepared(texts, cased=cased)
     if len(wanted) == 1:
         (only,) = wanted
         return _text_test(lambda subject: only in subject, cased=cased)
-    one_by_one: Callable[[str], bool] = lambda subject: any(text in subject for text in wanted)  # noqa: E731
+    one_by_one: TextTest = lambda subject: any(text in subject for text in wanted)  # noqa: E731
     if len(wanted) < _MANY_TEXTS:
         return _text_test(one_by_one, cased=cased)
-    return _text_test(_remembered(_any_of_many(wanted, one_by_one)), cased=cased)
+    return _text_test(remember(_any_of_many(wanted, one_by_one)), cased=cased)
 
 
-def _any_of_many(wanted: Sequence[str], one_by_one: Callable[[str], bool]) -> Callable[[str], bool]:
+def _any_of_many(wanted: Sequence[str], one_by_one: TextTest) -> TextTest:
     """Look for all texts in one pass: RE2 makes an automaton of them, whose time is that of the subject alone."""
     automaton = operators.compile_alternatives(tuple(wanted))
     if automaton is None:
@@ -184,25 +120,21 @@ def _any_of_many(wanted: Sequence[str], one_by_one: Callable[[str], bool]) -> Ca
     return found
 
 
-def _remembered(passes: Callable[[str], bool]) -> Callable[[str], bool]:
-    """What a costly test has said of texts, which come again and again."""
-    return Remembered(passes, most=_REMEMBERED, worth=lambda subject: len(subject) <= _LONGEST).__getitem__
-
-
 def has_value(values: fields.Values) -> bool:
     """Any value at all, the empty string too (the pattern `*`)."""
     return any(type(value) in _PLAIN or operators.text(value) is not None for value in values)
 
 
-def like(*patterns: tuple[str | ir.Wildcard, ...], cased: bool = False) -> ValuesTest:
+def like(
+    *patterns: tuple[str | ir.Wildcard, ...], cased: bool = False, remember: Remember = _unremembered
+) -> ValuesTest:
     """Any value is met by one of the patterns, given as parts."""
     tests = [_wildcard_test(pattern, cased=cased) for pattern in patterns]
-    if len(tests) == 1:
-        return _text_test(_remembered(tests[0]), cased=cased)
-    return _text_test(_remembered(lambda subject: any(test(subject) for test in tests)), cased=cased)
+    one_of_them = tests[0] if len(tests) == 1 else lambda subject: any(test(subject) for test in tests)
+    return _text_test(remember(one_of_them), cased=cased)
 
 
-def _wildcard_test(parts: tuple[str | ir.Wildcard, ...], *, cased: bool) -> Callable[[str], bool]:
+def _wildcard_test(parts: tuple[str | ir.Wildcard, ...], *, cased: bool) -> TextTest:
     """Match piece by piece between the `*`: the first and last are anchored, the others found leftmost.
 
     Leftmost is enough, since a later start of a middle piece never leaves more room for what follows; so the
@@ -272,21 +204,41 @@ class _Piece:
 # --- other comparisons --------------------------------------------------------------------------------------
 
 
-def search(pattern: str, flags: str = "") -> ValuesTest:
-    """Any value in whose text the RE2 expression is found."""
-    compiled = operators.compile_regex(pattern, flags)
-    return _text_test(_remembered(lambda subject: operators.search(compiled, subject)), cased=True)
+def search(*patterns: str, flags: str = "", remember: Remember = _unremembered) -> ValuesTest:
+    """Any value in whose text one of the RE2 expressions is found."""
+    compiled = [operators.new_regex(pattern, flags) for pattern in patterns]
+    found: TextTest = lambda subject: any(operators.search(each, subject) for each in compiled)  # noqa: E731
+    if len(compiled) == 1:
+        (only,) = compiled
+        found = lambda subject: operators.search(only, subject)  # noqa: E731
+    return _text_test(remember(found), cased=True)
 
 
 def in_network(*networks: str) -> ValuesTest:
     """Any value is an address in one of the networks."""
     parsed = [operators.parse_network(network) for network in networks]
-    return lambda values: any(operators.in_network(value, network) for value in values for network in parsed)
+    by_prefix: dict[tuple[int, int], set[int]] = {}  # version and bits behind the prefix → prefixes
+    for network in parsed:
+        bits = network.max_prefixlen - network.prefixlen
+        by_prefix.setdefault((network.version, bits), set()).add(int(network.network_address) >> bits)
+
+    def test(values: fields.Values) -> bool:
+        for value in values:
+            address = operators.address(value)
+            if address is not None:
+                number = int(address)
+                for (version, bits), prefixes in by_prefix.items():
+                    if version == address.version and number >> bits in prefixes:
+                        return True
+        return False
+
+    return test
 
 
 def equals_number(*numbers: int | float) -> ValuesTest:
     """Any value is one of the numbers, or a text that is."""
-    return lambda values: any((given := operators.number(value)) is not None and given in numbers for value in values)
+    wanted: frozenset[Numeric] = frozenset(numbers)
+    return lambda values: any((given := operators.number(value)) is not None and given in wanted for value in values)
 
 
 def is_boolean(wanted: bool) -> ValuesTest:  # noqa: FBT001  # read as `is_boolean(True)` in generated source
@@ -294,15 +246,34 @@ def is_boolean(wanted: bool) -> ValuesTest:  # noqa: FBT001  # read as `is_boole
     return lambda values: any(operators.is_boolean(value, wanted=wanted) for value in values)
 
 
-def compare(operator: str, limit: int | float) -> ValuesTest:
-    """Any value whose number stands in this order to the limit."""
-    return lambda values: any(operators.compare(operators.number(value), operator, limit) for value in values)
+def compare(*limits: tuple[str, int | float]) -> ValuesTest:
+    """Any value whose number stands in one of the orders, each an operator and a limit."""
+
+    def test(values: fields.Values) -> bool:
+        for value in values:
+            given = operators.number(value)
+            if given is not None:
+                for operator, limit in limits:
+                    if operators.compare(given, operator, limit):
+                        return True
+        return False
+
+    return test
 
 
-def time_part(unit: ir.TimeUnit, operator: str, limit: int) -> ValuesTest:
-    """Any value that is a time whose part, in UTC, stands in this order to the limit."""
-    matcher = ir.TimePart(unit, operator, limit)  # type: ignore[arg-type]  # `codegen` writes known operators only
-    return lambda values: any(operators.matches(matcher, value) for value in values)
+def time_part(*parts: tuple[ir.TimeUnit, str, int]) -> ValuesTest:
+    """Any value that is a time of which one part, in UTC, stands in its order: a unit, an operator and a limit."""
+
+    def test(values: fields.Values) -> bool:
+        for value in values:
+            when = read_time(value)
+            if when is not None:
+                for unit, operator, limit in parts:
+                    if operators.compare(operators.time_part(when, unit), operator, limit):
+                        return True
+        return False
+
+    return test
 
 
 def is_null(values: fields.Values) -> bool:
@@ -317,19 +288,24 @@ def present(name: str) -> RecordTest:
     return lambda record: bool(fields.nodes(record, name))
 
 
-def agrees(ours: FieldReader, theirs: FieldReader, comparison: ir.Comparison, *, cased: bool = False) -> RecordTest:
-    """Some value of one field agrees with some value of the other."""
+def agrees(
+    ours: FieldReader, *theirs: FieldReader, comparison: ir.Comparison = "equals", cased: bool = False
+) -> RecordTest:
+    """Some value of one field agrees with some value of one of the others."""
 
     def test(record: Mapping[str, Any]) -> bool:
-        others = theirs(record)
-        return any(operators.agree(our, other, comparison, cased=cased) for our in ours(record) for other in others)
+        mine = ours(record)
+        return any(
+            operators.agree(our, other, comparison, cased=cased)
+            for our in mine
+            for read in theirs
+            for other in read(record)
+        )
 
     return test
 
 
-# --- loading ------------------------------------------------------------------------------------------------
-
-VOCABULARY: dict[str, Any] = {
+FUNCTIONS: dict[str, Any] = {
     "MANY": MANY,
     "ONE": ONE,
     "agrees": agrees,
@@ -351,17 +327,5 @@ VOCABULARY: dict[str, Any] = {
     "time_part": time_part,
 }
 """Every name that generated source may use; there are no builtins."""
-
-
-def load(source: str, name: str) -> Predicate:
-    """Run generated source in the closed namespace and return its `predicate`.
-
-    `name` (the rule's file, or its ID) stands in tracebacks as the file of the code, and the source is known to
-    `linecache`: a traceback or a debugger shows the generated line, which ends with the line of the rule.
-    """
-    filename = f"<cloudsigma predicate of {name}>"
-    namespace: dict[str, Any] = {"__builtins__": {}, "__name__": "cloudsigma.generated", **VOCABULARY}
-    exec(compile(source, filename, "exec", dont_inherit=True), namespace)  # noqa: S102  # text of `codegen` only
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    predicate: Predicate = namespace["predicate"]
-    return predicate
+REMEMBERING = frozenset({"contains", "like", "search"})
+"""Those that take `remember`: verdicts on texts that cost more than a look-up."""

@@ -1,8 +1,8 @@
 """Which rules could match a record, told from a few of its fields: never too few.
 
 From each rule, whatever its construction, follows what a record must have for it to match: one of some exact event
-names, a certain source, a user agent with one of some texts in it. `Index` turns this round. It works on the IR and
-is sound by construction: a rule is left out only where partial evaluation (`residual`) shows that it cannot match.
+names, a certain source, a user agent with one of some texts in it. `build_index` finds that out from the IR. It is
+sound by construction: a rule is left out only where partial evaluation shows that it cannot match.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from cloudsigma import ir
-from cloudsigma.engine.evaluate.operators import fold
-from cloudsigma.engine.prefilter.residual import RecordTest, gate
+from cloudsigma.engine.evaluate.codegen import generate_part
+from cloudsigma.engine.evaluate.loading import Predicate, Vocabulary
+from cloudsigma.engine.evaluate.operators import fold as fold_case
+from cloudsigma.engine.prefilter.partial import Body, PartialEvaluator, determined_by, prefilter
+from cloudsigma.ir.walk import Joint, Leaf, all_tests, fold
 
 NAME, SOURCE = "eventName", "eventSource"
-GATE_FIELDS = (
+PREFILTER_FIELDS = (
     "userAgent",
     "errorCode",
     "errorMessage",
@@ -46,17 +49,17 @@ class Index:
     """Folded event name → rules that can match no record with another one."""
     unnamed: tuple[int, ...] = ()
     """Rules without such names: they are asked about every pair of event name and source."""
-    gates: dict[str, tuple[tuple[int, RecordTest], ...]] = field(default_factory=dict)
+    prefilters: dict[str, tuple[tuple[int, Predicate], ...]] = field(default_factory=dict)
     """Field → unnamed rules, with the test that this field must pass for each of them to match."""
     found_by: tuple[str | None, ...] = ()
     """For each rule the field that tells which records could match; `None`: all are evaluated."""
 
 
-def build_index(rules: Sequence[ir.DetectionRule]) -> Index:
+def build_index(rules: Sequence[ir.DetectionRule], vocabulary: Vocabulary) -> Index:
     """Find out what every rule needs a record to have."""
     named: dict[str, list[int]] = {}
     unnamed: list[int] = []
-    gates: dict[str, list[tuple[int, RecordTest]]] = {}
+    prefilters: dict[str, list[tuple[int, Predicate]]] = {}
     found_by: list[str | None] = []
     for position, rule in enumerate(rules):
         names = exact_names(rule)
@@ -66,28 +69,46 @@ def build_index(rules: Sequence[ir.DetectionRule]) -> Index:
             found_by.append(NAME)
             continue
         unnamed.append(position)
-        if _selective(gate(rule, NAME), NAME):  # `UpdateFunction*`: few pairs of name and source pass
-            found_by.append(NAME)
-            continue
-        for name in GATE_FIELDS:
-            test = gate(rule, name)
-            if test is not None and _selective(test, name):
-                gates.setdefault(name, []).append((position, test))
-                found_by.append(name)
-                break
-        else:
-            found_by.append(SOURCE if _selective(gate(rule, SOURCE), SOURCE) else None)
+        index_field, test = _index_field(rule, vocabulary)
+        found_by.append(index_field)
+        if index_field in PREFILTER_FIELDS:
+            prefilters.setdefault(index_field, []).append((position, test))
     return Index(
         {name: tuple(positions) for name, positions in named.items()},
         tuple(unnamed),
-        {name: tuple(tests) for name, tests in gates.items()},
+        {name: tuple(tests) for name, tests in prefilters.items()},
         tuple(found_by),
     )
 
 
-def _selective(test: RecordTest | None, name: str) -> bool:
-    """Whether a gate stops a record whose field says something improbable, and one that has no such field."""
-    return test is not None and not test({name: _IMPROBABLE}) and not test({})
+def load_part(body: Body, rule: ir.DetectionRule, vocabulary: Vocabulary) -> Predicate:
+    """The predicate of a part of a rule."""
+    return vocabulary.load(generate_part(body), rule.metadata.path or rule.metadata.id)
+
+
+def _index_field(rule: ir.DetectionRule, vocabulary: Vocabulary) -> tuple[str | None, Predicate]:
+    """The field that best tells which records a rule could match, and the test that it must pass.
+
+    The event name comes first (of `UpdateFunction*` few pairs of name and source pass) and the source last.
+    """
+    evaluator = PartialEvaluator(rule)
+    tests = list(all_tests(rule))
+    for name in (NAME, *PREFILTER_FIELDS, SOURCE):
+        if not any(determined_by(test, (name,)) for test in tests):
+            continue
+        body = prefilter(evaluator, name)
+        if not isinstance(body, bool) and _selective(test := load_part(body, rule, vocabulary), name):
+            return name, test
+    return None, _always
+
+
+def _always(_: object) -> bool:
+    return True
+
+
+def _selective(test: Predicate, name: str) -> bool:
+    """Whether a prefilter stops a record whose field says something improbable, and one that has no such field."""
+    return not test({name: _IMPROBABLE}) and not test({})
 
 
 # --- exact event names --------------------------------------------------------------------------------------
@@ -99,26 +120,20 @@ _Names = frozenset[str] | None
 def exact_names(rule: ir.DetectionRule) -> _Names:
     """The event names of which one must stand in a record for the rule to match; `None` where there is no such list."""
     bodies = {selection.name: selection.body for selection in rule.selections}
+    found: dict[tuple[str, bool], _Names] = {}
 
-    def of_expression(expression: ir.Expression, wanted: bool) -> _Names:  # noqa: FBT001  # false below a `not`
-        match expression:
-            case ir.Identifier(name):
-                return of_body(bodies[name], wanted)
-            case ir.Quantified(all_of, _, names):
-                return _joined((of_body(bodies[name], wanted) for name in names), all_of=all_of is wanted)
-            case ir.And(operands):
-                return _joined((of_expression(operand, wanted) for operand in operands), all_of=wanted)
-            case ir.Or(operands):
-                return _joined((of_expression(operand, wanted) for operand in operands), all_of=not wanted)
-            case ir.Not(operand):
-                return of_expression(operand, not wanted)
+    def leaf(part: Leaf, wanted: bool) -> _Names:  # noqa: FBT001  # the form that `walk.fold` asks for
+        if isinstance(part, ir.Test):
+            return _of_test(part) if wanted is not part.negated else None
+        key = (part.name, wanted)
+        if key not in found:
+            found[key] = fold(bodies[part.name], leaf, join, wanted=wanted)
+        return found[key]
 
-    def of_body(body: ir.Group | ir.Test, wanted: bool) -> _Names:  # noqa: FBT001  # as above
-        if isinstance(body, ir.Group):
-            return _joined((of_body(member, wanted) for member in body.members), all_of=body.all_of is wanted)
-        return _of_test(body) if wanted is not body.negated else None
+    def join(parts: list[_Names], all_of: bool, _: Joint) -> _Names:  # noqa: FBT001  # as above
+        return _joined(parts, all_of=all_of)
 
-    return _joined((of_expression(each.expression, True) for each in rule.conditions), all_of=False)  # noqa: FBT003
+    return _joined((fold(each.expression, leaf, join) for each in rule.conditions), all_of=False)
 
 
 def _joined(parts: Iterable[_Names], *, all_of: bool) -> _Names:
@@ -138,7 +153,7 @@ def _of_test(test: ir.Test) -> _Names:
 def _of_matcher(matcher: ir.Matcher) -> _Names:
     match matcher:
         case ir.Pattern((str() as text,)):
-            return frozenset({fold(text)})  # where case counts, too: one of its spellings must be there
+            return frozenset({fold_case(text)})  # where case counts, too: one of its spellings must be there
         case ir.OneOf(variants):
             return _joined(map(_of_matcher, variants), all_of=False)
         case _:

@@ -1,37 +1,52 @@
 """Which detection rules match one record: the index, then what partial evaluation leaves of the rules it names.
 
 For each pair of event name and source a plan is made on first sight: the rules that can match such a record, each
-reduced to the tests that the pair does not decide. Rules that no event name tells apart stand behind the gate of one
-other field. Where a record is not of the usual form (no event name, one that is no text) nothing is taken for
-granted: every predicate is run.
+reduced to the tests that the pair does not decide. Rules that no event name tells apart stand behind the prefilter of
+one other field. Where a record is not of the usual form (no event name, one that is no text) every predicate is run.
+
+A matcher remembers plans, predicates and verdicts on texts. Together they take at most `memo.MOST_BYTES` (32 MiB).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import compress, count
 from typing import Any, NamedTuple
 
 from cloudsigma import ir
+from cloudsigma.engine.evaluate.codegen import generate
+from cloudsigma.engine.evaluate.loading import Predicate, Vocabulary
 from cloudsigma.engine.evaluate.operators import fold
-from cloudsigma.engine.memo import Remembered
+from cloudsigma.engine.memo import Budget
 from cloudsigma.engine.prefilter.index import NAME, SOURCE, Index, build_index
-from cloudsigma.engine.prefilter.plan import Find, Gate, Positions, find_directly, find_gated
-from cloudsigma.engine.prefilter.residual import Residual, determined_by, holds, residual
+from cloudsigma.engine.prefilter.plan import (
+    Find,
+    Positions,
+    Prefilter,
+    find_directly,
+    find_prefiltered,
+)
+from cloudsigma.engine.prefilter.reduction import Reducible, Residual
 from cloudsigma.engine.rule import Rule
-from cloudsigma.ir.walk import all_tests
 
-_REMEMBERED = 20_000
-"""Event names, and pairs of name and source, that are remembered; when there are more, all are forgotten."""
+_ENTRIES = 20_000
+"""Event names, and pairs of name and source, that are remembered."""
+_SMALL, _LARGE = 100, 2_000
+"""Bytes of a remembered verdict, and of a function with a memo of its own."""
+_PER_RULE = 100
+"""Bytes that a rule takes in a plan."""
 
 
 class _Plan(NamedTuple):
     find: Find | None
     """`None`: no rule can match."""
     direct: bool
-    """Whether there are rules that no gate holds back."""
-    gated: frozenset[int]
-    """Rules that can match once their gate lets the record through."""
+    """Whether there are rules without a prefilter."""
+    prefiltered: frozenset[int]
+    """Rules that can match once their prefilter lets the record through."""
+    size: int
+    """Bytes that it takes."""
 
 
 class Matcher:
@@ -41,26 +56,32 @@ class Matcher:
         self._rules = [rule for rule in rules if isinstance(rule.definition, ir.DetectionRule)]
         self._ids = [rule.id for rule in self._rules]
         self._definitions = [rule.definition for rule in self._rules if isinstance(rule.definition, ir.DetectionRule)]
-        self.index: Index = build_index(self._definitions)
-        self._gates = {name: Gate(name, tests) for name, tests in self.index.gates.items()}
-        self._gate_of = {
-            position: self._gates[name] for name, tests in self.index.gates.items() for position, _ in tests
+        self._budget = Budget()
+        self._vocabulary = Vocabulary(self._budget)
+        self.index: Index = build_index(self._definitions, self._vocabulary)
+        self._prefilters = {name: Prefilter(name, tests, self._budget) for name, tests in self.index.prefilters.items()}
+        self._prefilter_of = {
+            position: self._prefilters[name] for name, tests in self.index.prefilters.items() for position, _ in tests
         }
-        self._decided_by_pair = [
-            [test for test in all_tests(rule) if determined_by(test, NAME, SOURCE)] for rule in self._definitions
-        ]
-        self._residuals: dict[tuple[int, tuple[bool, ...]], bool | Residual] = {}
-        self._plans: dict[tuple[str, str], _Plan] = _remembered(self._plan)
-        self._by_name: dict[Any, Find | None] = _remembered(self._find_by_name)
-        self.fields: tuple[str, ...] = (NAME, SOURCE, *self._gates) if self.index.unnamed else (NAME,)
+        memo = self._budget.memo
+        self._reducible: dict[int, Reducible] = {}
+        self._residuals = memo(self._reduce, entries=_ENTRIES, size=_size_of_residual, worth=bool)
+        self._plans = memo(self._plan, entries=_ENTRIES, size=lambda plan: plan.size)
+        self._by_name = memo(self._find_by_name, entries=_ENTRIES, size=lambda _: _LARGE)
+        self._named = memo(self._is_named, entries=_ENTRIES, size=lambda _: _SMALL)
+        self._direct = memo(self._is_direct, entries=_ENTRIES, size=lambda _: _SMALL)
+        self.fields: tuple[str, ...] = (NAME, SOURCE, *self._prefilters) if self.index.unnamed else (NAME,)
         """What `candidates` looks at, as dotted names."""
-        self._named = _remembered(self._is_named)
-        self._direct = _remembered(self._is_direct)
 
     @property
     def found_by(self) -> dict[str, str | None]:
         """For each rule, by ID, the field that tells which records could match; `None`: every record is evaluated."""
         return dict(zip(self._ids, self.index.found_by, strict=True))
+
+    @property
+    def remembered(self) -> int:
+        """Bytes of what is remembered, estimated."""
+        return self._budget.used
 
     # --- whole records ----------------------------------------------------------------------------------------
 
@@ -90,7 +111,13 @@ class Matcher:
         """What `positions` gives, by running every predicate."""
         if not isinstance(record, Mapping):
             return ()
-        return tuple(at for at, rule in enumerate(self._rules) if rule.predicate is not None and rule.predicate(record))
+        return tuple([at for at, predicate in enumerate(self._predicates) if predicate(record)])
+
+    @cached_property
+    def _predicates(self) -> list[Predicate]:
+        return [
+            self._vocabulary.load(generate(rule), rule.metadata.path or rule.metadata.id) for rule in self._definitions
+        ]
 
     # --- views of records -------------------------------------------------------------------------------------
 
@@ -103,15 +130,18 @@ class Matcher:
             return list(compress(count(), map(self._named.__getitem__, *columns)))
         names, sources, *others = columns
         seen = list(zip(names, sources, strict=True))
-        passed = [map(gate.__getitem__, column) for gate, column in zip(self._gates.values(), others, strict=True)]
+        passed = [
+            map(prefilter.passing.__getitem__, column)
+            for prefilter, column in zip(self._prefilters.values(), others, strict=True)
+        ]
         rows = list(zip(map(self._direct.__getitem__, seen), *passed, strict=True))
         return [
             at for at in compress(count(), map(any, rows)) if rows[at][0] or self._can_match(seen[at], rows[at][1:])
         ]
 
     def _can_match(self, pair: tuple[Any, Any], passed: Sequence[Positions]) -> bool:
-        gated = self._plans[pair].gated
-        return any(not gated.isdisjoint(positions) for positions in passed)
+        prefiltered = self._plans[pair].prefiltered
+        return any(not prefiltered.isdisjoint(positions) for positions in passed)
 
     # --- plans ------------------------------------------------------------------------------------------------
 
@@ -121,7 +151,9 @@ class Matcher:
             return self.run_all
         if not self.index.unnamed and fold(name) not in self.index.named:
             return None
-        by_source: dict[Any, Find | None] = _remembered(lambda source: self._find_by_pair(name, source))
+        by_source = self._budget.memo(
+            lambda source: self._find_by_pair(name, source), entries=_ENTRIES, size=lambda _: _SMALL
+        )
 
         def find(record: Mapping[str, Any]) -> Positions:
             try:
@@ -133,7 +165,10 @@ class Matcher:
         return find
 
     def _find_by_pair(self, name: str, source: Any) -> Find | None:
-        return self._plans[name, source].find if type(source) is str else self.run_all
+        if type(source) is not str:
+            return self.run_all
+        plan: _Plan = self._plans[name, source]
+        return plan.find
 
     def _is_named(self, name: Any) -> bool:
         return type(name) is not str or fold(name) in self.index.named
@@ -148,38 +183,35 @@ class Matcher:
         pair = {NAME: name, SOURCE: source}
         fixed: list[int] = []
         direct: list[tuple[int, Residual]] = []
-        gated: dict[int, bool | Residual] = {}
+        prefiltered: dict[int, bool | Residual] = {}
         for position in (*self.index.named.get(fold(name), ()), *self.index.unnamed):
-            left = self._residual(position, pair)
+            left = self._residuals[position, self._rule(position).verdicts(pair)]
             if left is False:
                 continue
-            if position in self._gate_of:
-                gated[position] = left
+            if position in self._prefilter_of:
+                prefiltered[position] = left
             elif isinstance(left, Residual):
                 direct.append((position, left))
             else:
                 fixed.append(position)
-        find = find_directly(sorted(fixed), sorted(direct, key=lambda item: item[0]))
-        if gated:
-            gates = {id(gate): gate for gate in map(self._gate_of.__getitem__, gated)}
-            find = find_gated(find, list(gates.values()), gated)
-        return _Plan(find, bool(fixed or direct), frozenset(gated))
+        find = find_directly(sorted(fixed), sorted(direct, key=lambda item: item[0]), self._budget)
+        if prefiltered:
+            used = {id(each): each for each in map(self._prefilter_of.__getitem__, prefiltered)}
+            find = find_prefiltered(find, list(used.values()), prefiltered)
+        size = _LARGE + _PER_RULE * (len(fixed) + len(direct) + len(prefiltered))
+        return _Plan(find, bool(fixed or direct), frozenset(prefiltered), size)
 
-    def _residual(self, position: int, pair: Mapping[str, str]) -> bool | Residual:
-        """What a pair leaves of a rule; made once for each outcome of the tests that the pair decides."""
-        deciding = self._decided_by_pair[position]
-        verdicts = tuple([holds(test, pair) for test in deciding])
-        key = (position, verdicts)
-        if key not in self._residuals:
-            known = dict(zip(map(id, deciding), verdicts, strict=True))
-            self._residuals[key] = residual(self._definitions[position], lambda test, _: known.get(id(test)))
-        return self._residuals[key]
+    def _rule(self, position: int) -> Reducible:
+        rule = self._reducible.get(position)
+        if rule is None:
+            rule = self._reducible[position] = Reducible(self._definitions[position], (NAME, SOURCE), self._vocabulary)
+        return rule
 
-
-def _remembered(function: Callable[[Any], Any]) -> Remembered:
-    return Remembered(function, most=_REMEMBERED, worth=_is_text)
+    def _reduce(self, key: tuple[int, bytes]) -> bool | Residual:
+        """What is left of a rule, made once for each outcome of the tests that a pair decides."""
+        position, verdicts = key
+        return self._rule(position).residual(verdicts)
 
 
-def _is_text(key: object) -> bool:
-    """Whether it is one text, or several."""
-    return type(key) is str or (type(key) is tuple and all(type(part) is str for part in key))
+def _size_of_residual(left: bool | Residual) -> int:  # noqa: FBT001  # what a memo holds
+    return left.size if isinstance(left, Residual) else _SMALL

@@ -1,7 +1,7 @@
 """How to find the rules that match records of one pair of event name and source.
 
-What a plan asks is a pure function of a few values of the record; where these are plain texts, the answer is
-remembered by them, within bounds.
+The rules of a plan depend on a few values of the record; where these are short texts, the answer is remembered by
+them, within the budget of the matcher.
 """
 
 from __future__ import annotations
@@ -9,29 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from cloudsigma.engine.prefilter.residual import RecordTest, Residual
+from cloudsigma.engine.evaluate import fields
+from cloudsigma.engine.evaluate.loading import Predicate
+from cloudsigma.engine.memo import Budget, Memo
+from cloudsigma.engine.prefilter.reduction import Residual
 
 Positions = tuple[int, ...]
 """Positions of rules, rising."""
 Find = Callable[[Mapping[str, Any]], Positions]
 """Gives the rules that match a record."""
 
-ABSENT: Any = msgspec.UNSET
-"""Stands for the value of a field that is not there, as it does in a decoder's view of a record."""
-_UNSURE: Any = object()
-"""Stands for whatever is not simply a text, null, or absent."""
-_PLAIN = frozenset({str, type(None), type(ABSENT)})
-
 _ANSWERS = 2_000
-"""Answers that one plan or gate remembers; when there are more, all are forgotten."""
+"""Answers that one plan or prefilter remembers."""
+_POSITION = 32
+"""Bytes of a position in an answer."""
 
 
 # --- rules that the whole record decides --------------------------------------------------------------------
 
 
-def find_directly(fixed: Sequence[int], left: Sequence[tuple[int, Residual]]) -> Find | None:
+def find_directly(fixed: Sequence[int], left: Sequence[tuple[int, Residual]], budget: Budget) -> Find | None:
     """Rules that the pair decides, and rules with something left to ask; `None` where there are neither."""
     decided = tuple(fixed)
     if not left:
@@ -44,110 +41,89 @@ def find_directly(fixed: Sequence[int], left: Sequence[tuple[int, Residual]]) ->
     else:
 
         def find(record: Mapping[str, Any]) -> Positions:
-            found = tuple(position for test, position in tests if test(record))
+            found = tuple([position for test, position in tests if test(record)])
             return tuple(sorted(decided + found)) if decided else found
 
-    fields = frozenset().union(*(residual.fields for _, residual in left))
-    if None in fields or len(fields) > 2 or any("." in name for name in fields if name):
+    names = frozenset[str | None]().union(*(residual.fields for _, residual in left))
+    if None in names or len(names) > 2 or any("." in name for name in names if name):
         return find
-    return _remembered(find, sorted(name for name in fields if name))
+    return _remembered(find, sorted(name for name in names if name), budget)
 
 
-def _remembered(find: Find, fields: Sequence[str]) -> Find:
-    """The same, remembered by the values of one or two top-level fields where they are plain."""
-    answers: dict[Any, Positions] = {}
+def _remembered(find: Find, names: Sequence[str], budget: Budget) -> Find:
+    """The same, remembered by the values of one or two top-level fields."""
+    answers = budget.memo(entries=_ANSWERS, size=_size)
 
-    def keep(key: Any, values: Iterable[Any], record: Mapping[str, Any]) -> Positions:
+    def find_and_keep(key: Any, record: Mapping[str, Any]) -> Positions:
         found = find(record)
-        if all(type(value) in _PLAIN for value in values):
-            if len(answers) >= _ANSWERS:
-                answers.clear()
-            answers[key] = found
+        answers.keep(key, found)
         return found
 
-    if len(fields) == 1:
-        (name,) = fields
+    if len(names) == 1:
+        (name,) = names
 
         def find_by_one(record: Mapping[str, Any]) -> Positions:
-            value = record.get(name, ABSENT)
+            value = record.get(name, fields.ABSENT)
             try:
-                return answers[value]
-            except (KeyError, TypeError):  # not seen yet, or no value that a dict takes
-                return keep(value, (value,), record)
+                return answers[value]  # type: ignore[no-any-return]  # a memo holds answers of any type
+            except (KeyError, TypeError):  # not seen yet, or a value that is no key
+                return find_and_keep(value, record)
 
         return find_by_one
-    first, second = fields
+    first, second = names
 
     def find_by_two(record: Mapping[str, Any]) -> Positions:
-        values = (record.get(first, ABSENT), record.get(second, ABSENT))
+        key = (record.get(first, fields.ABSENT), record.get(second, fields.ABSENT))
         try:
-            return answers[values]
+            return answers[key]  # type: ignore[no-any-return]  # as above
         except (KeyError, TypeError):
-            return keep(values, values, record)
+            return find_and_keep(key, record)
 
     return find_by_two
 
 
-# --- rules behind a gate ------------------------------------------------------------------------------------
+# --- rules behind a prefilter -------------------------------------------------------------------------------
 
 
-class Gate(dict[Any, Positions]):
-    """Value of a field → the rules whose gate lets it through."""
+class Prefilter:
+    """The rules that are told from one field, and which of them each of its values lets through."""
 
-    def __init__(self, name: str, tests: Sequence[tuple[int, RecordTest]]) -> None:
-        super().__init__()
+    def __init__(self, name: str, tests: Iterable[tuple[int, Predicate]], budget: Budget) -> None:
         self.name = name
         self._tests = tuple(tests)
-        self.all = tuple(position for position, _ in tests)
+        self.all = tuple([position for position, _ in self._tests])
+        """Where the field may have several values, or one that is no text."""
+        self.passing: Memo = budget.memo(self._passing, entries=_ANSWERS, size=_size)
+        """Value of the field → the rules that it lets through."""
 
-    def __missing__(self, value: Any) -> Positions:
-        if type(value) not in _PLAIN:
+    def _passing(self, value: Any) -> Positions:
+        if type(value) is not str and value is not None and value is not fields.ABSENT:
             return self.all
         # A dotted name is also read as one key: a record in its smallest form.
-        record = {} if value is ABSENT else {self.name: value}
-        passed = tuple(position for position, test in self._tests if test(record))
-        if len(self) >= _ANSWERS:
-            self.clear()
-        self[value] = passed
-        return passed
+        record = {} if value is fields.ABSENT else {self.name: value}
+        return tuple([position for position, test in self._tests if test(record)])
 
 
-def find_gated(find: Find | None, gates: Sequence[Gate], left: Mapping[int, bool | Residual]) -> Find:
-    """What `find` gives, and the rules in `left` that pass their gates and what is left of them."""
-    asked = [(reader(gate.name), gate) for gate in gates]
+def find_prefiltered(find: Find | None, prefilters: Sequence[Prefilter], left: Mapping[int, bool | Residual]) -> Find:
+    """What `find` gives, and the rules in `left` that pass their prefilter and what is left of them."""
+    asked = [(fields.reader(each.name), each) for each in prefilters]
     tests = {position: residual.test if isinstance(residual, Residual) else None for position, residual in left.items()}
 
-    def find_with_gates(record: Mapping[str, Any]) -> Positions:
+    def find_behind_prefilters(record: Mapping[str, Any]) -> Positions:
         found = find(record) if find is not None else ()
-        for read, gate in asked:
+        for read, prefilter in asked:
             try:
-                passed = gate[read(record)]
-            except TypeError:  # no value that a dict takes
-                passed = gate.all
+                passed = prefilter.passing[read(record)]
+            except TypeError:  # a value that is no key
+                passed = prefilter.all
             if passed:
                 more = tuple([at for at in passed if at in tests and ((test := tests[at]) is None or test(record))])
                 if more:
                     found = tuple(sorted(found + more))
         return found
 
-    return find_with_gates
+    return find_behind_prefilters
 
 
-def reader(name: str) -> Callable[[Mapping[str, Any]], Any]:
-    """A reader of a field's one value, for top-level fields and members of top-level objects.
-
-    Where the field could have several values, or one that is not simply there, it gives a value of no plain type.
-    """
-    outer, _, inner = name.partition(".")
-    if not inner:
-        return lambda record: record.get(name, ABSENT)
-
-    def read(record: Mapping[str, Any]) -> Any:
-        if name in record:
-            return _UNSURE
-        node = record.get(outer)
-        if type(node) is dict:
-            return node.get(inner, ABSENT)
-        return ABSENT if node is None else _UNSURE
-
-    return read
+def _size(found: Positions) -> int:
+    return _POSITION * len(found)

@@ -7,9 +7,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from cloudsigma import ir
+from cloudsigma.engine.evaluate.loading import Vocabulary
 from cloudsigma.engine.evaluate.operators import fold
 from cloudsigma.engine.prefilter.index import NAME, SOURCE, exact_names
-from cloudsigma.engine.prefilter.residual import determined_by, holds, residual
+from cloudsigma.engine.prefilter.reduction import Reducible
 from cloudsigma.engine.rule import Rule
 from cloudsigma.ir.walk import all_tests
 
@@ -26,8 +27,11 @@ def could_have_matched(rules: Sequence[Rule], events: Iterable[Event]) -> frozen
     by_name: dict[str, list[Event]] = {}
     for event in events:
         by_name.setdefault(fold(event[1] or ""), []).append(event)
+    vocabulary = Vocabulary()
     found = {
-        rule.id for rule in rules if isinstance(rule.definition, ir.DetectionRule) and _could(rule.definition, by_name)
+        rule.id
+        for rule in rules
+        if isinstance(rule.definition, ir.DetectionRule) and _could(rule.definition, by_name, vocabulary)
     }
     correlations = {rule.id: rule.correlation for rule in rules if rule.correlation is not None}
     waiting = True
@@ -70,21 +74,18 @@ def _needed(correlation: ir.CorrelationRule) -> float:
             return 1
 
 
-def _could(rule: ir.DetectionRule, by_name: Mapping[str, list[Event]]) -> bool:
+def _could(rule: ir.DetectionRule, by_name: Mapping[str, list[Event]], vocabulary: Vocabulary) -> bool:
     names = exact_names(rule)
     lists = by_name.values() if names is None else (by_name[name] for name in names if name in by_name)
-    deciding = [test for test in all_tests(rule) if determined_by(test, NAME, SOURCE)]
-    seen: set[tuple[bool, ...]] = set()
+    reducible = Reducible(rule, (NAME, SOURCE), vocabulary)
+    seen: set[bytes] = set()
     for events in lists:
         for event in events:
             for record in _records(event):
-                verdicts = tuple([holds(test, record) for test in deciding])
-                if verdicts in seen:
-                    continue
-                seen.add(verdicts)
-                known = dict(zip(map(id, deciding), verdicts, strict=True))
-                if residual(rule, lambda test, _, known=known: known.get(id(test))) is not False:  # type: ignore[misc]  # bound now
+                verdicts = reducible.verdicts(record)
+                if verdicts not in seen and reducible.reduce(verdicts) is not False:
                     return True
+                seen.add(verdicts)
     return False
 
 
