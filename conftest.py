@@ -1,10 +1,10 @@
 """Runs the examples of README.md and docs/: Python blocks, `console` blocks and the files that they speak of.
 
-Each page has a folder of its own to work in, with copies of `examples/` and `sigma_rules/`. On a page
+Each page runs in its own folder, with copies of `examples/` and `sigma_rules/`. On a page
 
 - a `python` block is executed (`>>>` lines are compared as doctests do), and names are shared by the whole page,
 - a `console` block is run: each line that begins with `$ ` by the shell, and what it prints, errors included, must
-  be the lines below it, where `...` stands for any text,
+  be the lines below it, where `...` matches any text,
 - a block below a comment of the form `<!-- file: NAME -->` is written to that file.
 """
 
@@ -34,7 +34,7 @@ _CONSOLE = re.compile(r"^```console\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTA
 
 
 def parse_files(document: Document) -> Iterator[Region]:
-    """Find the blocks that stand for files."""
+    """Find the blocks that become files."""
     for block in _FILE.finditer(document.text):
         yield Region(block.start(), block.end(), (block["path"], block["text"]), write_file)
 

@@ -50,10 +50,10 @@ class Corpora:
 
     folder: Path
     shared: Path | None
-    """The folder with the generator over real records; `None` where it is absent."""
+    """The folder with the generator over real records; `None` if it is absent."""
 
     def main(self, records: int, *, planted: bool = True) -> Corpus:
-        """From real records where they are at hand, else from the project's own."""
+        """Made from real records if they are available, else from the project's own."""
         return self.real(records, planted=planted) if self.shared else self.own(records, planted=planted)
 
     def own(self, records: int, *, planted: bool = True) -> Corpus:

@@ -1,6 +1,6 @@
 """Memory of a correlator under a million different group keys: `python benchmarks/correlation_memory.py [KEYS]`.
 
-Every record has a key of its own and all lie in one time frame, so nothing ever closes by itself: what bounds memory
+Every record has its own key and all lie in one time frame, so nothing ever closes by itself: what bounds memory
 is `max_entries` alone. Prints the peak of the process's resident memory.
 """
 

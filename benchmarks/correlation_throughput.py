@@ -159,7 +159,7 @@ def run_one(kind: str, shape: str, count: int) -> None:
 
 
 def measured(kind: str, shape: str, count: int) -> tuple[float, int, int]:
-    """What `run_one` prints, in a process of its own."""
+    """The output of `run_one` in a separate process."""
     command = [sys.executable, str(Path(__file__)), "--one", kind, shape, str(count)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # this very file
     spent, peak, given = json.loads(done.stdout)

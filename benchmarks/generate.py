@@ -32,7 +32,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 @dataclass(frozen=True)
 class Options:
-    """What a corpus is made of."""
+    """The size and contents of a corpus."""
 
     records: int = 200_000
     attacks: float = 0.0005

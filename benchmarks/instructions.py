@@ -1,4 +1,4 @@
-"""What a record costs where clocks are too noisy: `python benchmarks/instructions.py [--rules PATH]... [FOLDER]`.
+"""Counts instructions for each record: `python benchmarks/instructions.py [--rules PATH]... [FOLDER]`.
 
 Counts the machine instructions of two scans, one of five times the records, with valgrind's cachegrind: the difference
 is that of the records alone, since start-up and loading cancel out. Where valgrind is absent, the bytes that Python

@@ -1,4 +1,4 @@
-"""Where it is measured, and with what."""
+"""The machine and the versions that were measured."""
 
 from __future__ import annotations
 

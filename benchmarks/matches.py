@@ -39,7 +39,7 @@ Reader = Callable[[Path], Found]
 
 
 def json_lines(path: Path) -> Found:
-    """The matches that JSON lines stand for: this project's, rsigma's, or a peer program's."""
+    """The matches in JSON lines: this project's, rsigma's, or a peer program's."""
     decode = msgspec.json.Decoder(_Row).decode
     with path.open("rb") as file:
         return frozenset(decode(line).pair() for line in file if line.strip())

@@ -2,7 +2,7 @@
 
     python benchmarks/plugin_cost.py [--runs N]
 
-Each run is a process of its own in a folder with one Python test and some YAML; the two kinds take turns, so that what
+Each run is a separate process in a folder with one Python test and some YAML; the two kinds take turns, so that what
 else the machine does meets both.
 """
 

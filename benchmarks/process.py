@@ -51,7 +51,7 @@ def run(
 
     Args:
         command: The program and its arguments.
-        output: A file that is written anew.
+        output: A file that is overwritten.
         env: Variables that are set beside those of this process.
         one_core: Pin it to the last of the cores; otherwise it may use all of them.
         allowed: Exit codes that are no failure.
@@ -64,7 +64,7 @@ def run(
     chosen = cores()[-1:] if one_core else cores()
     launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(result), str(output), ",".join(map(str, chosen))]
     with errors.open("wb") as stream:
-        subprocess.run(  # noqa: S603  # a command is what this function is for
+        subprocess.run(  # noqa: S603  # runs the commands of benchmarks
             [*launcher, *command], check=True, stdin=subprocess.DEVNULL, stderr=stream, env=os.environ | dict(env or {})
         )
     taken = msgspec.json.decode(result.read_bytes(), type=Taken)

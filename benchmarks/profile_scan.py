@@ -1,7 +1,7 @@
 """Where the time of a scan goes: `python benchmarks/profile_scan.py [PATH]... [--rules PATH]... [--calls]`.
 
 Samples the stack a thousand times a second with pyinstrument, which hardly slows what it watches. `--calls` counts
-calls with cProfile instead: exact counts, but every call of a Python function looks dearer than it is. Without PATH a
+calls with cProfile instead: exact counts, but every call of a Python function looks slower than it is. Without PATH a
 corpus of this project's own records is built for it.
 """
 

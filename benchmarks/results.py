@@ -28,12 +28,12 @@ class Line(msgspec.Struct, frozen=True):
 
     name: str
     work: str
-    """What it did, where that is not what the row says."""
+    """The work it did, if it differs from the row's."""
     records: int
     seconds: Spread
     """CPU time of all that was done."""
     ratio: Spread | None = None
-    """Its time for a record to that of the first line, run by run; `None` where there is nothing to compare."""
+    """Its time for a record to that of the first line, run by run; `None` if there is nothing to compare."""
     matches: int | None = None
     agreement: str = ""
     """How its matches compare."""

@@ -40,7 +40,7 @@ class RuleFolders:
         return self._copied("suzaku", detections)
 
     def everything(self) -> Path:
-        """SigmaHQ's main collection, as it is."""
+        """SigmaHQ's main collection, unchanged."""
         return self._corpus() / "sigmahq_all" / "rules"
 
     def exact(self, count: int, names: list[str]) -> Path:

@@ -84,7 +84,7 @@ def role_session(
     console: bool = False,
     since: str = "11:52:09",
 ) -> Actor:
-    """A session of a role; IDs are made of the names, and each session has an access key of its own."""
+    """A session of a role; IDs are digests of the names, and each session has its own access key."""
     mark = _mark(account, role)
     return Actor(
         {

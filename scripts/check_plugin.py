@@ -1,4 +1,4 @@
-"""Tries the pytest plugin as a stranger meets it: the built wheel, a fresh environment, a project of its own.
+"""Tries the pytest plugin as a stranger does: the built wheel in a fresh environment, used by another project.
 
     python scripts/check_plugin.py [--wheel FILE] [--environment FOLDER]
 
@@ -111,7 +111,7 @@ def write(project: Path) -> None:
 
 
 class Trial:
-    """Runs pytest in the project, and stops where it does not do what is expected."""
+    """Run pytest in the project; stop if the result differs from the expected one."""
 
     def __init__(self, scripts: Path, project: Path) -> None:
         self.scripts = scripts

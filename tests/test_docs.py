@@ -160,7 +160,7 @@ def test_the_first_shell_block_of_readme_holds_two_commands() -> None:
     assert block
     scan, tests = block[1].splitlines()
     assert scan.endswith(" .venv/bin/cloudsigma scan --exit-zero examples/trail")
-    assert tests.endswith(" .venv/bin/python -m pytest")
+    assert tests.endswith(" .venv/bin/python -m pytest -n auto --dist loadfile")
 
 
 def test_readme_lists_the_bundled_rules() -> None:
