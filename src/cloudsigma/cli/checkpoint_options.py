@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,7 +35,13 @@ _NO_MATTER = frozenset(
 """Options that change nothing in the output, or whose effect is told from the rules or the paths themselves."""
 
 
-class _Span(click.ParamType[dt.timedelta]):
+if TYPE_CHECKING:
+    _SpanType = click.ParamType[dt.timedelta]
+else:
+    _SpanType = click.ParamType  # takes no parameter before click 8.4
+
+
+class _Span(_SpanType):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:

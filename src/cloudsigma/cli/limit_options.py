@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,7 +25,13 @@ _HELP = {
 }
 
 
-class _Size(click.ParamType[int]):
+if TYPE_CHECKING:
+    _SizeType = click.ParamType[int]
+else:
+    _SizeType = click.ParamType  # takes no parameter before click 8.4
+
+
+class _Size(_SizeType):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
