@@ -43,6 +43,8 @@ class Program:
     """The fields that it looks at; `None` stands for the whole record."""
     selections: tuple[str, ...] | None = None
     """Names of the selections that become `selection_0`, `selection_1` and so on, of a whole rule."""
+    files: tuple[tuple[str, str], ...] = ()
+    """The functions that a Sigma filter has added, with its file; the lines of the others are in the rule's file."""
 
     @property
     def size(self) -> int:
@@ -54,11 +56,16 @@ class Program:
         """The whole source: constants first, and behind each line the line of the rule."""
         readers = {call.arguments: name for name, call in self.constants if call.function == "field"}
         lines = []
+        places: dict[str, str] = {}
         if self.selections is not None:
-            lines += [_written("SELECTIONS = (", [_literal(name) for name in self.selections], ",)"), ""]
+            lines += [_written("SELECTIONS = (", [_literal(name) for name in self.selections], ",)")]
+            files = list(dict.fromkeys(file for _, file in self.files))
+            lines += [_written("FILTERS = (", [_literal(file) for file in files], ",)"), ""] if files else [""]
+            places = {name: f"FILTERS[{files.index(file)}]" for name, file in self.files}
         lines += [f"{name} = {_written_call(call, readers)}" for name, call in self.constants]
         for function in self.functions:
-            lines += ["", "", *map(_with_comment, function)]
+            where = places.get(_name_of(function), "rule")
+            lines += ["", "", *(_with_comment(line, where) for line in function)]
         return "\n".join([*lines, ""])
 
 
@@ -69,7 +76,9 @@ def generate(rule: ir.DetectionRule) -> Program:
     selections = [selection for selection in rule.selections if selection.name in used]
     names = {selection.name: f"selection_{at}" for at, selection in enumerate(selections)}
     for selection in selections:
+        writer.file = selection.path
         writer.define(names[selection.name], selection.line, writer.code(selection.body))
+    writer.file = None
     alternatives = [writer.code(each.expression, names, each.line) for each in rule.conditions]
     writer.define("predicate", rule.conditions[0].line, writer.joined(alternatives, "or"))
     return writer.program(tuple(selection.name for selection in selections))
@@ -130,15 +139,20 @@ class _Writer:
         self._functions: list[tuple[Line, ...]] = []
         self._shared: dict[int, str] = {}
         self._fields: set[str | None] = set()
+        self._files: list[tuple[str, str]] = []
+        self.file: str | None = None
+        """The file of the filter that functions are written for; `None` for the rule's own."""
 
     def program(self, selections: tuple[str, ...] | None = None) -> Program:
         constants = tuple([(name, call) for call, name in self._constants.items()])
-        return Program(constants, tuple(self._functions), frozenset(self._fields), selections)
+        return Program(constants, tuple(self._functions), frozenset(self._fields), selections, tuple(self._files))
 
     # --- functions --------------------------------------------------------------------------------------------
 
     def define(self, name: str, rule_line: int | None, code: _Code) -> None:
         head = Line(f"def {name}(record):", rule_line)
+        if self.file is not None:
+            self._files.append((name, self.file))
         if len(code.lines) == 1:
             text, line = code.lines[0]
             self._functions.append((head, Line(f"{_INDENT}return {text}", line)))
@@ -314,6 +328,10 @@ def _written(opening: str, arguments: list[str], closing: str) -> str:
     return "\n".join([opening, *(f"{_INDENT}{argument}," for argument in arguments), ")"])
 
 
-def _with_comment(line: Line) -> str:
+def _with_comment(line: Line, where: str) -> str:
     bracket = line.text.endswith("(") or line.text.lstrip() == ")"
-    return line.text if bracket or line.rule_line is None else f"{line.text}  # rule line {line.rule_line:d}"
+    return line.text if bracket or line.rule_line is None else f"{line.text}  # {where} line {line.rule_line:d}"
+
+
+def _name_of(function: tuple[Line, ...]) -> str:
+    return function[0].text.removeprefix("def ").removesuffix("(record):")

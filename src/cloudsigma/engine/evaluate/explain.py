@@ -76,6 +76,8 @@ class Step(msgspec.Struct, frozen=True):
     seen: tuple[Any, ...] = ()
     """Of a test: the values of the field (of keywords: none, they look at all)."""
     line: int | None = None
+    path: str | None = None
+    """Of a selection that a Sigma filter has added: the filter's file, in which the lines below are."""
 
     def to_dict(self) -> dict[str, Any]:
         """The node and all below it, for JSON."""
@@ -92,6 +94,8 @@ class Step(msgspec.Struct, frozen=True):
                 ],
             }
         else:
+            if self.path is not None:
+                node["path"] = self.path
             node["steps"] = [step.to_dict() for step in self.steps]
         return node
 
@@ -146,7 +150,7 @@ def explain(rule: ir.DetectionRule, record: Mapping[str, Any], evaluate: Evaluat
         if step is None:
             selection = selections[part.name]
             inner = steps_of(selection.body)
-            step = Step("selection", part.name, inner.matched, (inner,), line=selection.line)
+            step = Step("selection", part.name, inner.matched, (inner,), line=selection.line, path=selection.path)
             evaluated[part.name] = step
         return step
 
@@ -280,14 +284,15 @@ def _distinct(found: Iterable[Evidence]) -> Iterator[Evidence]:
 
 
 def _drawn(root: Step) -> Iterator[str]:
-    waiting = [(root, 1)]
+    waiting: list[tuple[Step, int, str | None]] = [(root, 1, None)]
     while waiting:
-        step, depth = waiting.pop()
+        step, depth, path = waiting.pop()
+        path = path or step.path
         mark = "✓" if step.matched else "✗"
-        where = f"  (line {step.line})" if step.line is not None else ""
+        where = "" if step.line is None else f"  ({f'{printable(path)}:' if path else 'line '}{step.line})"
         said = step.label if step.kind != "test" else f"{step.label}: {_wanted(step)}{_saw(step)}"
         yield f"{'  ' * depth}{mark} {printable(said)}{where}"
-        waiting.extend((child, depth + 1) for child in reversed(step.steps))
+        waiting.extend((child, depth + 1, path) for child in reversed(step.steps))
 
 
 def _wanted(step: Step) -> str:

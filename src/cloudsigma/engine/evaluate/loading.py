@@ -45,8 +45,11 @@ class Vocabulary:
         first = min([line for line in lines if line is not None], default=1)
         code = _code if len(texts) <= _LARGE else _code.__wrapped__
         namespace = {**_SURROUNDINGS, **{name: self._constant(call) for name, call in program.constants}}
+        files = dict(program.files)
         for each in code("\n".join(texts), tuple([0 if line is None else line - first for line in lines])):
-            moved = each.replace(co_filename=file, co_firstlineno=each.co_firstlineno + first - 1)
+            moved = each.replace(
+                co_filename=files.get(each.co_name, file), co_firstlineno=each.co_firstlineno + first - 1
+            )
             namespace[each.co_name] = FunctionType(moved, namespace)
         predicate: Predicate = namespace["predicate"]
         return predicate

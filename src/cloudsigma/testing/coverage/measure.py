@@ -223,7 +223,7 @@ def measure_coverage(suite: Suite, tests: Iterable[RuleTest] | None = None) -> C
 
 class _Measured:
     def __init__(self, suite: Suite) -> None:
-        self._places = Places(suite.rule_files)
+        self._places = Places()
         self._rules: dict[tuple[str | None, str, int], RuleCoverage] = {}
         """A rule stands here as often as it was compiled in different ways."""
         self._correlated: dict[tuple[int, str], Correlated] = {}

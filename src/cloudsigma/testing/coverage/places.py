@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,15 @@ Place = tuple[str | None, int | None, int | None]
 class Places:
     """Reads each file once, when it is first asked about."""
 
-    def __init__(self, files: Iterable[str] = ()) -> None:
-        self._files = tuple(files)
+    def __init__(self) -> None:
         self._documents: dict[str, list[Document]] = {}
         self._values: dict[str, dict[tuple[int, int], tuple[Document, tuple[Any, ...]]]] = {}
-        self._filters: dict[str, str] | None = None
 
     def of_clause(self, clause: Clause, path: str | None) -> Place:
         """Where the value of a clause stands; `path` is the file of the rule, which may not be that of the clause."""
         test = clause.test
         if clause.selection.filter is not None:
-            path = self._filter_file(clause.selection.filter)
+            path = clause.selection.path
         if path is None or test.line is None or test.column is None:
             return path, test.line, test.column
         found = self._in_file(path).get((test.line, test.column))
@@ -65,17 +62,6 @@ class Places:
                         found.setdefault((place.line, place.column), (document, way))
             self._values[path] = found
         return self._values[path]
-
-    def _filter_file(self, name: str) -> str | None:
-        """The file of the Sigma filter with this ID; one that has none written is not found."""
-        if self._filters is None:
-            self._filters = {}
-            for path in self._files:
-                for document in self._read(path):
-                    value = document.value if isinstance(document.value, dict) else {}
-                    if "filter" in value:
-                        self._filters[str(value.get("id")).lower()] = path
-        return self._filters.get(name.lower())
 
 
 def label(test: ir.Test) -> str:
