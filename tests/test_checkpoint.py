@@ -307,7 +307,7 @@ def test_a_checkpoint_of_another_scan_is_refused_and_says_what_differs(small: Pa
     run(small, *arguments, "--rules", rule, "--since", "2020-01-01")
     before = output.read_bytes()
     for paths, changes, told in (
-        ([small], ["--since", "2020-01-01"], ["rules: Own (11111111-1111-4111-8111-111111111111) not there any more"]),
+        ([small], ["--since", "2020-01-01"], ["rules: Own (11111111-1111-4111-8111-111111111111) missing"]),
         ([small], ["--rules", rule], ["--since: 2020-01-01 then, not given now"]),
         ([small], ["--rules", rule, "--since", "2021-01-01"], ["--since: 2020-01-01 then, 2021-01-01 now"]),
         (
@@ -344,7 +344,7 @@ def test_a_relative_path_from_another_folder_is_refused(small: Path, tmp_path: P
     (tmp_path / "other").mkdir()
     done = run(*arguments, cwd=tmp_path / "other")
     assert done.returncode == exit_codes.USAGE
-    assert f"folder that it was started in: {tmp_path} then, {tmp_path / 'other'} now" in done.stderr
+    assert f"current folder: {tmp_path} then, {tmp_path / 'other'} now" in done.stderr
 
 
 def test_another_output_is_refused(small: Path, tmp_path: Path) -> None:
@@ -365,9 +365,9 @@ def test_another_output_is_refused(small: Path, tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["x", "--checkpoint", "db"], "--checkpoint needs --output FILE"),
-        (["x", "--checkpoint", "db", "-o", "out", "--format", "table"], "a table cannot be gone on with"),
+        (["x", "--checkpoint", "db", "-o", "out", "--format", "table"], "output in the format table cannot be resumed"),
         (["-", "--checkpoint", "db", "-o", "out"], "standard input can be read only once"),
-        (["x", "--checkpoint", "same", "-o", "./same"], "--checkpoint and --output name one file"),
+        (["x", "--checkpoint", "same", "-o", "./same"], "--output and --checkpoint name one file"),
         (["x", "--checkpoint", "db", "-o", "/dev/null"], "needs a regular file as --output"),
     ],
 )
@@ -386,8 +386,8 @@ def test_files_that_are_no_checkpoint_are_left_alone(small: Path, tmp_path: Path
         database.execute("CREATE TABLE photos (name TEXT)")
     database.close()
     for file, message in (
-        (text, "is no checkpoint, or a damaged one"),
-        (foreign, "is a database of something else"),
+        (text, "is not a checkpoint"),
+        (foreign, "is a database of another program"),
         (small, "is a folder"),
         (tmp_path / "no" / "such", "cannot be used (unable to open database file)"),
     ):

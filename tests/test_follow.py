@@ -31,8 +31,8 @@ from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.files import find_sources
 from cloudsigma.reading.sources.interface import Source
 from cloudsigma.reading.sources.register import Register
+from cloudsigma.scanning.config import Follow, ScanCallbacks, ScanConfig
 from cloudsigma.scanning.scan import Scan
-from cloudsigma.scanning.source_queue import Follow
 
 COMMAND = [sys.executable, "-m", "cloudsigma", "scan", "--follow", "--interval", "0.1"]
 
@@ -218,7 +218,7 @@ def test_a_checkpoint_remembers_what_was_read_before(tmp_path: Path, follow: Cal
         (["--follow", "-"], "--follow needs files, folders or S3"),
         (["x", "--interval", "3"], "--interval is for --follow"),
         (["x", "--lateness", "3m"], "--lateness is for --follow"),
-        (["--follow", "x", "--lateness", "soon"], "'soon' is no length of time; give 90s, 15m, 1h or 2d"),
+        (["--follow", "x", "--lateness", "soon"], "'soon' is not a length of time; give 90s, 15m, 1h or 2d"),
         (["--follow", "x", "--interval", "0"], "0 is not in the range"),
     ],
 )
@@ -271,7 +271,7 @@ def rounds_of(folder: Path, files: list[dict[str, bytes]], lateness: dt.timedelt
     """The scan, and the event IDs of the records of correlation matches given in each round, and at the end."""
     stopping = Rounds(folder, files)
     rules = cloudsigma.compile_text(RULES)
-    scan = Scan((folder,), rules, follow=Follow(stopping, 1.0, lateness), **options)
+    scan = Scan((folder,), rules, ScanConfig(follow=Follow(stopping, 1.0, lateness)), **options)
     for match in scan:
         stopping.given.append([each["eventID"] for each in match.records])
     marks = [0, *stopping.marks, len(stopping.given)]
@@ -379,7 +379,8 @@ def test_a_loss_of_a_file_that_is_tried_again_is_told_and_counted_once(
     monkeypatch.setattr(SourceReader, "records", counted)
 
     follow = Follow(Looks(), 0.01, dt.timedelta(0))
-    scan = Scan((tmp_path,), cloudsigma.bundled_rules(), follow=follow, tell=told.append)
+    config, callbacks = ScanConfig(follow=follow), ScanCallbacks(on_loss=told.append)
+    scan = Scan((tmp_path,), cloudsigma.bundled_rules(), config, callbacks=callbacks)
     assert list(scan) == []
     assert 3 <= len(reads) < 20
     assert (scan.ledger.files, scan.ledger.bytes) == (0, 0)
@@ -407,7 +408,7 @@ def test_memory_does_not_grow_with_the_looks(tmp_path: Path) -> None:
             return self.looks == 350
 
     follow = Follow(Looks(), 0, dt.timedelta(0))
-    scan = Scan((tmp_path, tmp_path / "missing"), cloudsigma.bundled_rules(), follow=follow)
+    scan = Scan((tmp_path, tmp_path / "missing"), cloudsigma.bundled_rules(), ScanConfig(follow=follow))
     tracemalloc.start()
     try:
         assert list(scan) == []

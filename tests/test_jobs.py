@@ -145,7 +145,7 @@ def test_little_to_read_starts_no_workers(trail: Path, monkeypatch: pytest.Monke
     def no_workers(*_: Any) -> Any:
         raise AssertionError
 
-    monkeypatch.setattr(workers, "_on_workers", no_workers)
+    monkeypatch.setattr(workers, "_read_on_workers", no_workers)
     assert len(list(cloudsigma.scan(trail, jobs=None))) > FILES
 
 

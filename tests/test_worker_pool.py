@@ -46,26 +46,26 @@ def pool(count: int = 2) -> WorkerPool[Task, object]:
 
 def test_answers_come_to_their_tasks() -> None:
     workers = pool(3)
-    tickets = [workers.submit(("add", number)) for number in range(200)]
-    random.Random(1).shuffle(tickets)  # noqa: S311  # any order does
-    assert [workers.answer(ticket) for ticket in tickets] == [100 + ticket.task[1] for ticket in tickets]
+    futures = [workers.submit(("add", number)) for number in range(200)]
+    random.Random(1).shuffle(futures)  # noqa: S311  # any order does
+    assert [workers.result(future) for future in futures] == [100 + future.task[1] for future in futures]
     workers.close()
 
 
 def test_all_workers_work() -> None:
     workers = pool(2)
-    tickets = [workers.submit(("sleep", 0)) for _ in range(100)]
-    assert len({workers.answer(ticket) for ticket in tickets}) == 2
+    futures = [workers.submit(("sleep", 0)) for _ in range(100)]
+    assert len({workers.result(future) for future in futures}) == 2
     workers.close()
 
 
 def test_tasks_and_answers_larger_than_a_pipe_holds_block_nobody() -> None:
     workers = pool(2)
     size = 5_000_000
-    tickets = [workers.submit(("x" * size, 0)) for _ in range(8)] + [workers.submit(("large", size)) for _ in range(8)]
+    futures = [workers.submit(("x" * size, 0)) for _ in range(8)] + [workers.submit(("large", size)) for _ in range(8)]
     time.sleep(0.2)
-    for ticket in reversed(tickets):
-        answer = workers.answer(ticket)
+    for future in reversed(futures):
+        answer = workers.result(future)
         assert isinstance(answer, int) or answer == bytes(size)
     workers.close()
 
@@ -74,8 +74,8 @@ def test_what_a_worker_raises_is_raised_here_and_it_goes_on() -> None:
     workers = pool(1)
     bad, good = workers.submit(("fail", 7)), workers.submit(("add", 1))
     with pytest.raises(ValueError, match="no 7"):
-        workers.answer(bad)
-    assert workers.answer(good) == 101
+        workers.result(bad)
+    assert workers.result(good) == 101
     workers.close()
 
 
@@ -84,11 +84,11 @@ def test_what_a_worker_raises_is_raised_here_and_it_goes_on() -> None:
 def test_a_worker_that_is_killed_at_any_moment_is_told(kind: Task) -> None:
     """Also while it sends its answer; what it had not begun is told, too, and others go on."""
     workers = pool(2)
-    tickets = [workers.submit(task) for task in [kind, *(("add", number) for number in range(50))]]
+    futures = [workers.submit(task) for task in [kind, *(("add", number) for number in range(50))]]
     answered = died = 0
-    for ticket in tickets:
+    for future in futures:
         try:
-            workers.answer(ticket)
+            workers.result(future)
             answered += 1
         except WorkerDied:
             died += 1
@@ -100,12 +100,12 @@ def test_a_worker_that_is_killed_at_any_moment_is_told(kind: Task) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 def test_without_workers_nothing_is_waited_for() -> None:
     workers = pool(2)
-    tickets = [workers.submit(("die", 0)) for _ in range(20)]
-    for ticket in tickets:
+    futures = [workers.submit(("die", 0)) for _ in range(20)]
+    for future in futures:
         with pytest.raises(WorkerDied):
-            workers.answer(ticket)
+            workers.result(future)
     with pytest.raises(WorkerDied):
-        workers.answer(workers.submit(("add", 1)))
+        workers.result(workers.submit(("add", 1)))
     workers.close()
 
 

@@ -15,6 +15,7 @@ from cloudsigma.reading.scope.time_window import Moment
 from cloudsigma.reading.sources.value import Value
 from cloudsigma.rulesets.bundled import bundled_rules
 from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
 from cloudsigma.scanning.scan import Scan
 
 
@@ -49,18 +50,20 @@ def scan(
     strict: bool = False,
     named_files: bool = False,
 ) -> Scan:
-    """The matches of files and folders of CloudTrail logs: iterate the result; `result.ledger` says what was read.
+    """The matches of files and folders of CloudTrail logs: iterate the result.
+
+    `result.outcome` says what was found, left out and read; `result.ledger` is the account of the reading.
 
     Args:
         paths: Files, folders, patterns of them (`logs/**/*.json`), places in S3 (`s3://bucket/prefix`), values; `-` is
             standard input. See `read_records`.
         rules: Default: the bundled rules.
         dedup: Give one match where the same event matches the same rule more than once.
-        jobs: Processes that read and match; `None` for as many as there are cores, where there is enough to read. The
-            matches and their order are the same. A script that asks for several needs the usual
+        jobs: Processes that read and match, at most one for each core; `None`: one for each core, where there is enough
+            to read. The matches and their order are the same. A script that asks for several needs the usual
             `if __name__ == "__main__":`, since workers import it.
         progress: Called as files are read; see `read_records`.
-        stdin: What `-` stands for; default: the process's standard input.
+        stdin: A stream for `-`. Default: the process's standard input.
         since: Only events of this time or later; see `read_records`, also for the three below.
         until: Only events before this time.
         accounts: Only events of these accounts.
@@ -72,19 +75,16 @@ def scan(
         named_files: Read the files in S3 that notifications name, too; see `read_records`.
 
     Raises:
-        UsageError: A time, account, region or S3 place has no form that there is, or what reads S3 is not installed.
+        UsageError: A time, account, region or S3 URL is not valid, or the extra that reads S3 is not installed.
         InputLostError: With `strict`, as the result is iterated: something could not be read.
     """
-    return Scan(
-        paths,
-        _chosen(rules),
+    config = ScanConfig(
         dedup=dedup,
         jobs=jobs,
-        progress=progress,
-        stdin=stdin,
         selection=select(since, until, accounts, regions),
-        limits=limits,
+        limits=limits or Limits(),
         coverage=coverage,
         strict=strict,
         named_files=named_files,
     )
+    return Scan(paths, _chosen(rules), config, callbacks=ScanCallbacks(on_progress=progress), stdin=stdin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _IN_JSON = re.compile(r"[^\x20-\x7e]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]|\x7f")
 
 
 def printable(text: str) -> str:
@@ -31,9 +32,19 @@ def printable_json(text: str) -> str:
     return text if text.isprintable() else _IN_JSON.sub(_escaped, text)
 
 
+def ascii_json(text: str) -> str:
+    """JSON that means the same, in ASCII, for streams whose encoding lacks characters."""
+    return text if text.isascii() and text.isprintable() else _NOT_ASCII.sub(_escape_of, text)
+
+
 def _escaped(found: re.Match[str]) -> str:
     character = found[0]
-    if character.isprintable() or character == "\n":  # between the values of JSON that is set out on lines
+    if character.isprintable() or character == "\n":  # between the values of indented JSON
         return character
+    return _escape_of(found)
+
+
+def _escape_of(found: re.Match[str]) -> str:
+    character = found[0]
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

@@ -1,19 +1,16 @@
-"""Events delivered more than once: one match is given, the ledger has all places, memory is bounded and says so."""
+"""Events delivered more than once: one match is given, and the ledger has all places."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import cloudsigma
-from cloudsigma.origin import Origin
-from cloudsigma.reading.account import repeats
-from cloudsigma.reading.account.repeats import Deliveries, Place, Repeat, Repeats
+from cloudsigma.reading.account.repeats import Place, Repeat, Repeats
 
 RULE = "aa459000-af6c-425c-acc2-07c64acfaa76"
 
@@ -105,52 +102,6 @@ def test_events_without_an_id_are_never_taken_for_one(tmp_path: Path) -> None:
     found = cloudsigma.scan(tmp_path / "a", tmp_path / "a")
     assert len(list(found)) == 3
     assert "an event without an ID: " in str(found.ledger)
-
-
-def test_matches_of_correlations_are_told_apart_without_a_place() -> None:
-    deliveries = Deliveries()
-    assert deliveries.is_first("k", "r", None, None)
-    assert not deliveries.is_first("k", "r", None, None)
-    assert deliveries.is_first("other", "r", None, None)
-    assert deliveries.repeats.matches == 1
-    assert "an unknown place" in str(deliveries.repeats)
-
-
-def test_memory_is_bounded_and_what_is_forgotten_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeats, "REMEMBERED", 100)
-    monkeypatch.setattr(repeats, "LISTED", 10)
-    monkeypatch.setattr(repeats, "PLACES", 5)
-    deliveries = Deliveries()
-    for number in range(150):
-        assert deliveries.is_first(f"k{number}", "r", f"e{number}", Origin("a", number, "lines"))
-    assert deliveries.repeats == Repeats(forgotten=50)
-    assert deliveries.is_first("k0", "r", "e0", Origin("b", 0, "lines"))  # forgotten, so that it is given again
-    for number in range(100, 120):
-        assert not deliveries.is_first(f"k{number}", "r", f"e{number}", Origin("b", number, "lines"))
-    for at in range(20):
-        assert not deliveries.is_first("k149", "r", "e149", Origin("c", at, "lines"))
-        assert not deliveries.is_first("k100", "r", "e100", Origin("c", at, "lines"))
-    found = deliveries.repeats
-    assert found.matches == 60
-    assert len(found.events) == 10
-    assert found.not_listed == 10 + 20
-    assert found.forgotten == 51
-    first = found.events[0]
-    assert (first.event_id, len(first.places), first.more) == ("e100", 5, 17)
-    text = str(found)
-    assert "and 17 more" in text
-    assert "30 repeated matches of further events" in text
-    assert "51 matches were forgotten; whether they came again is not known" in text
-
-
-def test_it_pickles_with_all_it_remembers() -> None:
-    deliveries = Deliveries()
-    deliveries.is_first("k", "r", "e", Origin("a", 0, "lines"))
-    deliveries.is_first("k", "r", "e", Origin("b", 0, "lines"))
-    again = pickle.loads(pickle.dumps(deliveries))  # noqa: S301  # our own
-    assert again.repeats == deliveries.repeats
-    assert not again.is_first("k", "r", "e", Origin("c", 0, "lines"))
-    assert len(again.repeats.events[0].places) == 3
 
 
 def test_the_account_has_files_and_bytes_by_form(trail: Path) -> None:

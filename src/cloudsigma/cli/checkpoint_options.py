@@ -1,25 +1,29 @@
-"""The options of a scan that takes long: a checkpoint to go on from, paths to be followed, an end at the first loss."""
+"""The options of long scans: a checkpoint to resume from, and paths to follow."""
 
 from __future__ import annotations
 
 import datetime as dt
-import functools
+import math
 import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from cloudsigma.cli.option_groups import Decorator, option, option_value
+from cloudsigma.cli.output_options import OutputOptions
+from cloudsigma.cli.path_types import OUTPUT_FILE
 from cloudsigma.escaping import printable
 from cloudsigma.reading.scope.time_window import TimeWindow
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.checkpoint import Checkpoint, digests
-from cloudsigma.scanning.source_queue import Follow
+from cloudsigma.scanning.config import Follow
+from cloudsigma.sinks.formats import FORMATS
 
 _INTERVAL, _INTERVAL_S3 = 5.0, 60.0
 _LATENESS = dt.timedelta(hours=1)
@@ -27,12 +31,12 @@ _PAUSE = 60.0
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NO_MATTER = frozenset(
     {
-        "jobs", "checkpoint", "interval", "strict", "exit_zero", "ledger", "no_cache", "output", "paths", "rule_paths",
+        "jobs", "checkpoint", "interval", "strict", "exit_zero", "ledger", "no_cache", "outputs", "paths", "rule_paths",
         "no_bundled", "correlations", "compiled", "placeholders", "pipelines", "level", "status", "tag", "rule_id",
         "exclude",
     }
 )  # fmt: skip
-"""Options that change nothing in the output, or whose effect is told from the rules or the paths themselves."""
+"""Options that do not change the output, or whose effect is compared by the rules or paths themselves."""
 
 
 if TYPE_CHECKING:
@@ -49,26 +53,33 @@ class _Span(_SpanType):
             return value
         found = re.fullmatch(r"([0-9]{1,7})([smhd])", value, re.ASCII)
         if found is None:
-            self.fail(f"{printable(value)!r} is no length of time; give 90s, 15m, 1h or 2d", param, ctx)
+            self.fail(f"{printable(value)!r} is not a length of time; give 90s, 15m, 1h or 2d", param, ctx)
         return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+class _Seconds(click.FloatRange):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):  # no comparison with NaN is true
+            self.fail(f"nan is not in the range {self.min}<=x<={self.max}.", param, ctx)
+        return seconds
+
+
 _OPTIONS = (
-    click.option("--strict", is_flag=True, help="Stop at the first file that cannot be read as a whole."),
-    click.option(
+    option(
         "--checkpoint",
         metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="Keep in FILE how far the scan is, and go on from there; needs --output.",
+        type=OUTPUT_FILE,
+        help="Keep in FILE how far the scan is, and resume from there; needs --output.",
     ),
-    click.option("--follow", is_flag=True, help="Watch the paths for new files until stopped."),
-    click.option(
+    option("--follow", is_flag=True, help="Watch the paths for new files until stopped."),
+    option(
         "--interval",
         metavar="SECONDS",
-        type=click.FloatRange(min=0.1),
+        type=_Seconds(0.1, 86_400),
         help="Time between two looks of --follow. Default: 5, with S3 60.",
     ),
-    click.option(
+    option(
         "--lateness",
         metavar="TIME",
         type=_Span(),
@@ -77,39 +88,22 @@ _OPTIONS = (
 )
 
 
-def long_work_options(command: Callable[..., int]) -> Callable[..., int]:
+def long_work_options() -> Decorator:
     """Add the options to a command, which is given `work`."""
-
-    @functools.wraps(command)
-    def with_work(
-        *,
-        strict: bool,
-        checkpoint: Path | None,
-        follow: bool,
-        interval: float | None,
-        lateness: dt.timedelta | None,
-        **others: Any,
-    ) -> int:
-        return command(work=LongWork(strict, checkpoint, follow, interval, lateness), **others)
-
-    chosen: Callable[..., int] = with_work
-    for option in reversed(_OPTIONS):
-        chosen = option(chosen)
-    return chosen
+    return option_value("Long scans", "work", LongWork, *_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
 class LongWork:
-    """What was asked for."""
+    """What to resume from, and what to watch."""
 
-    strict: bool
     checkpoint: Path | None
     follow: bool
     interval: float | None
     lateness: dt.timedelta | None
 
-    def check(self, paths: Sequence[str], form: str | None, output: Path | None) -> None:
-        """Refuse what makes no sense, before anything is done; raises `click.UsageError`."""
+    def check(self, paths: Sequence[str], output: OutputOptions) -> None:
+        """Refuse options that make no sense together, before anything is done; raises `click.UsageError`."""
         if not self.follow:
             for value, name in ((self.interval, "--interval"), (self.lateness, "--lateness")):
                 if value is not None:
@@ -119,32 +113,35 @@ class LongWork:
             raise click.UsageError(f"{name} needs files, folders or S3: standard input can be read only once.")
         if self.checkpoint is None:
             return
-        if output is None:
-            raise click.UsageError("--checkpoint needs --output FILE, which is cut back to what was done.")
-        if form == "table":
-            raise click.UsageError("--checkpoint needs --format jsonl or ids: a table cannot be gone on with.")
-        if _absolute(output) == _absolute(self.checkpoint):
-            raise click.UsageError("--checkpoint and --output name one file.")
-        if output.exists() and not output.is_file():
-            raise click.UsageError(f"--checkpoint needs a regular file as --output; {printable(str(output))} is none.")
+        if not output.outputs:
+            raise click.UsageError("--checkpoint needs --output FILE, which is truncated to what was done.")
+        for path in output.outputs:
+            form = output.format_for(path)
+            if not form.resumable:
+                usable = " or ".join(each.name for each in FORMATS.values() if each.resumable)
+                raise click.UsageError(
+                    f"--checkpoint needs --format {usable}: output in the format {form.name} cannot be resumed."
+                )
+            if path.exists() and not path.is_file():
+                raise click.UsageError(f"--checkpoint needs a regular file as --output, not {printable(str(path))}.")
 
     def open_checkpoint(
-        self, paths: Sequence[str], rules: RuleSet, window: TimeWindow, output: Path | None
+        self, paths: Sequence[str], rules: RuleSet, window: TimeWindow, outputs: Sequence[Path]
     ) -> Checkpoint | None:
         """The checkpoint, if one was asked for; raises `CloudSigmaError`, of which `UsageError` is one."""
-        if self.checkpoint is None or output is None:
+        if self.checkpoint is None:
             return None
         settings = {
             "rules": digests(rules),
             "PATH": list(paths),
-            "folder that it was started in": str(Path.cwd()) if any(map(_relative, paths)) else None,
-            "--output": _absolute(output),
+            "current folder": str(Path.cwd()) if any(map(_is_relative, paths)) else None,
+            "--output": [_absolute(path) for path in outputs],
             **_options_given(),
         }
         return Checkpoint(self.checkpoint, settings, window, pause=_PAUSE if self.follow else 0.0)
 
     def announce(self, checkpoint: Checkpoint | None) -> None:
-        """Tell where a scan goes on, and how one that follows ends."""
+        """Say where a scan resumes, and how to stop one that follows."""
         if checkpoint is not None and checkpoint.resumed:
             files = f"{checkpoint.done:,} {'file is' if checkpoint.done == 1 else 'files are'} done"
             state = (
@@ -153,26 +150,26 @@ class LongWork:
                 else "the scan goes on"
             )
             click.echo(f"{printable(str(self.checkpoint))}: {files}, {state}", err=True)
-        if self.follow and sys.stderr.isatty():
-            click.echo("watching for new files; Ctrl-C ends it", err=True)
+        if self.follow and sys.stderr is not None and sys.stderr.isatty():
+            click.echo("watching for new files; stop with Ctrl-C", err=True)
 
-    def own_files(self, output: Path | None) -> list[Path]:
-        """The files that are written meanwhile."""
-        own = [output] if output is not None else []
-        if self.checkpoint is not None:
-            own += [self.checkpoint.with_name(self.checkpoint.name + end) for end in ("", "-wal", "-shm", "-journal")]
-        return own
+    @property
+    def files(self) -> list[Path]:
+        """The files of the checkpoint."""
+        if self.checkpoint is None:
+            return []
+        return [self.checkpoint.with_name(self.checkpoint.name + end) for end in ("", "-wal", "-shm", "-journal")]
 
-    def following(self, paths: Sequence[str], stopping: threading.Event) -> Follow | None:
+    def following(self, paths: Sequence[str], stop: threading.Event) -> Follow | None:
         """How to follow the paths, if that was asked for."""
         if not self.follow:
             return None
         usual = _INTERVAL_S3 if any(path.startswith("s3:") for path in paths) else _INTERVAL
         lateness = self.lateness if self.lateness is not None else _LATENESS
-        return Follow(stopping, self.interval or usual, lateness)
+        return Follow(stop, self.interval or usual, lateness)
 
 
-def _relative(path: str) -> bool:
+def _is_relative(path: str) -> bool:
     return not path.startswith("s3:") and not Path(path).is_absolute()
 
 
@@ -181,7 +178,7 @@ def _absolute(path: Path) -> str:
 
 
 def _options_given() -> dict[str, Any]:
-    """The other options that change what is written, by the name that people know them by."""
+    """The other options that change the output: option name → JSON value."""
     context = click.get_current_context()
     given: dict[str, Any] = {}
     for parameter in context.command.params:

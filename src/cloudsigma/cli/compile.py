@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Any
 
 import click
 
 from cloudsigma.cli import exit_codes
+from cloudsigma.cli.option_groups import GroupedCommand, option
+from cloudsigma.cli.overwrite_guard import check_spared
+from cloudsigma.cli.path_types import FILE
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.escaping import printable
 
 
-@click.command("compile")
-@click.argument("paths", metavar="[RULES]...", nargs=-1, type=click.Path(path_type=Path))
-@rule_options
-@click.option(
+@click.command("compile", cls=GroupedCommand)
+@click.argument("paths", metavar="[RULES]...", nargs=-1, type=FILE)
+@rule_options()
+@option(
     "--output", "-o", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), required=True,
     help="Where to write the rule set.",
 )  # fmt: skip
-def command(paths: tuple[Path, ...], output: Path, **choice: Any) -> int:
+def command(paths: tuple[Path, ...], output: Path, choice: Choice) -> int:
     """Write rules to FILE, to be loaded where neither pySigma nor YAML is installed.
 
     RULES are rule files and folders, as with --rules. The bundled rules are written only where no RULES are named.
     FILE is JSON and holds no code. Read it with cloudsigma.load_rules(FILE), or scan --compiled FILE.
     """
     if paths:
-        choice |= {"rule_paths": (*choice["rule_paths"], *paths), "no_bundled": True}
-    rules = Choice(**choice).load()
+        choice = dataclasses.replace(choice, rule_paths=(*choice.rule_paths, *paths), no_bundled=True)
+    check_spared(choice.files, {"--output": [output]})
     if output.suffix.lower() in {".yml", ".yaml"} and output.exists():
         raise click.UsageError(f"--output would overwrite {printable(str(output))}, perhaps a rule; name a .json file.")
+    rules = choice.load()
     try:
         rules.save(output)
     except OSError as error:

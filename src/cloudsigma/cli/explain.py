@@ -6,12 +6,12 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.limit_options import limit_options
+from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.rule import Rule
@@ -20,18 +20,18 @@ from cloudsigma.reading import Limits, read_records
 from cloudsigma.rulesets.rule_set import RuleSet
 
 
-@click.command("explain")
+@click.command("explain", cls=GroupedCommand)
 @click.argument("rule")
-@rule_options
-@click.option("--record", "record_path", metavar="FILE", help="Explain for each record of FILE (- is standard input).")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@limit_options
-def command(rule: str, record_path: str | None, form: str, limits: Limits, **choice: Any) -> int:
+@rule_options()
+@option("--record", "record_path", metavar="FILE", help="Explain for each record of FILE (- is standard input).")
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@limit_options()
+def command(rule: str, record_path: str | None, form: str, limits: Limits, choice: Choice) -> int:
     """Show the predicate of a rule, or why it matches a record or not.
 
     RULE is an ID, a name, or the file of a rule.
     """
-    chosen = Choice(**choice)
+    chosen = choice
     if Path(rule).is_file() and not chosen.rule_paths:
         chosen = dataclasses.replace(chosen, rule_paths=(Path(rule),), no_bundled=True, correlations=False)
         rules = chosen.load()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from cloudsigma.cli.option_groups import Decorator, option, option_value
 from cloudsigma.errors import UsageError
 from cloudsigma.escaping import printable
 from cloudsigma.reading.scope.limits import DEEPEST, SIZES, Limits, parse_size, size_text
@@ -41,22 +40,22 @@ class _Size(_SizeType):
             self.fail(printable(str(error)), param, ctx)
 
 
-def limit_options(command: Callable[..., int]) -> Callable[..., int]:
+def limit_options() -> Decorator:
     """Add the options to a command, which is given `limits`."""
+    return option_value("Limits", "limits", _limits, *(_option(name, text) for name, text in _HELP.items()))
 
-    @functools.wraps(command)
-    def with_limits(**given: Any) -> int:
-        changed = {name: value for name in _HELP if (value := given.pop(f"max_{name}")) is not None}
-        return command(**given, limits=Limits(**changed))
 
-    usual = Limits()
-    for name, text in reversed(_HELP.items()):
-        value: int = getattr(usual, name)
-        shown = size_text(value) if name in SIZES else f"{value:,}"
-        with_limits = click.option(
-            f"--max-{name}",
-            metavar="SIZE" if name in SIZES else "N",
-            type=_Size() if name in SIZES else click.IntRange(1, DEEPEST if name == "depth" else None),
-            help=f"{text}. Default: {shown}.",
-        )(with_limits)
-    return with_limits
+def _limits(**given: int | None) -> Limits:
+    changed = {name.removeprefix("max_"): value for name, value in given.items() if value is not None}
+    return Limits(**changed)
+
+
+def _option(name: str, text: str) -> Decorator:
+    value: int = getattr(Limits(), name)
+    shown = size_text(value) if name in SIZES else f"{value:,}"
+    return option(
+        f"--max-{name}",
+        metavar="SIZE" if name in SIZES else "N",
+        type=_Size() if name in SIZES else click.IntRange(1, DEEPEST if name == "depth" else None),
+        help=f"{text}. Default: {shown}.",
+    )

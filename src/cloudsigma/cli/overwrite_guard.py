@@ -1,11 +1,14 @@
-"""Files that a command writes: none that it is to read, and no log that lies where it reads."""
+"""Refuses to write a file that a command reads, or to write two outputs to one file, before anything is written."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import stat
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,38 +18,98 @@ from cloudsigma.escaping import printable
 from cloudsigma.reading.sources.files import FileSource, find_sources
 from cloudsigma.reading.sources.log_names import is_log
 
-_OURS = re.compile(rb'\s*\{\s*"(?:rule_id|matches)":|[0-9a-f-]{36}\t|\s*Time \(UTC\) ')
-"""How our own output begins: JSON lines, an account, lines of IDs, a table. No log does."""
+Written = Mapping[str, Sequence[Path]]
+"""Option → the files that it writes."""
+
+_OURS = re.compile(rb'\s*\{\s*"(?:rule_id|matches|passed)":|[0-9a-f-]{36}\t|\s*Time \(UTC\) |<\?xml[^>]*>\s*<testsuite')
+"""How our own output begins: JSON lines, an account, a test report, lines of IDs, a table. No log or rule does."""
 _LOOKED_AT = 512
+_RULE_ENDINGS = (".yml", ".yaml")
 
 
-def check_written(paths: Sequence[str], written: Mapping[str, str | Path | None]) -> None:
-    """Refuse to write what would destroy a log, before anything is done.
+def check_apart(written: Written) -> None:
+    """Refuse two options that write the same file, also through links; raises `click.UsageError`."""
+    files = [(option, file) for option, names in written.items() for file in names]
+    for (option, file), (other, another) in itertools.combinations(files, 2):
+        if _same(file, another):
+            both = f"{option} and {other}" if option != other else f"two {option} options"
+            raise click.UsageError(f"{both} name one file: {printable(str(file))}.")
+
+
+def check_written(paths: Sequence[str], written: Written) -> None:
+    """Refuse to overwrite a log that the command reads.
 
     Args:
-        paths: What is to be read.
-        written: Option → the file that it writes.
+        paths: What is read: files, folders, patterns, places in S3, `-`.
+        written: The files that are written.
 
     Raises:
-        click.UsageError: A file is named by a path too, or a path leads to it and it is none of our own output.
+        click.UsageError: A file is named by a path, too, also through links, or is what standard input is redirected
+            from; or a path leads to it, and it does not begin as output of cloudsigma does.
     """
-    for option, name in written.items():
-        with suppress(OSError):  # what cannot be looked at is told where it is opened
-            if name is not None:
-                _check(option, Path(name), paths)
+    for option, file in _existing(written):
+        if "-" in paths and _is_standard_input(file):
+            raise click.UsageError(f"{option} names the file that standard input is read from: {printable(str(file))}.")
+        for path in paths:
+            _check(option, file, path, is_log)
 
 
-def _check(option: str, file: Path, paths: Sequence[str]) -> None:
-    if not file.is_file() or file.stat().st_size == 0:
-        return
-    for path in paths:
+def check_spared(paths: Sequence[Path], written: Written) -> None:
+    """Refuse to overwrite rules, cases or other files that configure the command.
+
+    Args:
+        paths: Files and folders of rules or cases.
+        written: The files that are written.
+
+    Raises:
+        click.UsageError: A file is named by a path, too, also through links, or is a YAML file in a folder; or it is in
+            a folder and does not begin as output of cloudsigma does.
+    """
+    for option, file in _existing(written):
+        for path in paths:
+            _check(option, file, str(path), lambda _: True, spared=_RULE_ENDINGS)
+
+
+def _existing(written: Written) -> Iterator[tuple[str, Path]]:
+    """The files that are there and have content that could be lost."""
+    for option, names in written.items():
+        for file in names:
+            with suppress(OSError):  # reported where the file is opened
+                status = file.stat()
+                if stat.S_ISREG(status.st_mode) and status.st_size:
+                    yield option, file
+
+
+def _check(option: str, file: Path, path: str, may_be: Callable[[str], bool], spared: tuple[str, ...] = ()) -> None:
+    """Check one file against one path; files whose names end as `spared` says are never overwritten."""
+    with suppress(OSError):
         if _is_file(path) and file.samefile(path):
             raise click.UsageError(f"{option} names what is to be read: {printable(path)}.")
-        if _leads_to(path, file) and not _is_ours(file):
+        if not _leads_to(path, file, may_be):
+            return
+        if file.name.lower().endswith(spared):
+            raise click.UsageError(
+                f"{option} would overwrite {printable(str(file))}, to which {printable(path)} leads. Name another file."
+            )
+        if not _is_ours(file):
             raise click.UsageError(
                 f"{option} would overwrite {printable(str(file))}, to which {printable(path)} leads and which does not "
                 "begin as output of cloudsigma does. Name another file."
             )
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other) and one.is_file()  # two outputs may go to one device
+    except OSError:  # one is still to be created
+        return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _is_standard_input(file: Path) -> bool:
+    try:
+        return os.path.samestat(file.stat(), os.fstat(sys.stdin.fileno()))
+    except (OSError, ValueError, AttributeError):  # it is closed, or a stream in memory
+        return False
 
 
 def _is_file(path: str) -> bool:
@@ -56,11 +119,11 @@ def _is_file(path: str) -> bool:
         return False
 
 
-def _leads_to(path: str, file: Path) -> bool:
+def _leads_to(path: str, file: Path, may_be: Callable[[str], bool]) -> bool:
     """Whether a folder or a pattern leads to a file."""
     folder = Path(path)
     if os.path.isdir(folder):  # noqa: PTH112  # it does not raise
-        return is_log(file.name) and file.resolve().is_relative_to(folder.resolve())
+        return may_be(file.name) and file.resolve().is_relative_to(folder.resolve())
     return not os.path.lexists(folder) and any(file.samefile(each) for each in _files_of(path))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from cloudsigma.cli.option_groups import Decorator, option, option_group, option_value
+from cloudsigma.cli.path_types import FILE
 from cloudsigma.escaping import printable
 
 if TYPE_CHECKING:
@@ -16,35 +17,35 @@ if TYPE_CHECKING:
 
 _LEVELS = ("informational", "low", "medium", "high", "critical")
 _STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+_TITLE = "Rules"
 
 _PATHS = (
-    click.option(
+    option(
         "--rules",
         "rule_paths",
         metavar="PATH",
         multiple=True,
-        type=click.Path(path_type=Path),
+        type=FILE,
         help="A rule file or folder, beside the bundled rules. Repeatable.",
     ),
-    click.option("--no-bundled", is_flag=True, help="Leave the four bundled detections out."),
-    click.option("--correlations", is_flag=True, help="Add the bundled correlations."),
-    click.option(
+    option("--no-bundled", is_flag=True, help="Leave the four bundled detections out."),
+    option("--correlations", is_flag=True, help="Add the bundled correlations."),
+    option(
         "--compiled",
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=FILE,
         help="A rule set that `cloudsigma compile` wrote, in the place of all others.",
     ),
-    click.option("--no-cache", is_flag=True, help="Compile the rules anew, and keep nothing of them on disk."),
+    option("--no-cache", is_flag=True, help="Compile the rules anew, and keep nothing of them on disk."),
 )
 _COMPILING = (
-    click.option(
+    option(
         "--placeholders",
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=FILE,
         help="A YAML file with the values of placeholders: name: [value, ...].",
     ),
-    click.option(
+    option(
         "--pipeline",
         "pipelines",
         metavar="PATH",
@@ -53,38 +54,32 @@ _COMPILING = (
     ),
 )
 _CHOOSING = (
-    click.option("--level", type=click.Choice(_LEVELS, case_sensitive=False), help="The minimum level."),
-    click.option(
+    option("--level", type=click.Choice(_LEVELS, case_sensitive=False), help="The minimum level."),
+    option(
         "--status",
         multiple=True,
         type=click.Choice(_STATUSES, case_sensitive=False),
         help="Only rules of this status. Repeatable.",
     ),
-    click.option("--tag", multiple=True, help="Only rules with this tag, such as attack.t1098. Repeatable."),
-    click.option("--rule-id", multiple=True, metavar="ID", help="Only the rule with this ID or name. Repeatable."),
-    click.option("--exclude", multiple=True, metavar="ID", help="Not the rule with this ID or name. Repeatable."),
+    option("--tag", multiple=True, help="Only rules with this tag, such as attack.t1098. Repeatable."),
+    option("--rule-id", multiple=True, metavar="ID", help="Only the rule with this ID or name. Repeatable."),
+    option("--exclude", multiple=True, metavar="ID", help="Not the rule with this ID or name. Repeatable."),
 )
 
 
-def rule_options(command: _Command) -> _Command:
-    """Add the options to a command."""
-    return _with((*_PATHS, *_COMPILING, *_CHOOSING), command)
+def rule_options() -> Decorator:
+    """Add the options to a command, which is given `choice`."""
+    return option_value(_TITLE, "choice", Choice, *_PATHS, *_COMPILING, *_CHOOSING)
 
 
-def compile_options(command: _Command) -> _Command:
+def compile_options() -> Decorator:
     """Add only those that say how rules are compiled: `placeholders`, `pipelines`."""
-    return _with(_COMPILING, command)
+    return option_group(_TITLE, *_COMPILING)
 
 
-def choosing_options(command: _Command) -> _Command:
+def choosing_options() -> Decorator:
     """Add only those that choose among rules: the arguments of `RuleSet.where`, each a tuple but `level`."""
-    return _with(_CHOOSING, command)
-
-
-def _with(options: Sequence[Callable[[_Command], _Command]], command: _Command) -> _Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return option_group(_TITLE, *_CHOOSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +98,12 @@ class Choice:
     tag: tuple[str, ...]
     rule_id: tuple[str, ...]
     exclude: tuple[str, ...]
+
+    @property
+    def files(self) -> list[Path]:
+        """The files and folders that are read for the rules."""
+        single = [each for each in (self.placeholders, self.compiled) if each is not None]
+        return [*self.rule_paths, *single, *map(Path, self.pipelines)]
 
     def load(self) -> RuleSet:
         """Compile the rules, tell what is wrong with those that are left out, and choose among the rest.

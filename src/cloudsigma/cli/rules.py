@@ -9,20 +9,21 @@ import click
 from msgspec import structs
 
 from cloudsigma.cli import exit_codes
+from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.rule import Rule
 from cloudsigma.escaping import printable, printable_json
 
 
-@click.command("rules")
-@rule_options
-@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True)
-def command(form: str, **choice: Any) -> int:
+@click.command("rules", cls=GroupedCommand)
+@rule_options()
+@option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True)
+def command(form: str, choice: Choice) -> int:
     """List rules with level, tags, log source, and the field that they are found by.
 
     Rules that cannot be used are told on standard error, with the place and the remedy.
     """
-    rules = Choice(**choice).load()
+    rules = choice.load()
     found_by = rules.found_by
     never = 0
     for rule in rules:

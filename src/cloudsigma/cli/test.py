@@ -12,12 +12,16 @@ from typing import Any
 import click
 
 from cloudsigma.cli import exit_codes
+from cloudsigma.cli.option_groups import GroupedCommand
+from cloudsigma.cli.overwrite_guard import check_apart, check_spared
+from cloudsigma.cli.path_types import INPUT
 from cloudsigma.cli.quality_options import Wanted, measure, measuring_options
 from cloudsigma.cli.rule_options import choosing_options, compile_options, printable_error
 from cloudsigma.cli.suggestions import suggest_cases, suggest_option
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CaseError, RuleError
 from cloudsigma.escaping import printable, printable_json
+from cloudsigma.storage.atomic_file import write_file
 from cloudsigma.testing.cases.report import Ran, to_dict, to_junit
 from cloudsigma.testing.cases.runner import Result
 from cloudsigma.testing.cases.styles import Style, style_of
@@ -33,8 +37,8 @@ _LISTED = 20
 """List at most this many rules without cases."""
 
 
-@click.command("test")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path())
+@click.command("test", cls=GroupedCommand)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
 @click.option(
     "-k",
     "--keyword",
@@ -43,8 +47,8 @@ _LISTED = 20
     multiple=True,
     help="Only tests with TEXT in file, name, or the rule's title, ID or tags. Repeatable.",
 )
-@choosing_options
-@compile_options
+@choosing_options()
+@compile_options()
 @click.option(
     "--logsource",
     "logsource",
@@ -82,6 +86,10 @@ def command(
 
     PATH is a rule file, a case file, or a folder, which is searched to any depth. Only failures are shown in full.
     """
+    json_files = [Path(json_path)] if json_path is not None and json_path != "-" else []
+    written = {"--junit": [junit] if junit is not None else [], "--json": json_files}
+    check_apart(written)
+    check_spared([*map(Path, paths), *([placeholders] if placeholders is not None else [])], written)
     existing = [path for path in paths if os.path.lexists(path)]
     for path in (path for path in paths if path not in existing):
         click.echo(f"cloudsigma: there is no file or folder {printable(path)!r}.", err=True)
@@ -223,6 +231,6 @@ def _echo(text: str, *, err: bool) -> None:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8", newline="\n")
+        write_file(path, text.encode(errors="backslashreplace"))
     except OSError as error:
         raise click.ClickException(f"{printable(str(path))} cannot be written ({error.strerror or error}).") from error

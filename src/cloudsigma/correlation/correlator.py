@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from cloudsigma.correlation.extractor import match_time
 from cloudsigma.correlation.group_windows import GroupWindows, OpenEntries, Take
+from cloudsigma.correlation.watermark import Watermark
 from cloudsigma.engine.context.event_time import EVENT_TIME, event_time
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
@@ -40,12 +41,13 @@ class Correlator:
 
     Args:
         rules: The correlations and the rules that they refer to.
-        lateness: How much later than its event time a match may arrive, measured from the latest event time so far.
-            `None`: no frame is closed before `advance` or `close` is called.
-        state: A SQLite file with the open entries. It is read at the start and written by every call before the call
-            returns, so that a new correlator resumes where this one stopped. Entries of a correlation that has changed
-            since are dropped with a warning. Given an open connection, calls write into its transaction, and its owner
-            commits.
+        lateness: How much later than its event time a match may arrive, measured from the latest event time so far; one
+            time far in the future does not count (`correlation/watermark.py`). `None`: no frame is closed before
+            `advance` or `close` is called.
+        state: A SQLite file with the open entries, which belongs to one correlator at a time. It is read at the start
+            and written by every call before the call returns, so that a new correlator resumes where this one stopped.
+            Entries of a correlation that has changed since are dropped with a warning. Given an open connection, calls
+            write into its transaction, and its owner commits.
         max_entries: Bound on the entries held; `None`: no bound. Above it the frames that start earliest are closed
             early: what they hold by then is a match or is forgotten.
 
@@ -75,11 +77,11 @@ class Correlator:
         self._load = OpenEntries()
         correlations = {rule.id: rule.correlation for rule in known if rule.correlation is not None}
         referred = {rule_id for correlation in correlations.values() for rule_id in correlation.rules}
-        self._warned: set[tuple[str, str]] = set()
+        warned: set[tuple[str, str]] = set()
         windows = [
             GroupWindows(
                 rule, rule.correlation, self._state, self._load, referred=rule.id in referred,
-                warn=partial(self._warn, rule.id),
+                warn=partial(_warn, warned, rule.id),
             )
             for rule in known
             if rule.correlation is not None
@@ -94,7 +96,7 @@ class Correlator:
                 self._takers.setdefault(rule_id, []).append(one.taker(rule_id))
                 if one.definition.time_field != EVENT_TIME:
                     self._time_fields[rule_id] = one.definition.time_field
-        self._latest = -math.inf
+        self._watermark = Watermark()
         self.too_late = 0
         """Matches left out because they arrived later than the lateness allows."""
         self.without_time = 0
@@ -103,8 +105,7 @@ class Correlator:
         """Entries whose frame was closed early because there were too many."""
         self._told = (0, 0, 0)
         if self._state is not None:
-            if self._state.latest is not None:
-                self._latest = self._state.latest
+            self._watermark = self._state.watermark
             by_id = {one.rule.id: one for one in self._windows}
             for rule_id, group, time, entry in self._state.entries():
                 by_id[rule_id].restore(group, time, entry)
@@ -115,6 +116,7 @@ class Correlator:
         Returns the correlation matches that are complete now.
         """
         takers, moved = self._takers, self._time_fields
+        lateness, watermark = self._lateness, self._watermark
         for match in _iterable(matches):
             if not isinstance(match, Match):
                 raise WrongTypeError("one of the matches", match, _MATCHES)
@@ -124,17 +126,18 @@ class Correlator:
                 if rule_id in takers:
                     self._note_without_time()
                 continue
-            if when > self._latest:
-                self._latest = when
-            elif when < self._latest - self._lateness:
-                self._note_too_late()
-                continue
+            if lateness != math.inf:
+                watermark.note(when)
+                if when < watermark.bound(lateness):
+                    self._note_too_late()
+                    continue
             for take in takers.get(rule_id, ()):
                 take(match, when)
         load = self._load
         given: list[Match] = []
-        if self._latest - self._lateness > load.due:
-            given += self._close(self._latest - self._lateness)
+        bound = watermark.bound(lateness)
+        if bound > load.due:
+            given += self._close(bound)
         if load.entries > self._max_entries:
             given += self._evict()
         return self._given(given)
@@ -145,7 +148,7 @@ class Correlator:
             raise WrongTypeError("advance", time, "a datetime")
         moment = time.replace(tzinfo=time.tzinfo or dt.UTC).timestamp()
         if self._lateness != math.inf:
-            self._latest = max(moment + self._lateness, self._latest)
+            self._watermark.set(moment + self._lateness)
         return self._given(self._close(moment))
 
     def close(self) -> tuple[Match, ...]:
@@ -154,9 +157,14 @@ class Correlator:
         self._tell_counts()
         return given
 
+    def release(self) -> None:
+        """Close the state file, so that another correlator can resume from it; do not use this one any more."""
+        if self._state is not None:
+            self._state.close()
+
     def _given(self, matches: list[Match]) -> tuple[Match, ...]:
         if self._state is not None:
-            self._state.commit(self._latest if self._latest > -math.inf else None)
+            self._state.commit()
         return tuple(matches)
 
     def _close(self, until: float | None) -> list[Match]:
@@ -208,12 +216,6 @@ class Correlator:
         if self.without_time == 1:
             _log.warning("the record of a match has no time that can be read; the match takes no part in correlations")
 
-    def _warn(self, rule_id: str, kind: str, message: str) -> None:
-        """Log a warning once for each correlation and kind of trouble."""
-        if (rule_id, kind) not in self._warned:
-            self._warned.add((rule_id, kind))
-            _log.warning("%s", message)
-
     def _tell_counts(self) -> None:
         """Log how often the trouble occurred that was logged once."""
         told = (self.too_late, self.without_time, self.evicted)
@@ -226,6 +228,13 @@ class Correlator:
             _log.warning("%d matches whose records have no time take no part in correlations", self.without_time)
         if self.evicted:
             _log.warning("%d entries of correlations were in frames that were closed early", self.evicted)
+
+
+def _warn(warned: set[tuple[str, str]], rule_id: str, kind: str, message: str) -> None:
+    """Log a warning once for each correlation and kind of trouble."""
+    if (rule_id, kind) not in warned:  # a function: a method would keep the correlator, and its state file, alive
+        warned.add((rule_id, kind))
+        _log.warning("%s", message)
 
 
 def _referred_first(windows: list[GroupWindows]) -> list[GroupWindows]:

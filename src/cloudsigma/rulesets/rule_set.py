@@ -16,6 +16,7 @@ import msgspec
 
 from cloudsigma import ir
 from cloudsigma.correlation import MAX_ENTRIES, Correlator
+from cloudsigma.correlation.match_stream import MatchStream
 from cloudsigma.engine.evaluate.evidence import EvidenceReader
 from cloudsigma.engine.evaluate.explain import Explanation, explain
 from cloudsigma.engine.match import Match, make_matches
@@ -26,6 +27,7 @@ from cloudsigma.errors import RuleError, RuleErrors, UnknownRuleError, UsageErro
 from cloudsigma.ir.identity import same_rule
 from cloudsigma.origin import Origin
 from cloudsigma.rulesets import compiled_file as artifact
+from cloudsigma.storage.atomic_file import write_file
 from cloudsigma.version import __version__
 
 _log = logging.getLogger("cloudsigma")
@@ -206,6 +208,11 @@ class RuleSet:
         found = self._matcher.matching(record)
         return make_matches(found, record, origin, self._evidence.read) if found else ()
 
+    def matches_of(self, rule_ids: Iterable[str], record: Record, origin: Origin | None = None) -> tuple[Match, ...]:
+        """The matches of one record for rules that are known to match it (`verdicts`)."""
+        rules = self._by_key
+        return make_matches([rules[rule_id] for rule_id in rule_ids], record, origin, self._evidence.read)
+
     def verdicts(self, record: Record) -> tuple[str, ...]:
         """The IDs of the detection rules that match one record: no context, no evidence."""
         return self._matcher.verdicts(record)
@@ -257,18 +264,10 @@ class RuleSet:
             # Without a lateness everything is held to the end, so that the order of the records never counts.
             bound = None if lateness is None else MAX_ENTRIES
             correlator = Correlator(self.rules, lateness=lateness, max_entries=bound)
-        hidden = self.hidden
+        stream = MatchStream(self.hidden, correlator)
         for matches in per_record:
-            for match in matches:
-                if match.rule_id not in hidden:
-                    yield match
-            if correlator is not None and matches:
-                yield from self._shown(correlator.feed(matches))
-        if correlator is not None:
-            yield from self._shown(correlator.close())
-
-    def _shown(self, matches: Iterable[Match]) -> Iterator[Match]:
-        return (match for match in matches if match.rule_id not in self.hidden)
+            yield from stream.feed(matches)
+        yield from stream.close()
 
     def explain(self, record: Record, rule: str) -> Explanation:
         """Why the rule with this ID or name matches the record, or why not."""
@@ -295,7 +294,7 @@ class RuleSet:
             data = artifact.encode(to_artifact(self), written_by=__version__, predicates=sources)
         except artifact.ArtifactProblem as problem:
             raise UsageError(f"the rules cannot be saved: {problem.reason}. {problem.remedy}") from problem
-        Path(path).write_bytes(msgspec.json.format(data, indent=1) + b"\n")
+        write_file(path, msgspec.json.format(data, indent=1) + b"\n")
 
     def __getstate__(self) -> dict[str, Any]:
         return {

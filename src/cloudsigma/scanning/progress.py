@@ -1,4 +1,4 @@
-"""How far the reading of sources is, told to whoever watches."""
+"""Reports the progress of a scan: files, records and bytes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from cloudsigma.reading.account.ledger import Recorder
 from cloudsigma.reading.sources.interface import Source, Unreadable
 
 _FOUND_FIRST = 5_000
-"""Sources that are found before the first is read, so that it is known how much there is; of more it shows later."""
+"""Sources that are found before the first is read, so that the total is known if there are no more."""
 
 
 class ScanProgress:
     """Counts sources as they are found and as they are read.
 
     Args:
-        tell: Told after every source and now and then within one.
-        recorder: What was read: its records are counted from here on.
+        on_progress: Called after every source and now and then within one.
+        recorder: The account of the scan; records are counted from here on.
     """
 
-    def __init__(self, tell: Callable[[Progress], None], recorder: Recorder) -> None:
-        self._tell = tell
+    def __init__(self, on_progress: Callable[[Progress], None], recorder: Recorder) -> None:
+        self._on_progress = on_progress
         self._recorder = recorder
         self._before = recorder.records
         self._found = self._files = self._bytes = 0
@@ -30,7 +30,7 @@ class ScanProgress:
         self._all_found = False
 
     def watched(self, sources: Iterator[Source | Unreadable]) -> Iterator[Source | Unreadable]:
-        """The same sources in the same order, after those that were watched before."""
+        """The same sources in the same order, counted."""
         self._all_found = False
         counted = self._counted(sources)
         return itertools.chain(list(itertools.islice(counted, _FOUND_FIRST)), counted)
@@ -42,17 +42,17 @@ class ScanProgress:
             self._found += 1
             if isinstance(source, Source):
                 self._total = None if self._total is None or source.size is None else self._total + source.size
-            following = next(sources, None)  # one ahead, so that with the last it is known that it is
+            following = next(sources, None)  # one ahead: the last is known to be the last
             self._all_found = following is None
             yield source
             source = following
 
     def advance(self, part: Recorder | None, sources: Iterable[Source | Unreadable]) -> None:
-        """Take the notes on what is being read, and the sources that are done."""
+        """Take the account of what is being read, and the sources that are done."""
         for source in sources:
             self._files += 1
             self._bytes += getattr(source, "size", None) or 0
         records = self._recorder.records - self._before + (part.records if part is not None else 0)
         taken = part.stored() if part is not None and part.stored is not None else 0
         total = self._total if self._all_found else None
-        self._tell(Progress(self._files, self._found, records, self._bytes + taken, total))
+        self._on_progress(Progress(self._files, self._found, records, self._bytes + taken, total))

@@ -1,11 +1,9 @@
-"""Files to matches: sources, reader, rule set, workers and ledger together."""
+"""Files to matches: sources, reader, rules, workers, correlations and the account together."""
 
 from __future__ import annotations
 
-import datetime as dt
-import logging
+import dataclasses
 import os
-import sqlite3
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -14,325 +12,287 @@ from typing import Any, BinaryIO
 
 from msgspec import structs
 
-from cloudsigma.correlation import MAX_ENTRIES, Correlator
-from cloudsigma.engine.context.event_time import event_time
-from cloudsigma.engine.match import Match, make_matches
+from cloudsigma.engine.match import Match
 from cloudsigma.engine.prefilter.reachability import asked_for
 from cloudsigma.errors import InputLostError, UsageError
 from cloudsigma.reading.account.coverage import SilentRule
-from cloudsigma.reading.account.ledger import Ledger, Loss, Recorder
-from cloudsigma.reading.scope.limits import Limits
-from cloudsigma.reading.scope.selection import Selection
+from cloudsigma.reading.account.ledger import Ledger, Recorder
+from cloudsigma.reading.account.repeats import Repeats
 from cloudsigma.reading.sources.finder import SourceFinder
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.register import Register
 from cloudsigma.reading.sources.value import Value
 from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.scanning.batch import BatchConfig, MatchedRecord, Serialization, SerializedMatch
 from cloudsigma.scanning.checkpoint import Checkpoint
+from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
+from cloudsigma.scanning.correlating import ScanCorrelations
+from cloudsigma.scanning.outcome import ScanOutcome
 from cloudsigma.scanning.progress import ScanProgress
-from cloudsigma.scanning.scan_state import Tally
-from cloudsigma.scanning.source_queue import Follow, Rounds
-from cloudsigma.scanning.workers import Found, Job, Line, cores, run
+from cloudsigma.scanning.scan_state import ScanState
+from cloudsigma.scanning.source_queue import SourceQueue
+from cloudsigma.scanning.workers import read_sources
+from cloudsigma.storage.sqlite import open_temporary
 
-_log = logging.getLogger("cloudsigma")
-
+_Found = MatchedRecord | SerializedMatch | None
 _Advance = Callable[[Recorder | None, Iterable[Source | Unreadable]], None]
-"""Is told of the notes on what is being read, and of sources that are done."""
 
 
 class Scan:
-    """The matches of files, found while it is iterated, and what was read for them.
+    """The matches of files, found while it is iterated; `outcome` says what was found and read.
 
     Lazy: files are read one at a time, or as many as there are jobs. Iterating it again reads the files again and
-    begins the account anew: one iteration at a time.
+    starts the account anew: one iteration at a time.
     """
 
     def __init__(
         self,
-        paths: tuple[str | os.PathLike[str] | Value, ...],
+        paths: Iterable[str | os.PathLike[str] | Value],
         rules: RuleSet,
+        config: ScanConfig | None = None,
         *,
-        dedup: bool = True,
-        jobs: int | None = 1,
-        progress: Callable[..., None] | None = None,
+        callbacks: ScanCallbacks | None = None,
         stdin: BinaryIO | None = None,
-        selection: Selection | None = None,
-        limits: Limits | None = None,
-        coverage: bool = False,
-        strict: bool = False,
         checkpoint: Checkpoint | None = None,
-        follow: Follow | None = None,
-        settled: Callable[[], None] | None = None,
-        tell: Callable[[Loss], None] | None = None,
-        own: Iterable[str | os.PathLike[str]] = (),
-        named_files: bool = False,
     ) -> None:
-        """Arguments beside those of `scan`.
+        """Prepare a scan; nothing is read yet.
 
         Args:
-            paths: Files, folders, places in S3, values, `-`.
+            paths: Files, folders, patterns, places in S3, values; `-` is standard input.
             rules: The rules.
-            dedup: See `scan`, as the others up to `coverage`; `jobs=None` stands for as many as there are cores.
-            jobs: Processes.
-            progress: Called as files are read.
-            stdin: What `-` stands for.
-            selection: What is asked for.
-            limits: Bounds on sizes.
-            coverage: Whether all records are counted by account, region and hour.
-            strict: Raise `InputLostError` at the first loss.
-            checkpoint: Where the scan is kept as it goes on, and goes on from.
-            follow: How to watch the paths; the iteration then ends when that says so.
-            settled: Called before it waits for what is new.
-            tell: Told of each loss as it comes.
-            own: Files that are written meanwhile, and so not read where a folder holds them.
-            named_files: See `scan`.
+            config: The settings.
+            callbacks: Functions that are called as the scan goes on.
+            stdin: A stream for `-`. Default: the process's standard input.
+            checkpoint: Where the scan resumes, and saves its state. It gives the time window.
 
         Raises:
             UsageError: An argument makes no sense.
         """
-        if jobs is not None and jobs < 1:
-            raise UsageError(f"jobs is {jobs}; give 1 or more, or None for as many as there are cores")
+        config = config or ScanConfig()
+        if checkpoint is not None:
+            config = _with_window(config, checkpoint)
         self.rules = rules
         """The rules that are evaluated."""
-        self._dedup = dedup
-        self._jobs = jobs
-        self._progress = progress
-        self._selection = selection or Selection()
-        self._limits = limits or Limits()
-        self._coverage = coverage
-        self._strict = strict
-        self._finder = SourceFinder(paths, self._selection, stdin)
-        if "-" in self._finder.paths and (checkpoint is not None or follow is not None):
-            raise UsageError("standard input can be read only once: it cannot be followed, nor be gone on with")
-        self._checkpoint = checkpoint
-        self._follow = follow
-        self._settled = settled
-        self._too_late = 0
-        self._tell = tell
-        self._correlates = any(rule.correlation is not None for rule in rules)
-        self.named_files = named_files
-        """Whether files in S3 that messages name are read, too."""
-        if named_files:  # what reads S3 is imported where it is asked for
-            from cloudsigma.reading.sources.named_files import check_named_files
+        self.config = config
+        """The settings."""
+        self._callbacks = callbacks or ScanCallbacks()
+        self._finder = SourceFinder(tuple(paths), config.selection, stdin)
+        if "-" in self._finder.paths and (checkpoint is not None or config.follow is not None):
+            raise UsageError("standard input can be read only once: it can be neither followed nor resumed")
+        if config.named_files:
+            from cloudsigma.reading.sources.named_files import check_named_files  # imports the S3 clients
 
             check_named_files()
-        self._own = frozenset(os.path.abspath(path) for path in own)  # noqa: PTH100  # links are not followed
-        self._tally = Tally(dedup=dedup)
-        self._rounds = self._rounds_with(None)
+        self._checkpoint = checkpoint
+        self._correlates = any(rule.correlation is not None for rule in rules)
+        self._prepared = False
+        self._state = ScanState(dedup=config.dedup)
+        self._queue = SourceQueue(self._finder, self._state, config)
+        self._correlations: ScanCorrelations | None = None
+
+    # --- the outcome ------------------------------------------------------------------------------------------
+
+    @property
+    def outcome(self) -> ScanOutcome:
+        """What was found and read so far; complete once the iteration has ended."""
+        state = self._state
+        return ScanOutcome(dict(state.counts), state.repeated, dict(state.suppressed), state.read_again, self.ledger)
 
     @property
     def counts(self) -> Counter[str]:
         """Matches given so far, by rule ID."""
-        return self._tally.counts
+        return self._state.counts
 
     @property
     def repeated(self) -> int:
         """Matches left out so far because the same event had matched the same rule before."""
-        return self._tally.repeated
-
-    @property
-    def read_again(self) -> int:
-        """Files that were read a second time, since they had changed."""
-        return self._tally.read_again
+        return self._state.repeated
 
     @property
     def ledger(self) -> Ledger:
-        """What was read so far, and what was not and why; whole once the iteration has ended."""
-        notes = Recorder()
-        notes.add(self._rounds.listing)
-        notes.add(self._tally.recorder)
-        notes.deliveries = self._tally.recorder.deliveries
-        ledger, counts = notes.ledger, notes.coverage
-        if ledger.coverage is None or counts is None or not counts.events_known:
+        """What was read so far, and what was not and why; complete once the iteration has ended."""
+        state, notes = self._state, Recorder()
+        notes.add(self._queue.listing)
+        notes.add(state.recorder)
+        ledger, covered = notes.ledger, notes.coverage
+        ledger = structs.replace(
+            ledger,
+            repeats=state.dedup.repeats if state.dedup is not None else Repeats(),
+            correlations=self._correlations.losses if self._correlations is not None else state.correlations,
+        )
+        if ledger.coverage is None or covered is None or not covered.events_known:
             return ledger
-        silent = tuple(SilentRule(rule.id, rule.title, asked_for(rule)) for rule in self.rules.silent(counts.events))
+        silent = tuple(SilentRule(rule.id, rule.title, asked_for(rule)) for rule in self.rules.silent(covered.events))
         return structs.replace(ledger, coverage=structs.replace(ledger.coverage, silent=silent))
 
+    def to_dict(self) -> dict[str, Any]:
+        """The outcome so far as plain values, for JSON."""
+        return self.outcome.to_dict()
+
+    # --- the matches ------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Start anew, or restore the state of the checkpoint and truncate its outputs; iterating does this, too.
+
+        Raises:
+            CloudSigmaError: The checkpoint is damaged; the outputs are as they were.
+        """
+        checkpoint, config = self._checkpoint, self.config
+        self._state = ScanState(dedup=config.dedup, on_new=checkpoint.note_match if checkpoint is not None else None)
+        register = database = None
+        if checkpoint is not None:
+            checkpoint.restore(self._state)
+            register, database = checkpoint.register, checkpoint.database
+        elif config.follow is not None or config.named_files:
+            temporary = open_temporary()
+            weakref.finalize(self, temporary.close)
+            register = Register(temporary, pause=config.follow.interval if config.follow is not None else 0.0)
+        self._correlations = ScanCorrelations(self.rules, self._state, config.follow, database)
+        self._queue = self._new_queue(register)
+        if checkpoint is not None:
+            checkpoint.cut_outputs()
+        self._prepared = True
+
+    def _new_queue(self, register: Register | None) -> SourceQueue:
+        named = None
+        if self.config.named_files and register is not None:
+            from cloudsigma.reading.sources.named_files import NamedFiles
+
+            named = NamedFiles(register, self.config.selection)
+        on_loss = self._callbacks.on_loss
+        return SourceQueue(self._finder, self._state, self.config, register, on_loss=on_loss, named=named)
+
     def __iter__(self) -> Iterator[Match]:
-        self._begin()
-        for match in self._evaluated(self._found(lines=False)):
-            if self._tally.is_new(match.rule_id, match.key, match.context.event_id, match.origin):
+        found = self._begin(None)
+        for match in self._matches(found):
+            if self._state.is_new(match.rule_id, match.key, match.context.event_id, match.origin):
+                yield match
+        self._end()
+
+    def serialized(self, serialization: Serialization) -> Iterator[SerializedMatch]:
+        """The matches as JSON.
+
+        With several jobs and no correlations the workers serialize, which is quicker than sending matches.
+        """
+        if self._correlates:
+            yield from map(serialization.of, self)
+            return
+        for match in self._begin(serialization):
+            if isinstance(match, SerializedMatch) and self._state.is_new(*match[:4]):
                 yield match
         self._end()
 
     def lines(self, *, record: bool = True) -> Iterator[bytes]:
-        """`match.to_json_bytes()` of each match, without a line break.
+        """`match.to_json_bytes()` of each match, without a line break; see `serialized`."""
+        return (match.text for match in self.serialized(Serialization(record)))
 
-        Where there are several jobs and no correlations, each writes its own, which is quicker than sending matches.
-        """
-        if self._correlates:
-            yield from (match.to_json_bytes(record=record) for match in self)
-            return
-        self._begin()
-        for line in self._found(lines=True, record=record):
-            if isinstance(line, Line) and self._tally.is_new(line.rule_id, line.key, line.event_id, line.origin):
-                yield line.text
-        self._end()
-
-    def _begin(self) -> None:
-        checkpoint, follow = self._checkpoint, self._follow
-        self._tally = Tally(dedup=self._dedup, keeping=checkpoint is not None)
-        register = None
-        if checkpoint is not None:
-            checkpoint.restore(self._tally)
-            register = checkpoint.register
-        elif follow is not None or self.named_files:
-            database = sqlite3.connect("", check_same_thread=False)  # a file of SQLite's own, which is gone with it
-            weakref.finalize(self, database.close)
-            register = Register(database, pause=follow.interval if follow is not None else 0.0)
-        self._rounds = self._rounds_with(register)
-
-    def _rounds_with(self, register: Register | None) -> Rounds:
-        named = None
-        if self.named_files and register is not None:
-            from cloudsigma.reading.sources.named_files import NamedFiles
-
-            named = NamedFiles(register, self._selection)
-        return Rounds(
-            self._finder,
-            self._tally,
-            register,
-            dedup=self._dedup,
-            following=self._follow is not None,
-            strict=self._strict,
-            tell=self._tell,
-            own=self._own,
-            named=named,
-        )
+    def _begin(self, serialization: Serialization | None) -> Iterator[_Found]:
+        if not self._prepared:
+            self.prepare()
+        self._prepared = False
+        return self._found(serialization)
 
     def _end(self) -> None:
-        if self._checkpoint is not None:
-            self._checkpoint.save(self._tally, finished=self._follow is None)
+        self._save(finished=self.config.follow is None)
 
-    # --- records that match -----------------------------------------------------------------------------------
+    def _matches(self, found: Iterable[_Found]) -> Iterator[Match]:
+        correlations = self._correlations
+        if correlations is None:  # `_begin` has made them
+            return
+        for each in found:
+            if each is None:
+                yield from correlations.end_of_pass()
+            elif isinstance(each, MatchedRecord):
+                yield from correlations.matches_of(each)
+        yield from correlations.close()
 
-    def _found(self, *, lines: bool, record: bool = True) -> Iterator[Found | Line | None]:
-        """What matches in all sources, in their order; counted as it is taken. `None` ends a round of following."""
-        job = Job(
-            self.rules, self._selection, lines, record, self._limits, self._coverage, self._strict, self.named_files
-        )
-        jobs = cores() if self._jobs is None else self._jobs
-        always = self._jobs is not None
-        yield from self._found_now(job, jobs, always=always)
-        follow = self._follow
+    # --- the records that match -------------------------------------------------------------------------------
+
+    def _found(self, serialization: Serialization | None) -> Iterator[_Found]:
+        """What matches in all sources, in their order; counted as it is taken. `None` ends a pass of following."""
+        config = self.config
+        batches = BatchConfig(
+            self.rules, config.selection, config.limits, serialization, config.coverage, config.strict,
+            config.named_files,
+        )  # fmt: skip
+        yield from self._pass(batches, config.jobs)
+        follow = config.follow
         while follow is not None:
             yield None
-            if self._checkpoint is not None:
-                self._checkpoint.save(self._tally)
-            if self._settled is not None:
-                self._settled()
-            if follow.stopping.wait(follow.interval):
+            self._save()
+            if self._callbacks.on_idle is not None:
+                self._callbacks.on_idle()
+            if follow.stop.wait(follow.interval):
                 return
-            yield from self._found_now(job, jobs, always=False)
+            yield from self._pass(batches, None)
 
-    def _found_now(self, job: Job, jobs: int, *, always: bool) -> Iterator[Found | Line]:
+    def _pass(self, batches: BatchConfig, jobs: int | None) -> Iterator[MatchedRecord | SerializedMatch]:
         """What matches in the sources that there are now, and then in those that messages in them name."""
         progress = None
-        if self._progress is not None and self._follow is None:
-            progress = ScanProgress(self._progress, self._tally.recorder)
-        yield from self._found_in(self._rounds.sources(), job, jobs, always=always, progress=progress)
-        if self.named_files and not self._is_stopping:
-            self._check(self._tally.recorder)
-            yield from self._found_in(
-                self._rounds.named_sources(), job._replace(references=False), jobs,
-                always=always, progress=progress, named=True,
-            )  # fmt: skip
-        self._check(self._tally.recorder)
+        if self._callbacks.on_progress is not None and self.config.follow is None:
+            progress = ScanProgress(self._callbacks.on_progress, self._state.recorder)
+        yield from self._found_in(self._queue.sources(), batches, jobs, progress)
+        if self.config.named_files and not self._is_stopping:
+            self._check(self._state.recorder)
+            batches = batches._replace(references=False)
+            yield from self._found_in(self._queue.named_sources(), batches, jobs, progress, named=True)
+        self._check(self._state.recorder)
 
     def _found_in(
         self,
         sources: Iterator[Source | Unreadable],
-        job: Job,
-        jobs: int,
-        *,
-        always: bool,
+        batches: BatchConfig,
+        jobs: int | None,
         progress: ScanProgress | None,
+        *,
         named: bool = False,
-    ) -> Iterator[Found | Line]:
-        recorder = self._tally.recorder
-        advance: _Advance = _nobody_watches
+    ) -> Iterator[MatchedRecord | SerializedMatch]:
+        state = self._state
+        advance: _Advance = _ignore
         if progress is not None:
             sources, advance = progress.watched(sources), progress.advance
-        with closing(run(job, sources, jobs, always=always, tick=lambda part: advance(part, ()))) as outcomes:
-            for outcome in outcomes:
+        with closing(read_sources(batches, sources, jobs, lambda part: advance(part, ()))) as results:
+            for result in results:
                 try:
-                    yield from outcome.found
-                finally:  # whoever stops here, for a reason of their own, is told what was read until then
-                    recorder.add(outcome.recorder)
-                self._check(outcome.recorder)
-                self._rounds.settle(outcome, named=named)
+                    yield from result.found
+                finally:  # also for a caller that stops here
+                    state.recorder.add(result.recorder)
+                    state.suppressed.update(result.suppressed)
+                self._check(result.recorder)
+                self._queue.note_done(result, named=named)
+                self._note_deliveries(result.sources)
                 if self._checkpoint is not None and self._checkpoint.due:
-                    self._checkpoint.save(self._tally)
-                advance(None, outcome.sources)
+                    self._save()
+                advance(None, result.sources)
                 if self._is_stopping:
                     return
 
+    def _note_deliveries(self, sources: Iterable[Source | Unreadable]) -> None:
+        if self.config.follow is not None and self._correlations is not None:
+            for source in sources:
+                if isinstance(source, Source):
+                    self._correlations.note_delivery(source)
+
     @property
     def _is_stopping(self) -> bool:
-        return self._follow is not None and self._follow.stopping.is_set()
+        return self.config.follow is not None and self.config.follow.stop.is_set()
 
     def _check(self, recorder: Recorder) -> None:
-        loss = recorder.first_loss if self._strict else None
+        loss = recorder.first_loss if self.config.strict else None
         if loss is not None:
             raise InputLostError(loss.path, loss.reason, loss.position)
 
-    # --- correlations -----------------------------------------------------------------------------------------
-
-    def _evaluated(self, found: Iterable[Found | Line | None]) -> Iterator[Match]:
-        """The matches of records that match, and those of correlations."""
-        correlator, rules, follow = self._correlator(), self.rules, self._follow
-        hidden = rules.hidden
-        for each in found:
-            if each is None:
-                if correlator is not None:
-                    yield from (match for match in self._pass_on(correlator) if match.rule_id not in hidden)
-                continue
-            if isinstance(each, Line):  # not asked for
-                continue
-            matches = make_matches([rules[rule_id] for rule_id in each.rule_ids], each.record, each.origin)
-            for match in matches:
-                if match.rule_id not in hidden:
-                    yield match
-            if correlator is not None and (follow is None or self._in_time(each)):
-                yield from (match for match in correlator.feed(matches) if match.rule_id not in hidden)
-        if correlator is not None and (follow is None or self._checkpoint is None):
-            yield from (match for match in correlator.close() if match.rule_id not in hidden)
-
-    def _correlator(self) -> Correlator | None:
-        if not self._correlates:
-            return None
-        state = self._checkpoint.database if self._checkpoint is not None else None
-        # Everything is held to the end, or to that of a round, so that the order of files does not count.
-        return Correlator(self.rules, state=state, max_entries=None if self._follow is None else MAX_ENTRIES)
-
-    def _in_time(self, found: Found) -> bool:
-        """Whether a record that was found while following still counts in correlations."""
-        when, tally = event_time(found.record), self._tally
-        if when is None:
-            return True
-        if tally.watermark is not None and when < tally.watermark:
-            self._too_late += 1
-            if self._too_late == 1:
-                _log.warning("a match came more than the lateness after its time and takes no part in correlations")
-            return False
-        tally.note_time(when)
-        return True
-
-    def _pass_on(self, correlator: Correlator) -> tuple[Match, ...]:
-        """At the end of a round: the matches of frames that nothing can change any more."""
-        tally, follow = self._tally, self._follow
-        if follow is None or tally.latest is None:
-            return ()
-        bound = tally.latest - follow.lateness.total_seconds()
-        if tally.watermark is not None and bound <= tally.watermark:
-            return ()
-        tally.watermark = bound
-        return correlator.advance(dt.datetime.fromtimestamp(bound, dt.UTC))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The account of the scan so far, for JSON."""
-        return {"matches": dict(self.counts), "repeated": self.repeated, "ledger": self.ledger.to_dict()}
+    def _save(self, *, finished: bool = False) -> None:
+        if self._checkpoint is not None:
+            if self._correlations is not None:
+                self._state.correlations = self._correlations.losses
+            self._checkpoint.save(self._state, finished=finished)
 
 
-def _nobody_watches(part: Recorder | None, sources: Iterable[Source | Unreadable]) -> None:
-    """What is told of progress where nobody asked."""
+def _with_window(config: ScanConfig, checkpoint: Checkpoint) -> ScanConfig:
+    selection = structs.replace(config.selection, window=checkpoint.window)
+    return dataclasses.replace(config, selection=selection)
+
+
+def _ignore(part: Recorder | None, sources: Iterable[Source | Unreadable]) -> None:
+    """Takes progress that nobody has asked for."""

@@ -1,8 +1,8 @@
-"""Processes that answer tasks, each over a pipe of its own.
+"""A process pool in which each worker has a pipe of its own.
 
-The standard library's pool shares its pipes and locks among workers: one that is killed while it sends an answer leaves
-the others, and whoever ends the pool, waiting for ever. Here a worker's end is the end of its pipe, whatever it was at.
-Workers are spawned, never forked: a fork would copy the threads' locks and clients that others in the process hold.
+The standard library's pool shares its pipes and locks among workers: if one is killed while it sends an answer, the
+others, and the caller that closes the pool, wait for ever. Here the pipe of a worker that dies is closed, and that is
+all that happens to the others. Workers are spawned, not forked: a fork would copy locks that other threads hold.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _Task = TypeVar("_Task")
 _Answer = TypeVar("_Answer")
 
 _AHEAD = 2
-"""Tasks that a worker has at a time: the next one is there when it has answered."""
+"""Tasks that a worker has at a time, so that it need not wait for the next one."""
 _PATIENCE = 5.0
-"""Seconds that a worker has to end by itself."""
+"""Seconds a worker is given to exit before it is killed."""
 
 
-class WorkerDied(Exception):  # noqa: N818  # whoever asks does the task itself
-    """The worker that a task was given to is gone, or there is none any more."""
+class WorkerDied(Exception):  # noqa: N818  # the caller does the task itself
+    """The worker that had the task has died, or all workers have."""
 
 
-class Ticket(Generic[_Task]):
-    """One task that was handed in."""
+class Future(Generic[_Task]):
+    """A task that was submitted."""
 
     def __init__(self, task: _Task) -> None:
         self.task = task
@@ -47,49 +47,57 @@ class _Worker:
     def __init__(self, process: SpawnProcess, connection: Connection[Any, Any]) -> None:
         self.process = process
         self.connection = connection
-        self.given: deque[Ticket[Any]] = deque()
+        self.given: deque[Future[Any]] = deque()
 
 
 class WorkerPool(Generic[_Task, _Answer]):
-    """A fixed number of workers; used from one thread."""
+    """Up to a number of workers, each started when a task finds the others busy; used from one thread."""
 
-    def __init__(self, count: int, begin: Callable[[Any], Callable[[_Task], _Answer]], setup: Any) -> None:
-        """Start `count` workers; each calls `begin(setup)` once, and what that gives for each task."""
+    def __init__(self, most: int, begin: Callable[[Any], Callable[[_Task], _Answer]], setup: Any) -> None:
+        """At most `most` workers; each calls `begin(setup)` once, and the function it returns for every task."""
+        self._most = most
+        self._begin = begin
+        self._setup = setup
+        self._started = 0
+        self._workers: list[_Worker] = []
+        self._waiting: deque[Future[_Task]] = deque()
+
+    def _start(self) -> None:
         import multiprocessing
 
         context = multiprocessing.get_context("spawn")
-        self._workers: list[_Worker] = []
-        self._waiting: deque[Ticket[_Task]] = deque()
-        for _ in range(count):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, begin, setup), daemon=True)
-            with _signals_held():
-                process.start()
-            theirs.close()
-            self._workers.append(_Worker(process, ours))
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._begin, self._setup), daemon=True)
+        with _signals_held():
+            process.start()
+        theirs.close()
+        self._started += 1
+        self._workers.append(_Worker(process, ours))
 
-    def submit(self, task: _Task) -> Ticket[_Task]:
-        """Hand in a task."""
-        ticket = Ticket(task)
-        self._waiting.append(ticket)
+    def submit(self, task: _Task) -> Future[_Task]:
+        """Submit a task."""
+        future = Future(task)
+        self._waiting.append(future)
         self._receive(wait=False)
-        self._hand_out()
-        return ticket
+        if self._started < self._most and all(worker.given for worker in self._workers):
+            self._start()
+        self._send()
+        return future
 
-    def answer(self, ticket: Ticket[_Task]) -> _Answer:
-        """The answer to a task, once it is there; raises `WorkerDied`, and what the worker raised."""
-        while not ticket.done:
+    def result(self, future: Future[_Task]) -> _Answer:
+        """The answer to a task, once it has come; raises `WorkerDied`, or the exception that the worker raised."""
+        while not future.done:
             if not self._workers:
                 raise WorkerDied
             self._receive(wait=True)
-            self._hand_out()
-        answer: Any = ticket.answer
+            self._send()
+        answer: Any = future.answer
         if isinstance(answer, BaseException):
             raise answer
         return answer  # type: ignore[no-any-return]  # it came through a pipe
 
     def close(self) -> None:
-        """End the workers, whatever they are at."""
+        """Stop the workers, whatever they are doing."""
         for worker in self._workers:
             worker.connection.close()
         end = time.monotonic() + _PATIENCE
@@ -101,41 +109,41 @@ class WorkerPool(Generic[_Task, _Answer]):
             worker.process.close()
         self._workers.clear()
 
-    def _hand_out(self) -> None:
+    def _send(self) -> None:
         for count in range(_AHEAD):
             for worker in list(self._workers):
                 if self._waiting and len(worker.given) <= count:
-                    ticket = self._waiting.popleft()
-                    worker.given.append(ticket)
+                    future = self._waiting.popleft()
+                    worker.given.append(future)
                     try:
-                        worker.connection.send(ticket.task)
+                        worker.connection.send(future.task)
                     except OSError:
                         self._bury(worker)
 
     def _receive(self, *, wait: bool) -> None:
-        """Take the answers that are there; with `wait`, one at least, or the news that a worker is gone."""
+        """Receive the answers that have come; with `wait`, at least one, or the end of a worker."""
         from multiprocessing import connection
 
         busy = {worker.connection: worker for worker in self._workers if worker.given}
         for ready in connection.wait(list(busy), None if wait and busy else 0):
-            worker = busy[ready]  # type: ignore[index]  # one of those that were asked for
+            worker = busy[ready]  # type: ignore[index]  # one of these connections
             try:
                 answer = worker.connection.recv()
             except (EOFError, OSError):
                 self._bury(worker)
             else:
-                _settle(worker.given.popleft(), answer)
+                _finish(worker.given.popleft(), answer)
 
     def _bury(self, worker: _Worker) -> None:
         self._workers.remove(worker)
         worker.connection.close()
         worker.process.join(_PATIENCE)
-        for ticket in worker.given:
-            _settle(ticket, WorkerDied())
+        for future in worker.given:
+            _finish(future, WorkerDied())
 
 
-def _settle(ticket: Ticket[Any], answer: Any) -> None:
-    ticket.answer, ticket.done = answer, True
+def _finish(future: Future[Any], answer: Any) -> None:
+    future.answer, future.done = answer, True
 
 
 # --- in a worker --------------------------------------------------------------------------------------------
@@ -151,16 +159,16 @@ def _serve(connection: Connection[Any, Any], begin: Callable[[Any], Callable[[An
         task = tasks.get()
         try:
             answer = work(task)
-        except Exception as error:  # noqa: BLE001  # whoever asked is told
+        except Exception as error:  # noqa: BLE001  # raised again in the parent
             answer = error
-        with suppress(OSError):  # nobody waits for it any more; `_take_tasks` ends the process
+        with suppress(OSError):  # the parent has gone; `_take_tasks` ends the process
             connection.send(answer)
 
 
 def _take_tasks(connection: Connection[Any, Any], tasks: queue.SimpleQueue[Any]) -> None:
-    """Take tasks as they come, so that who sends them never waits; the process ends where no more can come.
+    """Receive tasks as they come, so that the parent never waits to send one.
 
-    Were the parent killed, its workers would else wait for ever.
+    When the parent is killed, its end of the pipe closes, and the process ends itself.
     """
     while True:
         try:
@@ -171,10 +179,10 @@ def _take_tasks(connection: Connection[Any, Any], tasks: queue.SimpleQueue[Any])
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Let signals wait while a process is started: half started, it would end with a traceback.
+    """Hold signals back while a process starts: one that is half started would end with a traceback.
 
-    Ctrl-C also waits in that process, until it ignores it by itself. Other threads may take a signal although this one
-    does not, and then it is raised here: so the handlers are exchanged, too.
+    The new process inherits the mask, until it ignores Ctrl-C itself. The system may deliver a signal to another
+    thread, and Python then calls the handler in this one: so the handlers are replaced, too.
     """
     if not hasattr(signal, "pthread_sigmask"):  # not on Windows
         yield

@@ -1,9 +1,8 @@
-"""Matches out: one interface, one form a file."""
+"""Matches out: one interface, a file for each format."""
 
-from cloudsigma.sinks.ids import IdSink
+from cloudsigma.sinks.delivery import write_matches
+from cloudsigma.sinks.formats import FORMATS, Format, SinkOptions, format_of
 from cloudsigma.sinks.interface import Sink
-from cloudsigma.sinks.jsonl import JsonLinesSink
 from cloudsigma.sinks.output import LineOutput, open_output
-from cloudsigma.sinks.table import TableSink
 
-__all__ = ["IdSink", "JsonLinesSink", "LineOutput", "Sink", "TableSink", "open_output"]
+__all__ = ["FORMATS", "Format", "LineOutput", "Sink", "SinkOptions", "format_of", "open_output", "write_matches"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from cloudsigma.engine.match import Match
 from cloudsigma.escaping import printable
 from cloudsigma.sinks.interface import Sink
@@ -9,7 +11,9 @@ from cloudsigma.sinks.output import LineOutput
 
 
 class IdSink(Sink):
-    """Writes what scripts compare; the event ID is empty where the record has none."""
+    """Writes lines that scripts can compare; the event ID is empty if the record has none."""
+
+    resumable: ClassVar[bool] = True
 
     def __init__(self, stream: LineOutput) -> None:
         self._stream = stream

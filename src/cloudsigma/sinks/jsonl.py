@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from cloudsigma.engine.match import Match
-from cloudsigma.escaping import printable_json
+from cloudsigma.escaping import ascii_json, printable_json
+from cloudsigma.scanning.batch import Serialization, SerializedMatch
 from cloudsigma.sinks.interface import Sink
 from cloudsigma.sinks.output import LineOutput
 
@@ -11,24 +14,36 @@ from cloudsigma.sinks.output import LineOutput
 class JsonLinesSink(Sink):
     """Writes `match.to_json()`, one a line; `record=False` leaves the records out.
 
-    For a terminal, characters that are not printable are written as JSON's escapes; it is the same JSON.
+    For a terminal, characters that are not printable are escaped, and for a stream that is not UTF-8 all that are not
+    ASCII; it is the same JSON.
     """
+
+    resumable: ClassVar[bool] = True
 
     def __init__(self, stream: LineOutput, *, record: bool = True, terminal: bool = False) -> None:
         self._stream = stream
-        self._record = record
+        self._serialization = Serialization(record)
         self._terminal = terminal
+
+    @property
+    def serialization(self) -> Serialization:
+        """Lines as they are written to a file."""
+        return self._serialization
 
     def write(self, match: Match) -> None:
         """Write one line."""
-        self.write_line(match.to_json_bytes(record=self._record))
+        self._write(match.to_json_bytes(record=self._serialization.record))
 
-    def write_line(self, line: bytes) -> None:
-        """Write a match that is JSON already."""
-        if self._terminal:
-            self._stream.write(printable_json(line.decode()) + "\n")
-        else:
-            self._stream.write_line(line)
+    def write_serialized(self, match: SerializedMatch) -> None:
+        """Write one line."""
+        self._write(match.text)
+
+    def _write(self, line: bytes) -> None:
+        if not self._stream.is_utf8:
+            line = ascii_json(line.decode()).encode()
+        elif self._terminal:
+            line = printable_json(line.decode()).encode()
+        self._stream.write_line(line)
 
     def flush(self) -> None:
         """Write the lines that the stream holds."""

@@ -1,11 +1,12 @@
-"""Where sinks write to: a file or a stream that holds whole lines, whatever happens.
+"""The file or stream that a sink writes to; it holds whole lines, whatever happens.
 
-Lines are held back and written together. Where a write fails half-way (a full disk, Ctrl-C), what a regular file has of
-the last line is cut off again: who reads it later never takes half a match for a whole one.
+Lines are buffered and written together. Where a write fails halfway (a full disk, Ctrl-C), a regular file is truncated
+to its last whole line, so that no reader finds half a match.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import stat
@@ -16,9 +17,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 _HELD = 1 << 16
-"""Bytes that are held back at most."""
+"""Bytes that are buffered at most."""
 _HELD_SECONDS = 1.0
-"""Seconds after which what is held is written when the next line comes."""
+"""Seconds after which the next line flushes the buffer."""
 
 
 class LineOutput(io.TextIOBase):
@@ -26,11 +27,17 @@ class LineOutput(io.TextIOBase):
 
     Args:
         file: An unbuffered binary file.
-        before: Called before anything is written, to clear the screen of what must not mix with it.
+        before: Called before each write, to remove a progress bar from the same terminal.
+        encoding: How text is encoded; characters that the encoding lacks are escaped.
     """
 
-    def __init__(self, file: BinaryIO, *, before: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, file: BinaryIO, *, before: Callable[[], None] | None = None, encoding: str | None = None
+    ) -> None:
         self._file = file
+        self._encoding = encoding or "utf-8"
+        self.is_utf8 = codecs.lookup(self._encoding).name == "utf-8"
+        """Whether every character can be written."""
         self._before = before
         self._held = bytearray()
         self._written = time.monotonic()
@@ -40,25 +47,36 @@ class LineOutput(io.TextIOBase):
         """Whole lines that were written."""
         try:
             self._descriptor: int | None = file.fileno()
-            self._regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
-        except (OSError, AttributeError):  # a stream that stands for a file, as tests have it
-            self._descriptor, self._regular = None, False
+            self.is_regular = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+            """Whether it is a regular file, which can be truncated."""
+        except (OSError, AttributeError):  # a stream in memory
+            self._descriptor, self.is_regular = None, False
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a property here, and an attribute in typeshed
+        """How text is encoded."""
+        return self._encoding
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was written to it, by this process or by one that this one resumes."""
+        return not self._held and not self.lines and not (self.is_regular and self._file.tell())
 
     def writable(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
     def isatty(self) -> bool:
-        """Whether a person reads it."""
+        """Whether it is a terminal."""
         return self._descriptor is not None and os.isatty(self._descriptor)
 
     def write(self, text: str, /) -> int:
-        """Take text; characters that UTF-8 has no form for are written as escapes."""
-        self._take(text.encode("utf-8", "backslashreplace"))
+        """Take text."""
+        self._take(text.encode(self._encoding, "backslashreplace"))
         return len(text)
 
     def write_line(self, line: bytes) -> None:
-        """Take a line without its end."""
+        """Take a line in bytes, without its line break."""
         self._take(line + b"\n")
 
     def _take(self, data: bytes) -> None:
@@ -67,11 +85,11 @@ class LineOutput(io.TextIOBase):
             self.flush()
 
     def flush(self) -> None:
-        """Write the whole lines that are held."""
+        """Write the whole lines in the buffer."""
         self._drain(self._held.rfind(b"\n") + 1)
 
     def close(self) -> None:
-        """Write everything that is held; the file stays open for whoever opened it."""
+        """Write everything in the buffer; the file stays open."""
         if not self.closed:
             try:
                 self._drain(len(self._held))
@@ -84,17 +102,17 @@ class LineOutput(io.TextIOBase):
         if self._before is not None:
             self._before()
         data = bytes(self._held[:size])
-        start = self._file.tell() if self._regular else 0
+        start = self._file.tell() if self.is_regular else 0
         done = 0
         try:
             while done < size:
                 done += self._file.write(data[done:]) or 0
         except BaseException as error:
             self.failed = self.failed or isinstance(error, OSError)
-            # Ctrl-C may come after a write and before its result is known: the file knows.
-            done = self._file.tell() - start if self._regular else done
+            # Ctrl-C may come between a write and its result: ask the file.
+            done = self._file.tell() - start if self.is_regular else done
             whole = data.rfind(b"\n", 0, done) + 1
-            if self._regular and done > whole:
+            if self.is_regular and done > whole:
                 with suppress(OSError):
                     self._cut(start + whole, start + done)
             self._forget(data[:whole])
@@ -107,14 +125,14 @@ class LineOutput(io.TextIOBase):
         del self._held[: len(written)]
 
     def _cut(self, length: int, end: int) -> None:
-        if self._descriptor is not None and os.fstat(self._descriptor).st_size == end:  # nobody has written after it
+        if self._descriptor is not None and os.fstat(self._descriptor).st_size == end:  # no other process has appended
             os.ftruncate(self._descriptor, length)
             self._file.seek(length)
 
-    # --- for a checkpoint: the file is its own ----------------------------------------------------------------
+    # --- for a checkpoint -------------------------------------------------------------------------------------
 
     def sync(self) -> int:
-        """Put everything on the disk; gives the length in bytes."""
+        """Flush everything to the disk; returns the length in bytes."""
         self.flush()
         try:
             if self._descriptor is not None:
@@ -125,7 +143,7 @@ class LineOutput(io.TextIOBase):
             raise
 
     def read_before(self, end: int, most: int) -> bytes:
-        """The bytes before a place, `most` of them at most."""
+        """The bytes before a position, at most `most`."""
         here = self._file.tell()
         start = max(0, end - most)
         self._file.seek(start)
@@ -134,7 +152,7 @@ class LineOutput(io.TextIOBase):
         return found
 
     def cut_back(self, length: int) -> None:
-        """Forget what is beyond a length, and write from there."""
+        """Truncate to a length, and write on from there."""
         try:
             self._file.truncate(length)
             self._file.seek(length)
@@ -144,6 +162,6 @@ class LineOutput(io.TextIOBase):
 
 
 def open_output(path: Path, *, keep: bool = False) -> BinaryIO:
-    """A file to write to, unbuffered; with `keep`, what it holds stays and can be read. Raises `OSError`."""
-    flags = os.O_CREAT | (os.O_RDWR if keep else os.O_WRONLY | os.O_TRUNC) | getattr(os, "O_BINARY", 0)
+    """Open a file for writing, unbuffered and not truncated; with `keep`, its content can be read. Raises `OSError`."""
+    flags = os.O_CREAT | (os.O_RDWR if keep else os.O_WRONLY) | getattr(os, "O_BINARY", 0)
     return open(os.open(path, flags, 0o666), "r+b" if keep else "wb", buffering=0)  # noqa: PTH123  # no path

@@ -1,4 +1,4 @@
-"""A table for people: when, how bad, what, who, to which resource, where."""
+"""A table: time, level, rule, principal, resource and region of each match."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _BATCH = 1000
-"""Rows that are laid out together: memory stays bounded however many matches there are."""
+"""Rows that are laid out together, so that memory is bounded."""
 _COLUMNS = ("Time (UTC)", "Level", "Rule", "Principal", "Resource", "Region")
 _NARROW = frozenset({"Time (UTC)", "Level", "Region"})
 _SHORT = 20
-"""Cells of a terminal that what is short takes."""
+"""Widest cell, in terminal columns, that is kept on one line."""
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _WIDE = 130
-"""Columns from which a terminal has room for a table."""
+"""Columns of a terminal that is wide enough for a table."""
 _UNBOUNDED = 100_000
-"""The width where the output is no terminal: no value is ever wrapped or cut."""
+"""The width of output that is not a terminal: no value is wrapped or cut."""
 
 
 class TableSink(Sink):
-    """Draws a table; in color and as wide as the screen on a terminal (stacked on a narrow one), plain elsewhere."""
+    """Draws a table: in color and as wide as the screen on a terminal (stacked on a narrow one), plain elsewhere."""
 
     def __init__(self, stream: LineOutput, *, terminal: bool) -> None:
         self._stream = stream
@@ -73,7 +73,7 @@ class TableSink(Sink):
 
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for at, name in enumerate(_COLUMNS):
-            # What is short stays on one line, unless a record makes it long to push the others out.
+            # Short columns stay on one line, unless a record has a long value there, which would push out the others.
             narrow = name in _NARROW and all(cell_len(row[at]) <= _SHORT for row in self._rows)
             table.add_column(name, overflow="fold", no_wrap=narrow or not self._terminal)
         for row in self._rows:

@@ -17,8 +17,8 @@ from looks import Looks
 import cloudsigma
 from cloudsigma.reading.sources.s3.options import S3Options
 from cloudsigma.scanning.checkpoint import Checkpoint
+from cloudsigma.scanning.config import Follow, ScanCallbacks, ScanConfig
 from cloudsigma.scanning.scan import Scan
-from cloudsigma.scanning.source_queue import Follow
 from cloudsigma.sinks.output import LineOutput, open_output
 
 PROGRAM = (
@@ -27,13 +27,13 @@ PROGRAM = (
 )
 
 
-def scanned(url: str, output: Path, checkpoint: Path, **options: Any) -> Scan:
+def scanned(url: str, output: Path, checkpoint: Path) -> Scan:
     """A scan with a checkpoint, whole."""
     kept = Checkpoint(checkpoint, {"rules": "the bundled ones"})
-    scan = Scan((url,), cloudsigma.bundled_rules(), checkpoint=kept, **options)
+    scan = Scan((url,), cloudsigma.bundled_rules(), checkpoint=kept)
     with open_output(output, keep=True) as file:
         lines = LineOutput(file)
-        kept.attach(lines)
+        kept.attach([lines])
         for line in scan.lines():
             lines.write_line(line)
         lines.close()
@@ -117,7 +117,8 @@ def test_a_prefix_is_followed(
     rounds = [add(2), add(3), deny, proxy.forget]
     told: list[Any] = []
     follow = Follow(Looks(rounds), 0.01, dt.timedelta(hours=1))
-    scan = Scan((f"s3://{bucket}/a/",), cloudsigma.bundled_rules(), follow=follow, tell=told.append)
+    config, callbacks = ScanConfig(follow=follow), ScanCallbacks(on_loss=told.append)
+    scan = Scan((f"s3://{bucket}/a/",), cloudsigma.bundled_rules(), config, callbacks=callbacks)
     assert [match.record["eventID"] for match in scan] == ["n1#0", "n2#0", "n3#0", "n4#0"]
     assert [loss.path for loss in told] == [f"s3://{bucket}/a/"]
     assert scan.ledger.complete

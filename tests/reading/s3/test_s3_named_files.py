@@ -24,8 +24,8 @@ from cloudsigma.reading import read_records
 from cloudsigma.reading.sources.s3 import clients
 from cloudsigma.reading.sources.s3.options import S3Options
 from cloudsigma.scanning.checkpoint import Checkpoint
+from cloudsigma.scanning.config import Follow, ScanCallbacks, ScanConfig
 from cloudsigma.scanning.scan import Scan
-from cloudsigma.scanning.source_queue import Follow
 
 Put = Callable[[dict[str, bytes]], str]
 LogFile = Callable[..., bytes]
@@ -209,7 +209,7 @@ def test_names_outlive_a_scan_that_is_gone_on_with(
 
     def scan(most: int | None) -> tuple[list[str | None], Scan]:
         kept = Checkpoint(tmp_path / "db", {"rules": "the bundled ones"})
-        going = Scan((messages,), cloudsigma.bundled_rules(), checkpoint=kept, named_files=True)
+        going = Scan((messages,), cloudsigma.bundled_rules(), ScanConfig(named_files=True), checkpoint=kept)
         found: list[str | None] = []
         for match in going:
             found.append(match.context.event_id)
@@ -249,7 +249,8 @@ def test_messages_that_come_are_followed_to_their_files(
     ]
     told: list[Any] = []
     follow = Follow(Looks(rounds), 0.01, dt.timedelta(hours=1))
-    scan = Scan((tmp_path / "new",), cloudsigma.bundled_rules(), follow=follow, tell=told.append, named_files=True)
+    config, callbacks = ScanConfig(follow=follow, named_files=True), ScanCallbacks(on_loss=told.append)
+    scan = Scan((tmp_path / "new",), cloudsigma.bundled_rules(), config, callbacks=callbacks)
     assert [match.context.event_id for match in scan] == ["first#0", "late#0"]
     assert [loss.path for loss in told] == [f"s3://{bucket}/late.json.gz"]
     assert scan.ledger.complete

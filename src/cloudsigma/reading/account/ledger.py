@@ -11,7 +11,7 @@ import msgspec
 from cloudsigma.escaping import printable
 from cloudsigma.reading.account.coverage import Coverage, counted
 from cloudsigma.reading.account.coverage_counts import CoverageCounts
-from cloudsigma.reading.account.repeats import Deliveries, Repeats
+from cloudsigma.reading.account.repeats import Repeats
 
 _LOSSES_A_FILE = 20
 """Places that are named one by one for a file; more are counted in one entry."""
@@ -37,8 +37,37 @@ class Loss(msgspec.Struct, frozen=True):
         return printable(f"{self.path}: {self.reason}{where}{rescued}")
 
 
+class CorrelationLosses(msgspec.Struct, frozen=True):
+    """Matches that took no part, or not their full part, in correlations."""
+
+    late: int = 0
+    """Matches that came more than the lateness after their event."""
+    undated: int = 0
+    """Matches whose record has no `eventTime` that can be read."""
+    closed_early: int = 0
+    """Matches in time frames that were closed before their end, since more were open than the limit allows."""
+
+    @property
+    def total(self) -> int:
+        """All of these together."""
+        return self.late + self.undated + self.closed_early
+
+    def __str__(self) -> str:
+        parts = [
+            f"{count:,} {what}"
+            for count, what in (
+                (self.late, "came too late"),
+                (self.undated, "without a time"),
+                (self.closed_early, "in frames that were closed early"),
+            )
+            if count
+        ]
+        matches = "match" if self.total == 1 else "matches"
+        return f"NOT CORRELATED, {self.total:,} {matches}: {', '.join(parts)}"
+
+
 class Ledger(msgspec.Struct, frozen=True):
-    """What one reading came to."""
+    """The account of one reading."""
 
     files: int = 0
     """Files of which something was read, or that were empty of records and whole."""
@@ -72,11 +101,13 @@ class Ledger(msgspec.Struct, frozen=True):
     """Of a scan: the events that were delivered more than once, with their places."""
     coverage: Coverage | None = None
     """Of a scan that was asked for it: accounts, regions and hours, their gaps, and the rules that could not match."""
+    correlations: CorrelationLosses = CorrelationLosses()
+    """Of a scan: the matches that took no part in correlations."""
 
     @property
     def complete(self) -> bool:
-        """Whether nothing was lost."""
-        return not self.losses
+        """Whether nothing was lost: all input was read, and all matches took part in correlations."""
+        return not self.losses and not self.correlations.total
 
     def to_dict(self) -> dict[str, Any]:
         """The account as plain values, for JSON."""
@@ -85,6 +116,7 @@ class Ledger(msgspec.Struct, frozen=True):
             "losses": [msgspec.structs.asdict(loss) for loss in self.losses],
             "repeats": self.repeats.to_dict(),
             "coverage": self.coverage.to_dict() if self.coverage is not None else None,
+            "correlations": msgspec.structs.asdict(self.correlations),
         }
 
     def __str__(self) -> str:
@@ -105,6 +137,8 @@ class Ledger(msgspec.Struct, frozen=True):
             lines.append(str(self.repeats))
         if self.coverage is not None:
             lines.append(str(self.coverage))
+        if self.correlations.total:
+            lines.append(str(self.correlations))
         if self.losses:
             lines.append(f"NOT READ, {counted(sum(loss.places for loss in self.losses), 'place')}:")
             lines += [f"  {loss}" for loss in self.losses]
@@ -154,7 +188,7 @@ class Losses:
 
 
 class Recorder:
-    """Takes notes while files are read; `ledger` is what they come to so far."""
+    """Keeps the account while files are read."""
 
     def __init__(self) -> None:
         self.files = 0
@@ -174,8 +208,6 @@ class Recorder:
         """Bucket and key of each file in S3 that a message names, where they are asked for."""
         self.coverage: CoverageCounts | None = None
         """What the records cover, where that is asked for."""
-        self.deliveries: Deliveries | None = None
-        """Which matches there were, where repeated ones are left out."""
         self.stored: Callable[[], int] | None = None
         """How many bytes have been taken of the file that is being read, where it is streamed."""
         self.watch: Callable[[], None] | None = None
@@ -251,7 +283,7 @@ class Recorder:
         return len(self._losses) < before
 
     def resume(self, ledger: Ledger) -> None:
-        """Go on from what `read` of another recorder was."""
+        """Go on from the ledger of another recorder."""
         for name, value in list(vars(self).items()):
             if isinstance(value, Counter):
                 setattr(self, name, Counter(getattr(ledger, name)))
@@ -261,16 +293,13 @@ class Recorder:
 
     @property
     def ledger(self) -> Ledger:
-        """The notes as a value."""
-        return msgspec.structs.replace(
-            self.read,
-            repeats=self.deliveries.repeats if self.deliveries is not None else Repeats(),
-            coverage=self.coverage.coverage if self.coverage is not None else None,
-        )
+        """The account so far, as a value; a scan adds `repeats` and `correlations`."""
+        covered = self.coverage.coverage if self.coverage is not None else None
+        return msgspec.structs.replace(self.read, coverage=covered)
 
     @property
     def read(self) -> Ledger:
-        """The notes as a value, less what `deliveries` and `coverage` have to tell."""
+        """The account without `coverage`, which takes time to work out."""
         return Ledger(
             files=self.files,
             bytes=self.bytes,

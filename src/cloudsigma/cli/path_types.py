@@ -1,0 +1,17 @@
+"""The types of options and arguments that name files.
+
+click checks whether a path is readable; that is left to the code that reads it, which counts it as a loss and goes on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+INPUT = click.Path(readable=False, allow_dash=True)
+"""A path, pattern or URL to read, as text."""
+FILE = click.Path(readable=False, path_type=Path)
+"""A file or folder."""
+OUTPUT_FILE = click.Path(readable=False, path_type=Path)
+"""A file to write."""

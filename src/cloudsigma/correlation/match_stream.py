@@ -1,0 +1,44 @@
+"""The one loop over matches: which are given by themselves, and what correlations make of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+
+from cloudsigma.correlation.correlator import Correlator
+from cloudsigma.engine.match import Match
+
+
+class MatchStream:
+    """Takes the matches of one record after another, and gives those that are shown.
+
+    Args:
+        suppressed: IDs of rules whose matches only go into correlations.
+        correlator: Takes all matches; `None` where no rule is a correlation.
+    """
+
+    def __init__(self, suppressed: Collection[str], correlator: Correlator | None) -> None:
+        self._suppressed = suppressed
+        self.correlator = correlator
+        self.left_out: Counter[str] = Counter()
+        """Matches that were not given, by rule ID."""
+
+    def feed(self, matches: Iterable[Match], *, correlate: bool = True) -> Iterator[Match]:
+        """The matches of one record that are shown, then those of correlations that they complete."""
+        matches = tuple(matches)
+        yield from self.shown(matches)
+        if self.correlator is not None and matches and correlate:
+            yield from self.shown(self.correlator.feed(matches))
+
+    def shown(self, matches: Iterable[Match]) -> Iterator[Match]:
+        """Those of the matches that are given by themselves; the others are counted."""
+        for match in matches:
+            if match.rule_id in self._suppressed:
+                self.left_out[match.rule_id] += 1
+            else:
+                yield match
+
+    def close(self) -> Iterator[Match]:
+        """The matches of all frames that are still open, at the end of the input."""
+        if self.correlator is not None:
+            yield from self.shown(self.correlator.close())

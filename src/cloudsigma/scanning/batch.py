@@ -1,0 +1,142 @@
+"""One batch of sources: read in this process, evaluated record by record, with an account of what was read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from cloudsigma.engine.match import Match
+from cloudsigma.origin import Origin
+from cloudsigma.reading.account.ledger import Recorder
+from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.reading.scope.selection import Selection
+from cloudsigma.reading.source_reader import SourceReader
+from cloudsigma.reading.sources.interface import Source, Unreadable
+from cloudsigma.rulesets.rule_set import RuleSet
+
+_TICK_EVERY = 10_000
+"""Records of one file between two reports of progress."""
+
+
+class MatchedRecord(NamedTuple):
+    """A record that matched."""
+
+    rule_ids: tuple[str, ...]
+    record: dict[str, Any]
+    origin: Origin
+
+
+class SerializedMatch(NamedTuple):
+    """A match as JSON, with what deduplication needs to know."""
+
+    rule_id: str
+    key: str
+    event_id: str | None
+    origin: Origin | None
+    text: bytes
+    """`Match.to_json_bytes()`."""
+
+
+class Serialization(NamedTuple):
+    """How matches are serialized: a sink's wish."""
+
+    record: bool = True
+    """Whether the JSON has the record."""
+
+    def of(self, match: Match) -> SerializedMatch:
+        """A match, serialized."""
+        text = match.to_json_bytes(record=self.record)
+        return SerializedMatch(match.rule_id, match.key, match.context.event_id, match.origin, text)
+
+
+class BatchResult(NamedTuple):
+    """What a batch gives."""
+
+    found: Iterable[MatchedRecord | SerializedMatch]
+    """Read lazily: the other fields are complete once it is exhausted."""
+    recorder: Recorder
+    suppressed: Counter[str]
+    """Matches that were not serialized because only correlations show their rule, by rule ID."""
+    sources: Sequence[Source | Unreadable]
+
+
+class BatchConfig(NamedTuple):
+    """What every batch is read with; it is sent to each worker once."""
+
+    rules: RuleSet
+    selection: Selection
+    limits: Limits
+    serialization: Serialization | None
+    """How to serialize matches; `None`: give the records that matched."""
+    coverage: bool
+    """Whether to count all records by account, region and hour."""
+    strict: bool
+    """Whether to stop at the first loss."""
+    references: bool
+    """Whether to report files that messages name."""
+
+
+Tick = Callable[[Recorder], None]
+"""Called now and then while a file is read, with the account of its batch so far."""
+
+
+class BatchReader:
+    """Reads batches in this process."""
+
+    def __init__(self, config: BatchConfig, tick: Tick | None = None) -> None:
+        self.config = config
+        self._reader = SourceReader(
+            config.limits, config.selection, config.rules.probe, coverage=config.coverage, strict=config.strict
+        )
+        self._tick = tick
+
+    def read(self, batch: Sequence[Source | Unreadable]) -> BatchResult:
+        """The result of a batch, which is read as `found` is iterated."""
+        recorder = Recorder()
+        recorder.references = [] if self.config.references else None
+        if (tick := self._tick) is not None:
+            recorder.watch = lambda: tick(recorder)
+        suppressed: Counter[str] = Counter()
+        return BatchResult(self._found(batch, recorder, suppressed), recorder, suppressed, batch)
+
+    def _found(
+        self, batch: Iterable[Source | Unreadable], recorder: Recorder, suppressed: Counter[str]
+    ) -> Iterator[MatchedRecord | SerializedMatch]:
+        for source in batch:
+            if self.config.strict and recorder.first_loss is not None:
+                return
+            if isinstance(source, Unreadable):
+                recorder.lose(source.name, source.reason)
+                continue
+            try:
+                yield from self._matched(source, recorder, suppressed)
+            except MemoryError:
+                recorder.lose(source.name, "it needs more memory than there is; the rest of it was not read")
+
+    def _matched(
+        self, source: Source, recorder: Recorder, suppressed: Counter[str]
+    ) -> Iterator[MatchedRecord | SerializedMatch]:
+        verdicts, serialization = self.config.rules.verdicts, self.config.serialization
+        given = 0
+        for record, origin in self._reader.records(source, recorder):
+            given += 1
+            if given % _TICK_EVERY == 0 and self._tick is not None:
+                self._tick(recorder)
+            rule_ids = verdicts(record)
+            if not rule_ids:
+                continue
+            if serialization is None:
+                yield MatchedRecord(rule_ids, record, origin)
+            else:
+                shown = self._shown(rule_ids, suppressed)
+                for match in self.config.rules.matches_of(shown, record, origin):
+                    yield serialization.of(match)
+
+    def _shown(self, rule_ids: tuple[str, ...], suppressed: Counter[str]) -> tuple[str, ...]:
+        """The rules whose matches are given by themselves; the others are counted."""
+        hidden = self.config.rules.hidden
+        if not hidden:
+            return rule_ids
+        suppressed.update(rule_id for rule_id in rule_ids if rule_id in hidden)
+        return tuple(rule_id for rule_id in rule_ids if rule_id not in hidden)

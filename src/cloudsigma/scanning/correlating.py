@@ -1,0 +1,114 @@
+"""Correlations of a scan: the matches of each record go in, and frames close at the end of the scan or of a pass.
+
+Without following, everything is held to the end, so that the order of files does not matter. While paths are followed,
+frames close between two passes, up to the watermark less the lateness.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator
+
+from cloudsigma.correlation import MAX_ENTRIES, Correlator
+from cloudsigma.correlation.match_stream import MatchStream
+from cloudsigma.engine.context.event_time import event_time
+from cloudsigma.engine.match import Match
+from cloudsigma.reading.account.ledger import CorrelationLosses
+from cloudsigma.reading.scope.file_name_facts import delivery_of
+from cloudsigma.reading.sources.interface import Source
+from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.scanning.batch import MatchedRecord
+from cloudsigma.scanning.config import Follow
+from cloudsigma.scanning.scan_state import ScanState
+
+_log = logging.getLogger("cloudsigma")
+
+
+class ScanCorrelations:
+    """Makes matches of the records that matched, and correlates them.
+
+    Args:
+        rules: The rules.
+        state: The state of the scan; its counts go on.
+        follow: How paths are followed, if they are.
+        database: Holds the open frames of a scan with a checkpoint.
+    """
+
+    def __init__(
+        self, rules: RuleSet, state: ScanState, follow: Follow | None, database: sqlite3.Connection | None
+    ) -> None:
+        self._rules = rules
+        self._state = state
+        self._follow = follow
+        self._keeps_frames = follow is not None and database is not None
+        self._late = 0
+        self._before = state.correlations
+        correlator = None
+        if any(rule.correlation is not None for rule in rules):
+            most = None if follow is None else MAX_ENTRIES
+            correlator = Correlator(rules, state=database, max_entries=most)
+        self._correlator = correlator
+        self._stream = MatchStream(rules.hidden, correlator)
+        self._stream.left_out = state.suppressed
+
+    @property
+    def losses(self) -> CorrelationLosses:
+        """What took no part in correlations so far."""
+        if self._correlator is None:
+            return self._before
+        before = self._before
+        return CorrelationLosses(
+            before.late + self._late,
+            before.undated + self._correlator.without_time,
+            before.closed_early + self._correlator.evicted,
+        )
+
+    def matches_of(self, found: MatchedRecord) -> Iterator[Match]:
+        """The matches of one record."""
+        matches = self._rules.matches_of(found.rule_ids, found.record, found.origin)
+        correlate = self._correlator is not None and (self._follow is None or self._is_in_time(found))
+        return self._stream.feed(matches, correlate=correlate)
+
+    def _is_in_time(self, found: MatchedRecord) -> bool:
+        when, state = event_time(found.record), self._state
+        if when is None:
+            return True  # the correlator counts it
+        self._note(when)
+        if state.closed_until is None or when >= state.closed_until:
+            return True
+        self._late += 1
+        if self._late == 1:
+            _log.warning("a match came more than the lateness after its event; it takes no part in correlations")
+        return False
+
+    def note_delivery(self, source: Source) -> None:
+        """Take the time of delivery in the name of a file that was read, while paths are followed."""
+        delivery = delivery_of(source.name) if self._follow is not None else None
+        if delivery is not None and delivery.first is not None:
+            self._note(delivery.first.timestamp())
+
+    def _note(self, when: float) -> None:
+        state = self._state
+        state.watermark.note(when, now=time.time())
+        latest, closed_until = state.watermark.latest, state.closed_until
+        if latest is not None and closed_until is not None and latest < closed_until:
+            state.closed_until = None  # the first times of the stream were not confirmed
+
+    def end_of_pass(self) -> Iterator[Match]:
+        """The matches of frames that nothing can change any more, between two passes over followed paths."""
+        state, follow = self._state, self._follow
+        if follow is None or self._correlator is None:
+            return
+        bound = state.watermark.bound(follow.lateness.total_seconds())
+        if bound > (state.closed_until if state.closed_until is not None else float("-inf")):
+            state.closed_until = bound
+            closed = self._correlator.advance(dt.datetime.fromtimestamp(bound, dt.UTC))
+            yield from self._stream.shown(closed)
+
+    def close(self) -> Iterator[Match]:
+        """The matches of open frames at the end; a checkpoint keeps those of followed paths for the next start."""
+        if not self._keeps_frames:
+            yield from self._stream.close()

@@ -1,0 +1,53 @@
+"""The matches of a scan written to its sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cloudsigma.errors import InputLostError
+from cloudsigma.scanning.scan import Scan
+from cloudsigma.sinks.interface import Sink
+
+
+def write_matches(scan: Scan, sinks: Sequence[Sink]) -> None:
+    """Run a scan, and write its matches to all sinks.
+
+    Matches are serialized once, by the workers where there are several, if all sinks wish the same serialization.
+    A sink takes the outcome also where the scan was interrupted or stopped at a loss.
+
+    Raises:
+        InputLostError: With `strict`, at the first loss.
+        OSError: An output cannot be written.
+    """
+    scan.prepare()
+    for sink in sinks:
+        sink.begin(scan.rules)
+    try:
+        _write(scan, sinks)
+    except (InputLostError, KeyboardInterrupt):
+        _finish(scan, sinks)
+        raise
+    _finish(scan, sinks)
+
+
+def _write(scan: Scan, sinks: Sequence[Sink]) -> None:
+    wishes = {sink.serialization for sink in sinks}
+    wish = wishes.pop() if len(wishes) == 1 else None
+    if wish is None:
+        for match in scan:
+            for sink in sinks:
+                sink.write(match)
+    elif len(sinks) == 1:
+        write = sinks[0].write_serialized
+        for line in scan.serialized(wish):
+            write(line)
+    else:
+        for line in scan.serialized(wish):
+            for sink in sinks:
+                sink.write_serialized(line)
+
+
+def _finish(scan: Scan, sinks: Sequence[Sink]) -> None:
+    outcome = scan.outcome
+    for sink in sinks:
+        sink.finish(outcome)
