@@ -169,3 +169,97 @@ except cloudsigma.UsageError as error:
     print(json.dumps(str(error)))
 """
     assert "pip install google-re2" in bare(code)
+
+
+# --- what evaluation relies on --------------------------------------------------------------------------------
+
+SOUND = """
+title: A
+name: a
+id: 00000001-0000-4000-8000-000000000000
+level: high
+logsource: {product: aws}
+detection:
+    s1: {a|re: x+, b|cidr: 10.0.0.0/8, c|hour: 3, d|base64offset|contains: foobar}
+    s2: {e: f}
+    condition: 1 of s* and not s2
+---
+title: B
+name: b
+id: 00000002-0000-4000-8000-000000000000
+logsource: {product: aws}
+detection: {s: {x: y}, condition: s}
+---
+title: C
+name: c
+id: 00000003-0000-4000-8000-000000000000
+correlation: {type: event_count, rules: [a], group-by: [u], timespan: 1m, condition: {gte: 2}}
+---
+title: D
+id: 00000004-0000-4000-8000-000000000000
+correlation: {type: temporal, rules: [a, c], timespan: 1m, condition: a and c}
+---
+title: E
+id: 00000005-0000-4000-8000-000000000000
+correlation: {type: value_percentile, rules: [b], timespan: 1m, condition: {gte: 2, field: n, percentile: 50}}
+"""
+
+
+def replaced(node: Any, old: Any, new: Any) -> Any:
+    """The JSON with every value `old` replaced."""
+    if node == old:
+        return new
+    if isinstance(node, dict):
+        return {key: replaced(value, old, new) for key, value in node.items()}
+    return [replaced(value, old, new) for value in node] if isinstance(node, list) else node
+
+
+def at(path: str, new: Any) -> Any:
+    """A change at a dotted path below the list of rules."""
+
+    def change(rules: Any) -> Any:
+        node = rules
+        *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        for part in way:
+            node = node[part]
+        node[last] = new
+        return rules
+
+    return change
+
+
+DAMAGES: list[tuple[str, Any, str]] = [
+    ("regex", lambda rules: replaced(rules, "x+", "x("), "the regular expression 'x(', which is not valid"),
+    ("look-around", lambda rules: replaced(rules, "x+", "(?=x)"), "the regular expression '(?=x)'"),
+    ("network", lambda rules: replaced(rules, "10.0.0.0/8", "10.0.0.1/8"), "the network '10.0.0.1/8'"),
+    ("no network", lambda rules: replaced(rules, "10.0.0.0/8", "x"), "the network 'x'"),
+    ("level", lambda rules: replaced(rules, "high", "severe"), "the unknown level 'severe'"),
+    ("ID twice", at("1.metadata.id", "00000001-0000-4000-8000-000000000000"), "two rules have the ID"),
+    ("no ID", at("1.metadata.id", ""), "a rule has no ID"),
+    ("selection gone", at("1.selections.0.name", "other"), "names the selection 's', which is not there"),
+    ("selection twice", at("0.selections.1.name", "s1"), "two selections of one name"),
+    ("no condition", at("1.conditions", []), "no condition"),
+    ("condition", at("1.conditions.0.expression.name", "z"), "names the selection 'z'"),
+    ("no members", at("0.selections.0.body.members", []), "a group without members"),
+    ("rule gone", at("2.rules", ["00000009-0000-4000-8000-000000000000"]), "which is not there"),
+    ("no rules", at("2.rules", []), "no rules"),
+    ("itself", at("2.rules", ["00000003-0000-4000-8000-000000000000"]), "refers to itself"),
+    ("timespan", at("2.timespan", 0), "the timespan 0"),
+    ("no threshold", at("2.threshold", None), "no condition, or two"),
+    ("expression", at("4.expression", {"kind": "Identifier", "name": "z"}), "names the rule 'z'"),
+    ("percentile", at("3.threshold.percentile", 101), "the percentile 101"),
+    ("no field", at("3.threshold.fields", []), "no field to measure"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), [row[1:] for row in DAMAGES], ids=[row[0] for row in DAMAGES])
+def test_everything_that_evaluation_relies_on_is_checked(change: Any, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "rules.json"
+    cloudsigma.compile_text(SOUND).save(path)
+    assert len(cloudsigma.load_rules(path)) == 5
+    saved = json.loads(path.read_text())
+    saved["rule_set"]["rules"] = change(saved["rule_set"]["rules"])
+    path.write_text(json.dumps(saved))
+    with pytest.raises(UsageError, match=r"cannot be used: it is damaged: .*Compile the rules again") as caught:
+        cloudsigma.load_rules(path)
+    assert said in str(caught.value)

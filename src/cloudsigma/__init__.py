@@ -20,37 +20,59 @@ if TYPE_CHECKING:
     from cloudsigma.api import evaluate, scan
     from cloudsigma.compiler import compile_rules, compile_text
     from cloudsigma.correlation import Correlator
+    from cloudsigma.correlation.explain import CorrelationExplanation
     from cloudsigma.engine.context.context import Context, Principal, Resource
     from cloudsigma.engine.evaluate.explain import Evidence, Explanation
     from cloudsigma.engine.match import Match
     from cloudsigma.engine.rule import Rule
     from cloudsigma.engine.session_link import Link
-    from cloudsigma.errors import CloudSigmaError, InputLostError, RuleError, RuleErrors, UnknownRuleError, UsageError
+    from cloudsigma.errors import (
+        CloudSigmaError,
+        FileAccessError,
+        InputLostError,
+        MissingPackageError,
+        RuleError,
+        RuleErrors,
+        UnknownRuleError,
+        UsageError,
+        WrongTypeError,
+    )
     from cloudsigma.origin import Origin
-    from cloudsigma.reading import read_records
+    from cloudsigma.reading import Ledger, Limits, Loss, Reader, read_records
     from cloudsigma.rulesets.bundled import bundled_rules
-    from cloudsigma.rulesets.rule_set import RuleSet, load_rules
+    from cloudsigma.rulesets.rule_set import RuleSet
+    from cloudsigma.rulesets.saved import load_rules
+    from cloudsigma.scanning.scan import Scan
     from cloudsigma.sessions import Sessions
 
 __all__ = [
     "CloudSigmaError",
     "Context",
+    "CorrelationExplanation",
     "Correlator",
     "Evidence",
     "Explanation",
+    "FileAccessError",
     "InputLostError",
+    "Ledger",
+    "Limits",
     "Link",
+    "Loss",
     "Match",
+    "MissingPackageError",
     "Origin",
     "Principal",
+    "Reader",
     "Resource",
     "Rule",
     "RuleError",
     "RuleErrors",
     "RuleSet",
+    "Scan",
     "Sessions",
     "UnknownRuleError",
     "UsageError",
+    "WrongTypeError",
     "__version__",
     "bundled_rules",
     "compile_rules",
@@ -64,27 +86,36 @@ __all__ = [
 _HOMES = {
     "CloudSigmaError": "errors",
     "Context": "engine.context.context",
+    "CorrelationExplanation": "correlation.explain",
     "Correlator": "correlation",
     "Evidence": "engine.evaluate.explain",
     "Explanation": "engine.evaluate.explain",
+    "FileAccessError": "errors",
     "InputLostError": "errors",
+    "Ledger": "reading",
+    "Limits": "reading",
     "Link": "engine.session_link",
+    "Loss": "reading",
     "Match": "engine.match",
+    "MissingPackageError": "errors",
     "Origin": "origin",
     "Principal": "engine.context.context",
+    "Reader": "reading",
     "Resource": "engine.context.context",
     "Rule": "engine.rule",
     "RuleError": "errors",
     "RuleErrors": "errors",
     "RuleSet": "rulesets.rule_set",
+    "Scan": "scanning.scan",
     "Sessions": "sessions",
     "UnknownRuleError": "errors",
     "UsageError": "errors",
+    "WrongTypeError": "errors",
     "bundled_rules": "rulesets.bundled",
     "compile_rules": "compiler",
     "compile_text": "compiler",
     "evaluate": "api",
-    "load_rules": "rulesets.rule_set",
+    "load_rules": "rulesets.saved",
     "read_records": "reading",
     "scan": "api",
 }

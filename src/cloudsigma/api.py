@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
+from cloudsigma.arguments import check_callable, check_flag, check_instance
 from cloudsigma.engine.match import Match
-from cloudsigma.errors import UsageError
+from cloudsigma.errors import WrongTypeError
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import select
 from cloudsigma.reading.scope.time_window import Moment
@@ -27,11 +28,8 @@ def evaluate(
 
 
 def _chosen(rules: RuleSet | None) -> RuleSet:
-    if rules is None:
-        return bundled_rules()
-    if not isinstance(rules, RuleSet):
-        raise UsageError(f"rules is a {type(rules).__name__}; give a RuleSet, such as cloudsigma.compile_rules(PATH)")
-    return rules
+    check_instance("rules", rules, RuleSet, "a RuleSet, such as cloudsigma.compile_rules(PATH), or None")
+    return rules if rules is not None else bundled_rules()
 
 
 def scan(
@@ -78,6 +76,14 @@ def scan(
         UsageError: A time, account, region or S3 URL is not valid, or the extra that reads S3 is not installed.
         InputLostError: With `strict`, as the result is iterated: something could not be read.
     """
+    for argument, flag in (
+        ("dedup", dedup), ("coverage", coverage), ("strict", strict), ("named_files", named_files),
+    ):  # fmt: skip
+        check_flag(argument, flag)
+    check_callable("progress", progress)
+    check_instance("limits", limits, Limits, "a cloudsigma.Limits, or None")
+    if jobs is not None and type(jobs) is not int:
+        raise WrongTypeError("jobs", jobs, "a whole number above 0, or None for as many as there are cores")
     config = ScanConfig(
         dedup=dedup,
         jobs=jobs,

@@ -288,6 +288,23 @@ def _rebuild_wrong_type(argument: str, given: str, wanted: str) -> WrongTypeErro
     return error
 
 
+class FileAccessError(OSError, UsageError):
+    """A file that was named cannot be read or written: a `UsageError` that is an `OSError`, too."""
+
+    def __init__(self, path: str, cause: OSError) -> None:
+        super().__init__(cause.errno, cause.strerror or str(cause), path)
+
+    def __str__(self) -> str:
+        return f"{shown_value(self.filename)} cannot be used: {self.strerror}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FileAccessError, (self.filename, OSError(self.errno, self.strerror))
+
+
+class MissingPackageError(ImportError, UsageError):
+    """A package that the call needs is not installed: a `UsageError` that is an `ImportError`, too."""
+
+
 def shown_value(value: object) -> str:
     """A value of the caller's in a message: itself where it is plain and short, else the name of its type."""
     if value is None or isinstance(value, (bool, int, float, str)):

@@ -289,3 +289,65 @@ def test_a_call_and_its_network_activity_are_one_entry() -> None:
     assert [match for match in rules.evaluate(twins) if match.matches] == []
     other = event("a", 2, eventID="other", sharedEventID="t")
     assert len([match for match in rules.evaluate([*twins, other]) if match.matches]) == 1
+
+
+# --- why a correlation matches, or why not ---------------------------------------------------------------------
+
+
+def test_explaining_shows_groups_values_and_the_nearest_frame() -> None:
+    rules = compiled(base("a"), correlation("event_count", {"gte": 3}, rules=["a"]))
+    records = [
+        *(event("a", second, "alice", eventID=f"a{second}") for second in (0, 5, 30)),
+        event("a", 1, "bob", eventID="b"),
+        {"eventName": "A", "user": "carol", "eventID": "c"},
+        {"eventName": "A", "eventTime": "2025-03-04T10:00:00Z", "eventID": "d"},
+        event("other", 1, eventID="o"),
+    ]
+    why = rules.explain(iter(records), "corr")
+    assert not why.matched
+    assert why.wanted == "event_count gte 3 within 10s by user"
+    assert (why.records, why.without_time, why.without_group, why.without_value) == (7, 1, 1, 0)
+    assert list(why.matches.values()) == [6]
+    nearest, other = why.groups
+    assert (nearest.group, nearest.events, nearest.value, nearest.matched) == ({"user": "alice"}, 3, 2, False)
+    assert (nearest.start, nearest.end) == (START, START + timedelta(seconds=5))
+    assert (other.group, other.value) == ({"user": "bob"}, 1)
+    shown = str(why)
+    assert "does not match" in shown
+    assert "user=alice: 3 events; nearest: 2" in shown
+    assert "1 that have no time" in shown
+    assert json.loads(json.dumps(why.to_dict()))["groups"][0]["value"] == 2
+
+
+def test_explaining_orders_expressions_values_and_chains() -> None:
+    rules = compiled(
+        base("a"),
+        base("b"),
+        correlation("value_count", {"gte": 2, "field": "ip"}, name="values", rules=["a"]),
+        correlation("temporal", "a and not b", name="without", rules=None),
+        correlation("temporal_ordered", name="ordered"),
+        correlation("event_count", {"gte": 2}, name="parent", rules=["values"]),
+    )
+    records = [event("b", 0, eventID="1"), event("a", 1, eventID="2", ip="x"), event("a", 2, eventID="3")]
+    values = rules.explain(records, "values")
+    assert (values.without_value, values.groups[0].value) == (1, 1)
+    assert "rules" not in str(values.groups[0].group)
+    without = rules.explain(records, "without")
+    assert not without.matched
+    assert sorted(without.groups[0].rules.values()) == [1, 2]
+    assert rules.explain(records, "ordered").groups[0].value == 1
+    assert rules.explain([records[1], event("b", 5, eventID="9")], "ordered").matched
+    many = [event("a", second, eventID=str(second), ip=str(second)) for second in (0, 1, 50, 51)]
+    parent = rules.explain(many, "parent")
+    assert list(parent.matches.values()) == [2]
+    assert parent.groups[0].events == 2
+    assert rules.explain([], "parent").groups == ()
+    assert "no event is in any group" in str(rules.explain([], "parent"))
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from("uv")), max_size=10), st.integers(1, 4))
+def test_explaining_agrees_with_the_correlator(drawn: list[tuple[int, str]], limit: int) -> None:
+    rules = compiled(base("a"), correlation("event_count", {"gte": limit}, rules=["a"]))
+    records = [event("a", second, user, eventID=str(at)) for at, (second, user) in enumerate(drawn)]
+    expected = {match.group["user"] for match in rules.evaluate(records) if match.matches}
+    assert {each.group["user"] for each in rules.explain(records, "corr").groups if each.matched} == expected

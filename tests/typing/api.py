@@ -11,7 +11,27 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import cloudsigma
-from cloudsigma import Context, Evidence, Link, Match, Origin, Principal, Resource, Rule, RuleSet
+from cloudsigma import (
+    Context,
+    CorrelationExplanation,
+    Correlator,
+    Evidence,
+    Explanation,
+    Ledger,
+    Limits,
+    Link,
+    Loss,
+    Match,
+    Origin,
+    Principal,
+    Reader,
+    Resource,
+    Rule,
+    RuleSet,
+    Scan,
+    sinks,
+    testing,
+)
 
 record: dict[str, Any] = {"eventSource": "iam.amazonaws.com", "eventName": "CreateGroup"}
 
@@ -62,7 +82,39 @@ assert_type(cloudsigma.evaluate([record]), Iterator[Match])
 assert_type(cloudsigma.evaluate(iter([record]), rules=bundled), Iterator[Match])
 assert_type(bundled.match(record), tuple[Match, ...])
 assert_type(bundled.verdicts(record), tuple[str, ...])
-print(bundled.explain(record, "a rule's ID"))
+assert_type(bundled.explain(record, "a rule's ID"), Explanation)
+assert_type(bundled.explain([record], "a correlation's ID"), CorrelationExplanation)
+bundled.save("rules.json")
+assert_type(cloudsigma.load_rules(Path("rules.json")), RuleSet)
+
+# Errors of arguments
+try:
+    cloudsigma.load_rules("rules.json").where(level="high")["a rule"]
+except (cloudsigma.FileAccessError, cloudsigma.MissingPackageError) as problem:
+    print(problem)
+except cloudsigma.WrongTypeError as wrong:
+    assert_type(wrong.argument, str)
+except (cloudsigma.UnknownRuleError, cloudsigma.UsageError):
+    raise
+
+# Reading
+reader = cloudsigma.read_records("trail", limits=Limits(depth=50), since="7d", accounts=["111122223333"])
+assert_type(reader, Reader)
+assert_type(list(reader), list[dict[str, Any]])
+assert_type(reader.ledger, Ledger)
+for loss in reader.ledger.losses:
+    assert_type(loss, Loss)
+scan = cloudsigma.scan("trail", rules=bundled, jobs=2)
+assert_type(scan, Scan)
+assert_type(list(scan), list[Match])
+assert_type(scan.ledger, Ledger)
+
+# Correlations
+correlator = Correlator(bundled, lateness=dt.timedelta(minutes=15), state="state.db")
+assert_type(correlator.feed(bundled.match(record)), tuple[Match, ...])
+assert_type(correlator.advance(dt.datetime.now(dt.UTC)), tuple[Match, ...])
+assert_type(correlator.close(), tuple[Match, ...])
+print(cloudsigma.__version__)
 
 # Matches
 for match in cloudsigma.evaluate([record]):
@@ -93,3 +145,54 @@ assert_type(link, Link)
 assert_type(link.root, str | None)
 for step in link.steps:
     print(step.time, step.actor, step.session)
+
+# Tests for rules, and sinks
+print(
+    testing.ABSENT,
+    testing.Case,
+    testing.CaseError,
+    testing.CaseFile,
+    testing.ClauseCoverage,
+    testing.Coverage,
+    testing.Difference,
+    testing.EquivalentMutant,
+    testing.ExpectedMatch,
+    testing.Generated,
+    testing.MutantResult,
+    testing.MutationReport,
+    testing.NearMiss,
+    testing.NothingToSuggestError,
+    testing.Obstacle,
+    testing.Proposal,
+    testing.Result,
+    testing.RuleCoverage,
+    testing.RuleMutation,
+    testing.RuleTest,
+    testing.Sample,
+    testing.Suite,
+    testing.calls,
+    testing.case_schema_path,
+    testing.default_cache,
+    testing.differences,
+    testing.find_rule,
+    testing.find_tests,
+    testing.generate,
+    testing.measure_coverage,
+    testing.mutate,
+    testing.passes,
+    testing.read_case_file,
+    testing.read_regression,
+    testing.record,
+    testing.run_case,
+    testing.suggest,
+)
+print(
+    sinks.FORMATS,
+    sinks.Format,
+    sinks.LineOutput,
+    sinks.Sink,
+    sinks.SinkOptions,
+    sinks.format_of,
+    sinks.open_output,
+    sinks.write_matches,
+)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,6 +15,8 @@ from cloudsigma.cli import exit_codes
 from cloudsigma.cli.limit_options import limit_options
 from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.correlation.explain import CorrelationExplanation
+from cloudsigma.engine.evaluate.explain import Explanation
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.rule import Rule
 from cloudsigma.escaping import printable, printable_json, printable_lines
@@ -23,7 +27,12 @@ from cloudsigma.rulesets.rule_set import RuleSet
 @click.command("explain", cls=GroupedCommand)
 @click.argument("rule")
 @rule_options()
-@option("--record", "record_path", metavar="FILE", help="Explain for each record of FILE (- is standard input).")
+@option(
+    "--record",
+    "record_path",
+    metavar="FILE",
+    help="Explain for each record of FILE (- is standard input); a correlation for all of them.",
+)
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @limit_options()
 def command(rule: str, record_path: str | None, form: str, limits: Limits, choice: Choice) -> int:
@@ -45,13 +54,14 @@ def command(rule: str, record_path: str | None, form: str, limits: Limits, choic
             _show_source(rules[key], rules, form)
     else:
         reader = read_records(record_path, limits=limits)
-        for record in reader:
+        correlations = [key for key in wanted if rules[key].correlation is not None]
+        records: Iterable[Any] = list(reader) if correlations else reader
+        for record in records:
             for key in wanted:
-                explanation = rules.explain(record, key)
-                if form == "json":
-                    click.echo(printable_json(json.dumps(json_ready(explanation.to_dict()))))
-                else:
-                    click.echo(printable_lines(str(explanation)))
+                if key not in correlations:
+                    _show(rules.explain(record, key), form)
+        for key in correlations:
+            _show(rules.explain(records, key), form)
         lost = not reader.ledger.complete
         if lost or not reader.ledger.records:
             click.echo(printable_lines(str(reader.ledger)), err=True)
@@ -78,3 +88,10 @@ def _show_source(rule: Rule, rules: RuleSet, form: str) -> None:
         Console(highlight=False).print(Syntax(printable_lines(source), "python", background_color="default"))
     else:
         click.echo(printable_lines(source))
+
+
+def _show(explanation: Explanation | CorrelationExplanation, form: str) -> None:
+    if form == "json":
+        click.echo(printable_json(json.dumps(json_ready(explanation.to_dict()))))
+    else:
+        click.echo(printable_lines(str(explanation)))

@@ -155,7 +155,7 @@ class Choice:
     def _read(self, file: Path) -> RuleSet:
         if self.rule_paths or self.no_bundled or self.correlations or self.pipelines or self.placeholders:
             raise click.UsageError("--compiled FILE holds all the rules: leave out the options that compile others.")
-        from cloudsigma.rulesets.rule_set import load_rules
+        from cloudsigma.rulesets.saved import load_rules
 
         try:
             return load_rules(file)

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from cloudsigma import ir
+from cloudsigma.arguments import check_flag, check_instance, check_path, check_paths, compiling
 from cloudsigma.compiler.cache import cache_of, key_of
 from cloudsigma.compiler.files import RuleFile, read_file, read_files
 from cloudsigma.engine.rule import Rule
-from cloudsigma.errors import RuleError, UsageError, one_or_group
+from cloudsigma.errors import RuleError, UsageError, WrongTypeError, one_or_group, shown_value
 from cloudsigma.rulesets.resources import packaged_rules
 from cloudsigma.rulesets.rule_set import CLOUDTRAIL, RuleSet, without_duplicates
 
@@ -60,10 +61,13 @@ def compile_rules(
         RuleErrors: There are several, in one rule or in more.
         UsageError: An argument makes no sense.
     """
+    check_paths(paths, "compile_rules")
+    _check(on_error, logsource, placeholders, pipelines, bundled)
+    if not isinstance(cache, (bool, type(None))):
+        check_path("cache", cache)
     if not paths and not bundled:
         raise UsageError("compile_rules needs at least one file or folder")
-    _check(on_error)
-    with _garbage_collection_paused():
+    with _garbage_collection_paused(), compiling("compiling rules"):
         files = list(read_files([packaged_rules(), *paths] if bundled else paths))
         given = _Options(_declared(logsource), placeholders, pipelines)
         kept = cache_of(cache)
@@ -87,21 +91,25 @@ def compile_text(
 ) -> RuleSet:
     """Compile rule text: one or more YAML documents. Arguments and errors are those of `compile_rules`."""
     if not isinstance(text, str):
-        raise UsageError(f"compile_text takes text, not {type(text).__name__}")
-    _check(on_error)
-    from cloudsigma.compiler.actions import apply_actions
-    from cloudsigma.compiler.document import read_documents
+        raise WrongTypeError("text", text, "the text of rules; compile_rules(PATH) takes paths")
+    _check(on_error, logsource, placeholders, pipelines, bundled)
+    with compiling("compiling rules"):
+        from cloudsigma.compiler.actions import apply_actions
+        from cloudsigma.compiler.document import read_documents
 
-    documents = [
-        *_documents(read_files([packaged_rules()] if bundled else [])),
-        *apply_actions(read_documents(text, None)),
-    ]
-    return _raised(_compile(documents, _Options(_declared(logsource), placeholders, pipelines)), on_error)
+        documents = [
+            *_documents(read_files([packaged_rules()] if bundled else [])),
+            *apply_actions(read_documents(text, None)),
+        ]
+        rules = _compile(documents, _Options(_declared(logsource), placeholders, pipelines))
+    return _raised(rules, on_error)
 
 
 def read_placeholders(path: str | os.PathLike[str]) -> Mapping[str, tuple[str, ...]]:
     """Values of placeholders from a YAML file of names and values; raises `RuleError` and `UsageError`."""
-    from cloudsigma.compiler import placeholders
+    check_path("path", path)
+    with compiling("reading placeholders"):
+        from cloudsigma.compiler import placeholders
 
     return placeholders.read_placeholders(path)
 
@@ -169,9 +177,16 @@ def _key(files: Iterable[RuleFile | RuleError], given: _Options) -> str | None:
         return None  # what cannot be written: compiling says better what is wrong with it
 
 
-def _check(on_error: str) -> None:
+def _check(on_error: object, logsource: object, placeholders: object, pipelines: object, bundled: object) -> None:
     if on_error not in ("raise", "skip"):
-        raise UsageError(f"on_error is {on_error!r}; use 'raise' or 'skip'")
+        raise UsageError(f"on_error is {shown_value(on_error)}; give 'raise' or 'skip'")
+    check_instance("logsource", logsource, Mapping, "a map of product, service and category to text, or None")
+    check_instance("placeholders", placeholders, Mapping, "a map of names to lists of text and numbers, or None")
+    if isinstance(pipelines, (str, os.PathLike, Mapping)) or not isinstance(pipelines, Sequence):
+        raise WrongTypeError("pipelines", pipelines, "a list of files and names")
+    for each in pipelines:
+        check_path("one of the pipelines", each)
+    check_flag("bundled", bundled)
 
 
 def _declared(logsource: Mapping[str, str] | None) -> ir.LogSource:

@@ -20,7 +20,8 @@ import msgspec
 
 from cloudsigma.compiler.files import RuleFile
 from cloudsigma.rulesets import compiled_file as artifact
-from cloudsigma.rulesets.rule_set import RuleSet, from_artifact, to_artifact
+from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.rulesets.saved import from_artifact, to_artifact
 from cloudsigma.storage.disk_cache import DiskCache, user_folder
 from cloudsigma.version import __version__
 

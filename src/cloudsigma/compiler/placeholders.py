@@ -12,7 +12,7 @@ from typing import Any
 
 from cloudsigma.compiler.document import Document, read_documents
 from cloudsigma.compiler.files import read_file
-from cloudsigma.errors import RuleError, UsageError
+from cloudsigma.errors import RuleError, UsageError, shown_value
 
 Placeholders = Mapping[str, tuple[str, ...]]
 """Name → its values as text."""
@@ -26,7 +26,9 @@ def check_placeholders(given: Mapping[str, Any] | None) -> Placeholders:
     for name, values in (given or {}).items():
         listed = values if isinstance(values, Sequence) and not isinstance(values, (str, bytes)) else [values]
         if not listed or not all(isinstance(value, (str, int, float)) for value in listed):
-            raise UsageError(f"the values of the placeholder {name!r} are {values!r}; give a list of text and numbers")
+            raise UsageError(
+                f"the values of the placeholder {name!r} are {shown_value(values)}; give a list of text and numbers"
+            )
         checked[name] = tuple(str(value).lower() if isinstance(value, bool) else str(value) for value in listed)
     return checked
 

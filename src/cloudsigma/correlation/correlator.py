@@ -71,6 +71,8 @@ class Correlator:
         self._max_entries = max_entries if max_entries is not None else math.inf
         self._state: State | None = None
         if state is not None:
+            if not isinstance(state, (str, os.PathLike)) and not hasattr(state, "cursor"):
+                raise WrongTypeError("state", state, "a path as text or pathlib.Path, or an open sqlite3 connection")
             from cloudsigma.correlation.state import State  # SQLite only where it is asked for
 
             self._state = State(state, known)

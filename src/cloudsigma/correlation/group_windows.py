@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from cloudsigma import ir
@@ -188,6 +188,14 @@ class GroupWindows:
         self.size += 1
         self._load.entries += 1
 
+    def groups(self) -> Iterator[tuple[dict[str, str], Frame]]:
+        """Each group by its fields, with all its open entries in order of time."""
+        for key, window in self._windows.items():
+            yield self._named(key), sorted(window.moments.items())
+
+    def _named(self, key: Key) -> dict[str, str]:
+        return dict(zip(self.definition.group_by, _group(key), strict=True))
+
     # --- out --------------------------------------------------------------------------------------------------
 
     def close(self, until: float | None) -> list[tuple[Match, float]]:
@@ -240,7 +248,7 @@ class GroupWindows:
             del self._windows[window.key]
 
     def _match(self, window: Window, frame: Frame) -> Match:
-        named = dict(zip(self.definition.group_by, _group(window.key), strict=True))
+        named = self._named(window.key)
         matches = [match for _, moment in frame for entry in moment.values() for match in entry.matches]
         return correlation_match(self.rule, named, tuple(matches))
 

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from cloudsigma.arguments import check_callable, check_flag, check_instance
 from cloudsigma.origin import Origin
 from cloudsigma.reading.account.ledger import Ledger, Loss, Recorder
 from cloudsigma.reading.scope.limits import Limits
@@ -154,6 +155,9 @@ def read_records(
         UsageError: A time, account, region or S3 place has no form that there is, what reads S3 is not installed, or
             something is neither a path nor a value that JSON has.
     """
+    check_callable("progress", progress)
+    check_flag("named_files", named_files)
+    check_instance("limits", limits, Limits, "a cloudsigma.Limits, or None")
     selection = select(since, until, accounts, regions)
     if named_files:
         from cloudsigma.reading.sources.named_files import check_named_files

@@ -8,8 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from msgspec import structs
 
+from cloudsigma.arguments import check_flag
 from cloudsigma.rulesets.resources import packaged_rules
-from cloudsigma.rulesets.rule_set import RuleSet, from_artifact, load_rules, to_artifact
+from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.rulesets.saved import from_artifact, load_trusted, to_artifact
 
 
 def bundled_rules(*, correlations: bool = False) -> RuleSet:
@@ -19,13 +21,14 @@ def bundled_rules(*, correlations: bool = False) -> RuleSet:
         correlations: Add the bundled correlations, with rules of their own that they refer to and that give no matches
             themselves.
     """
+    check_flag("correlations", correlations)
     return _compiled(correlations)
 
 
 @lru_cache(maxsize=2)
 def _compiled(correlations: bool) -> RuleSet:  # noqa: FBT001  # the key of the cache
     """Read what ships compiled: a process that only evaluates needs neither pySigma nor YAML."""
-    rules = load_rules(bundled_file(correlations=correlations))
+    rules = load_trusted(bundled_file(correlations=correlations))
     return with_paths(rules, lambda path: str(packaged_rules().parent.joinpath(*PurePosixPath(path).parts)))
 
 

@@ -9,13 +9,11 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any, overload
 
 from cloudsigma import ir
-from cloudsigma.correlation import MAX_ENTRIES, Correlator
+from cloudsigma.arguments import check_instance, texts
+from cloudsigma.correlation import MAX_ENTRIES, Correlator, check_lateness
 from cloudsigma.correlation.match_stream import MatchStream
 from cloudsigma.engine.evaluate.evidence import EvidenceReader
 from cloudsigma.engine.evaluate.explain import Explanation, explain
@@ -23,20 +21,18 @@ from cloudsigma.engine.match import Match, make_matches
 from cloudsigma.engine.prefilter.matcher import Matcher
 from cloudsigma.engine.prefilter.reachability import Event, could_have_matched
 from cloudsigma.engine.rule import Rule
-from cloudsigma.errors import RuleError, RuleErrors, UnknownRuleError, UsageError
+from cloudsigma.errors import RuleError, RuleErrors, UnknownRuleError, UsageError, WrongTypeError
 from cloudsigma.ir.identity import same_rule
 from cloudsigma.origin import Origin
-from cloudsigma.rulesets import compiled_file as artifact
-from cloudsigma.storage.atomic_file import write_file
-from cloudsigma.version import __version__
+from cloudsigma.rulesets.levels import LEVELS
+
+if TYPE_CHECKING:
+    from cloudsigma.correlation.explain import CorrelationExplanation
 
 _log = logging.getLogger("cloudsigma")
 
 CLOUDTRAIL = ir.LogSource(product="aws", service="cloudtrail")
 """What records are declared to be unless the caller says otherwise."""
-
-LEVELS = ("informational", "low", "medium", "high", "critical")
-"""The levels of Sigma, rising."""
 
 Record = Mapping[str, Any]
 
@@ -71,10 +67,17 @@ class RuleSet:
         return iter(self.rules)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._by_key or key in self.rules
+        return key in (self._by_key if isinstance(key, str) else self.rules)
 
     def __getitem__(self, key: str) -> Rule:
-        """The rule with this ID or name; raises `UnknownRuleError`, which is a `KeyError`."""
+        """The rule with this ID or name.
+
+        Raises:
+            UnknownRuleError: There is none; a `KeyError`, too.
+            WrongTypeError: The key is not text; a `TypeError`, too.
+        """
+        if not isinstance(key, str):
+            raise WrongTypeError("the key", key, "the ID or name of a rule; list(rules) gives them by position")
         found = self._by_key.get(key) or self._by_key.get(key.lower())
         if found is None:
             known = [rule.name for rule in self.rules if rule.name] + [rule.id for rule in self.rules]
@@ -95,6 +98,8 @@ class RuleSet:
             RuleErrors: Several do.
             UsageError: `other` is no rule set, or the two are for records of different log sources.
         """
+        if not isinstance(other, RuleSet):
+            raise WrongTypeError("the right side of +", other, "a RuleSet")
         if self.declared != other.declared:
             raise UsageError("the two rule sets are for records of different log sources")
         rules, conflicts = without_duplicates([*self.rules, *other.rules])
@@ -126,18 +131,20 @@ class RuleSet:
             exclude: IDs or names of the rules to leave out.
 
         Raises:
-            UsageError: There is no such level.
+            UsageError: There is no such level, or an argument has another type.
             UnknownRuleError: No rule has an ID or name that was given.
         """
         least = 0
         if level is not None:
+            if not isinstance(level, str):
+                raise WrongTypeError("level", level, f"one of {', '.join(LEVELS)}")
             if level.lower() not in LEVELS:
                 raise UsageError(f"there is no level {level!r}; use one of {', '.join(LEVELS)}")
             least = LEVELS.index(level.lower())
-        statuses = {text.lower() for text in _listed(status)}
-        tags = tuple(text.lower() for text in _listed(tag))
-        kept = {self[key].id for key in _listed(id)}
-        left_out = {self[key].id for key in _listed(exclude)}
+        statuses = {text.lower() for text in texts("status", status, "one status or several, as text")}
+        tags = tuple(text.lower() for text in texts("tag", tag, "one tag or several, as text"))
+        kept = {self[key].id for key in texts("id", id, "IDs or names of rules, as text")}
+        left_out = {self[key].id for key in texts("exclude", exclude, "IDs or names of rules, as text")}
         chosen = {
             rule.id
             for rule in self.rules
@@ -206,7 +213,10 @@ class RuleSet:
     def match(self, record: Record, *, origin: Origin | None = None) -> tuple[Match, ...]:
         """The matches of one record, in the order of the rules: of every detection rule, also the `hidden` ones."""
         found = self._matcher.matching(record)
-        return make_matches(found, record, origin, self._evidence.read) if found else ()
+        if not found:
+            return ()
+        check_instance("origin", origin, Origin, "an Origin, or None")
+        return make_matches(found, record, origin, self._evidence.read)
 
     def matches_of(self, rule_ids: Iterable[str], record: Record, origin: Origin | None = None) -> tuple[Match, ...]:
         """The matches of one record for rules that are known to match it (`verdicts`)."""
@@ -230,7 +240,8 @@ class RuleSet:
                 records, and what matched is held until then.
         """
         if isinstance(records, (Mapping, str, bytes)) or not isinstance(records, Iterable):
-            raise UsageError(f"evaluate takes an iterable of records, not a {type(records).__name__}")
+            raise WrongTypeError("records", records, "an iterable of records, such as a list")
+        check_lateness(lateness)
         return self.evaluate_with_origin(((record, None) for record in records), lateness=lateness)
 
     def evaluate_with_origin(
@@ -269,11 +280,34 @@ class RuleSet:
             yield from stream.feed(matches)
         yield from stream.close()
 
-    def explain(self, record: Record, rule: str) -> Explanation:
-        """Why the rule with this ID or name matches the record, or why not."""
+    @overload
+    def explain(self, record: Record, rule: str) -> Explanation: ...
+
+    @overload
+    def explain(self, record: Iterable[Record], rule: str) -> CorrelationExplanation: ...
+
+    def explain(self, record: Record | Iterable[Record], rule: str) -> Explanation | CorrelationExplanation:
+        """Why the rule with this ID or name matches the record, or why not.
+
+        Args:
+            record: One record; for a correlation an iterable of the records that it is to look at.
+            rule: The ID or name of a rule.
+
+        Raises:
+            UnknownRuleError: There is no such rule.
+            WrongTypeError: A detection rule with several records, or a correlation with one.
+        """
         found = self[rule]
         if not isinstance(found.definition, ir.DetectionRule):
-            raise UsageError(f"{found.title!r} is a correlation: explain the rules that it refers to")
+            if isinstance(record, (Mapping, str, bytes)) or not isinstance(record, Iterable):
+                raise WrongTypeError(
+                    "record", record, f"several records, such as a list: {found.title!r} is a correlation"
+                )
+            from cloudsigma.correlation.explain import explain_correlation
+
+            return explain_correlation(found, self.rules, self.match, record)
+        if not isinstance(record, Mapping):
+            raise WrongTypeError("record", record, "one record, a dict")
         tree = explain(found.definition, record)
         applies = found.definition.logsource.covers(self.declared)
         return Explanation(found.id, found.title, tree.matched and applies, applies, tree)
@@ -287,14 +321,11 @@ class RuleSet:
 
         Raises:
             UsageError: A rule has an attribute of its own that JSON cannot hold, such as `.nan`.
-            OSError: The file cannot be written.
+            FileAccessError: The file cannot be written; an `OSError`, too.
         """
-        sources = ((rule.id, rule.source) for rule in self.rules if rule.source is not None)
-        try:
-            data = artifact.encode(to_artifact(self), written_by=__version__, predicates=sources)
-        except artifact.ArtifactProblem as problem:
-            raise UsageError(f"the rules cannot be saved: {problem.reason}. {problem.remedy}") from problem
-        write_file(path, msgspec.json.format(data, indent=1) + b"\n")
+        from cloudsigma.rulesets.saved import save_rules  # it loads rule sets, too
+
+        save_rules(self, path)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -310,58 +341,6 @@ class RuleSet:
             f", {len(found)} {what}" for what, found in (("errors", self.errors), ("warnings", self.warnings)) if found
         )
         return f"RuleSet({len(self.rules)} rules{trouble})"
-
-
-def load_rules(path: str | os.PathLike[str]) -> RuleSet:
-    """Read a set that `RuleSet.save` or `cloudsigma compile` wrote; needs neither pySigma nor YAML.
-
-    The file is data: nothing in it is run, whoever wrote it. Who can change it can change what is found, though: keep
-    it where you keep your code.
-
-    Raises:
-        UsageError: The file is no compiled rule set, is damaged, or was written in another format.
-        OSError: It cannot be read.
-    """
-    data = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf")
-    if b'"kind": "Regex"' in data:
-        try:
-            import re2  # noqa: F401  # better to learn that it is missing now than at a record
-        except ImportError as error:
-            raise UsageError(
-                f"{os.fspath(path)!r} has regular expressions, which need a package: pip install google-re2"
-            ) from error
-    try:
-        return from_artifact(artifact.decode(data))
-    except artifact.ArtifactProblem as problem:
-        raise UsageError(f"{os.fspath(path)!r} cannot be used: {problem.reason}. {problem.remedy}") from problem
-
-
-def to_artifact(rules: RuleSet) -> artifact.Artifact:
-    """The parts of a rule set, as data."""
-    return artifact.Artifact(
-        tuple(rule.definition for rule in rules),
-        rules.declared,
-        tuple(sorted(rules.supporting)),
-        tuple(map(artifact.Problem.of, rules.errors)),
-        tuple(map(artifact.Problem.of, rules.warnings)),
-    )
-
-
-def from_artifact(saved: artifact.Artifact) -> RuleSet:
-    """The rule set of which these are the parts."""
-    return RuleSet(
-        tuple(map(Rule, saved.rules)),
-        tuple(problem.error() for problem in saved.errors),
-        tuple(problem.error() for problem in saved.warnings),
-        saved.declared,
-        frozenset(saved.supporting),
-    )
-
-
-def _listed(value: str | Collection[str] | None) -> Collection[str]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else value
 
 
 def _has_tag(rule: Rule, wanted: str) -> bool:

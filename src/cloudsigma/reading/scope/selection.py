@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
+from cloudsigma.arguments import texts
 from cloudsigma.engine.context.event_time import read_time
-from cloudsigma.errors import UsageError
+from cloudsigma.errors import UsageError, shown_value
 from cloudsigma.reading.scope.file_name_facts import Delivery
 from cloudsigma.reading.scope.time_window import Moment, TimeWindow, time_window
 
@@ -104,6 +105,10 @@ class RecordFilter:
         return False
 
 
+_ACCOUNTS = "account IDs as text, such as ['111122223333']"
+_REGIONS = "names of regions as text, such as ['us-east-1']"
+
+
 def select(
     since: Moment | None = None,
     until: Moment | None = None,
@@ -117,16 +122,17 @@ def select(
     """
     return Selection(
         time_window(since, until),
-        _checked("account", accounts, _ACCOUNT, "12 digits, such as 111122223333"),
-        _checked("region", regions, _REGION, "a name such as us-east-1"),
+        _checked("account", texts("accounts", accounts, _ACCOUNTS), _ACCOUNT, "12 digits, such as 111122223333"),
+        _checked("region", texts("regions", regions, _REGIONS), _REGION, "a name such as us-east-1"),
     )
 
 
-def _checked(kind: str, values: str | Iterable[str], form: re.Pattern[str], said: str) -> frozenset[str]:
-    chosen = frozenset([values] if isinstance(values, str) else values)
-    for value in sorted(chosen, key=str):
-        if not (isinstance(value, str) and form.fullmatch(value)):
-            raise UsageError(f"{kind} {value!r} is none: {'an' if kind == 'account' else 'a'} {kind} is {said}")
+def _checked(kind: str, values: Iterable[str], form: re.Pattern[str], said: str) -> frozenset[str]:
+    chosen = frozenset(values)
+    for value in sorted(chosen):
+        if not form.fullmatch(value):
+            raise UsageError(f"{shown_value(value)} is not {'an account ID' if kind == 'account' else 'a region'}: "
+                             f"give {said}")  # fmt: skip
     return chosen
 
 

@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from cloudsigma.engine.context.event_time import read_time
-from cloudsigma.errors import UsageError
+from cloudsigma.errors import UsageError, WrongTypeError
 
 FORMS = (
     "a date (2025-03-04), a time (2025-03-04T10:15, 2025-03-04T10:15:30Z, 2025-03-04T10:15:30+02:00), "
@@ -88,7 +88,7 @@ def _moment(name: str, value: Moment | None, now: dt.datetime) -> dt.datetime | 
     if isinstance(value, dt.date):
         return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
     if not isinstance(value, str):
-        raise UsageError(f"{name} is a {type(value).__name__}; give {FORMS}")
+        raise WrongTypeError(name, value, FORMS)
     try:
         if (time := read_time(value)) is not None:
             return time

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
-from cloudsigma.errors import UsageError
+from cloudsigma.errors import WrongTypeError
 from cloudsigma.reading.account.ledger import Recorder
 from cloudsigma.reading.scope.file_name_facts import delivery_of
 from cloudsigma.reading.scope.selection import Selection
@@ -30,15 +30,15 @@ class SourceFinder:
         """
         self._given: list[str | Source] = []
         for path in paths:
+            if isinstance(path, (list, tuple)) and path and all(isinstance(each, (str, os.PathLike)) for each in path):
+                raise WrongTypeError("a path", path, "each path as an argument of its own: scan(*paths)")
             if isinstance(path, (Mapping, list, bytes)):
                 self._given.append(ValueSource(path, 1 + sum(isinstance(each, Source) for each in self._given)))
                 continue
             try:
                 name = os.fspath(path)
             except TypeError:
-                raise UsageError(
-                    f"nothing can be read of type {type(path).__name__}: give paths, or an event as dict, list or bytes"
-                ) from None
+                raise WrongTypeError("a path", path, "paths, or an event as dict, list or bytes") from None
             if name[: len(_S3)].lower() == _S3:
                 name = name[: len(_S3)].lower() + name[len(_S3) :]
                 check_location(name)

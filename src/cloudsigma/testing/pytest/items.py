@@ -18,7 +18,8 @@ import pytest
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CloudSigmaError, RuleError, UsageError
 from cloudsigma.escaping import printable
-from cloudsigma.rulesets.rule_set import LEVELS, RuleSet
+from cloudsigma.rulesets.levels import LEVELS
+from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.cases.discovery import Files, find_files, other_half
 from cloudsigma.testing.cases.file_kinds import FileKind
 from cloudsigma.testing.cases.runner import Result
