@@ -13,9 +13,9 @@ import yaml
 
 from cloudsigma import testing
 from cloudsigma.errors import CaseError
-from cloudsigma.testing.cases.changes import ChangeError, changed
 from cloudsigma.testing.cases.expectations import CONTEXT_NAMES
-from cloudsigma.testing.records.records import CALLERS, OUTCOMES, PRINCIPALS
+from cloudsigma.testing.records.changes import ChangeError, changed
+from cloudsigma.testing.records.record import CALLERS, OUTCOMES, PRINCIPALS
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMA = json.loads(Path(testing.case_schema_path()).read_text(encoding="utf-8"))

@@ -23,9 +23,9 @@ from cloudsigma.engine.evaluate.explain import explain
 from cloudsigma.engine.rule import Rule
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.generation.near_misses import is_true
-from cloudsigma.testing.solver.expressions import same_letters
 from cloudsigma.testing.solver.formula import Formula
-from cloudsigma.testing.solver.value_solver import Found, Nothing, find_value, meets
+from cloudsigma.testing.solver.regex_automaton import same_letters
+from cloudsigma.testing.solver.value_solver import FoundValue, NoValue, find_value, meets
 
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -290,10 +290,10 @@ matchers = st.one_of(
 @given(st.lists(matchers, max_size=3), st.lists(matchers, max_size=3))
 def test_a_value_is_found_or_there_is_none(wanted: list[ir.Matcher], unwanted: list[ir.Matcher]) -> None:
     answer = find_value(wanted, unwanted, "requestParameters.name")
-    if isinstance(answer, Found):
+    if isinstance(answer, FoundValue):
         assert meets(answer.value, wanted, unwanted)
         return
-    assert isinstance(answer, Nothing)
+    assert isinstance(answer, NoValue)
     assert set(answer.wanted) <= set(wanted)
     assert set(answer.unwanted) <= set(unwanted)
     if answer.proved:

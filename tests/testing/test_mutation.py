@@ -19,10 +19,10 @@ from cloudsigma.compiler.spans import text_nodes
 from cloudsigma.engine.evaluate import operators
 from cloudsigma.engine.evaluate.explain import explain
 from cloudsigma.testing import MutationReport, RuleMutation, find_tests, mutate
+from cloudsigma.testing.mutation.edits import diff, edited
+from cloudsigma.testing.mutation.equivalence import canonical, covers, has_no_case, same_verdicts
 from cloudsigma.testing.mutation.mutants import document_mutants
 from cloudsigma.testing.mutation.mutants_condition import condition_changes
-from cloudsigma.testing.mutation.mutants_text import diff, edited
-from cloudsigma.testing.mutation.proof import canonical, covers, has_no_case, same_verdicts
 
 ROOT = Path(__file__).parent.parent.parent
 WEAK = Path(__file__).parent / "weak"

@@ -15,7 +15,7 @@ import pytest
 from cloudsigma import testing
 from cloudsigma.engine.context.context import read_context
 from cloudsigma.errors import UsageError
-from cloudsigma.testing.records.records import CALLERS, OUTCOMES, PRINCIPALS, record
+from cloudsigma.testing.records.record import CALLERS, OUTCOMES, PRINCIPALS, record
 from cloudsigma.testing.records.templates import read_call, read_data
 
 ACCOUNT = "111122223333"

@@ -22,9 +22,9 @@ from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CaseError, RuleError
 from cloudsigma.escaping import printable, printable_json
 from cloudsigma.storage.atomic_file import write_file
-from cloudsigma.testing.cases.report import Ran, to_dict, to_junit
+from cloudsigma.testing.cases.line_styles import Style, style_of
+from cloudsigma.testing.cases.report import FinishedTest, to_dict, to_junit
 from cloudsigma.testing.cases.runner import Result
-from cloudsigma.testing.cases.styles import Style, style_of
 from cloudsigma.testing.cases.suite import RuleTest, Suite, find_tests
 
 _STYLES: Mapping[Style, Mapping[str, Any]] = {
@@ -188,10 +188,10 @@ def _names(test: RuleTest) -> str:
     return "\n".join([f"{test.path}::{test.name}", *about]).lower()
 
 
-def _run(test: RuleTest) -> Ran:
+def _run(test: RuleTest) -> FinishedTest:
     started = time.perf_counter()
     result = test.run()
-    return Ran(test, result, time.perf_counter() - started)
+    return FinishedTest(test, result, time.perf_counter() - started)
 
 
 # --- output -------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def _show(result: Result, *, err: bool) -> None:
     _echo("", err=err)
 
 
-def _summarize(ran: Sequence[Ran], untested: Sequence[Rule], suite: Suite, *, err: bool) -> None:
+def _summarize(ran: Sequence[FinishedTest], untested: Sequence[Rule], suite: Suite, *, err: bool) -> None:
     failed = sum(not each.result.passed for each in ran)
     passed = f"{len(ran) - failed} passed"
     verdict = click.style(

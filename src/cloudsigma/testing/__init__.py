@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from cloudsigma.errors import CaseError
     from cloudsigma.testing.cases.case import Case, CaseFile, EquivalentMutant, ExpectedMatch
     from cloudsigma.testing.cases.case_file import read_case_file
-    from cloudsigma.testing.cases.changes import ABSENT, Difference, differences
     from cloudsigma.testing.cases.regression import read_regression
     from cloudsigma.testing.cases.runner import Result, find_rule, passes, run_case
     from cloudsigma.testing.cases.suite import RuleTest, Suite, find_tests
@@ -35,7 +34,8 @@ if TYPE_CHECKING:
         default_cache,
         mutate,
     )
-    from cloudsigma.testing.records.records import calls, record
+    from cloudsigma.testing.records.changes import ABSENT, Difference, differences
+    from cloudsigma.testing.records.record import calls, record
 
 __all__ = [
     "ABSENT",
@@ -78,13 +78,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ABSENT": "testing.cases.changes",
+    "ABSENT": "testing.records.changes",
     "Case": "testing.cases.case",
     "CaseError": "errors",
     "CaseFile": "testing.cases.case",
     "ClauseCoverage": "testing.coverage.measure",
     "Coverage": "testing.coverage.measure",
-    "Difference": "testing.cases.changes",
+    "Difference": "testing.records.changes",
     "EquivalentMutant": "testing.cases.case",
     "ExpectedMatch": "testing.cases.case",
     "Generated": "testing.generation.generated",
@@ -100,9 +100,9 @@ _HOMES = {
     "RuleTest": "testing.cases.suite",
     "Sample": "testing.generation.generated",
     "Suite": "testing.cases.suite",
-    "calls": "testing.records.records",
+    "calls": "testing.records.record",
     "default_cache": "testing.mutation.mutate",
-    "differences": "testing.cases.changes",
+    "differences": "testing.records.changes",
     "find_rule": "testing.cases.runner",
     "find_tests": "testing.cases.suite",
     "generate": "testing.generation.generate",
@@ -111,7 +111,7 @@ _HOMES = {
     "passes": "testing.cases.runner",
     "read_case_file": "testing.cases.case_file",
     "read_regression": "testing.cases.regression",
-    "record": "testing.records.records",
+    "record": "testing.records.record",
     "run_case": "testing.cases.runner",
     "suggest": "testing.generation.suggestion",
 }

@@ -15,11 +15,11 @@ from typing import Any
 
 from cloudsigma.errors import CaseError, UsageError
 from cloudsigma.testing.cases.case import Case, CaseFile, CaseWarning, EquivalentMutant
-from cloudsigma.testing.cases.changes import ChangeError, changed, value_at
 from cloudsigma.testing.cases.expectations import read_expected
-from cloudsigma.testing.cases.nodes import Node, read_node
 from cloudsigma.testing.cases.record_files import is_allowed, read_regular
-from cloudsigma.testing.records.records import DEFAULT_TIME, record
+from cloudsigma.testing.cases.yaml_nodes import YamlNode, read_node
+from cloudsigma.testing.records.changes import ChangeError, changed, value_at
+from cloudsigma.testing.records.record import DEFAULT_TIME, record
 
 _SOURCES = ("record", "record_file", "template")
 _CHANGES = ("remove", "null", "set", "append")
@@ -59,16 +59,16 @@ class _StartRecord:
 class _Reader:
     """Reads one file."""
 
-    def __init__(self, top: Node, path: str, record_folders: Sequence[str | os.PathLike[str]]) -> None:
+    def __init__(self, top: YamlNode, path: str, record_folders: Sequence[str | os.PathLike[str]]) -> None:
         self._top = top
         self._path = path
         self._record_folders = (Path(path).parent, *record_folders)
         self._errors: list[CaseError] = []
-        self._bases: dict[str | None, _StartRecord | Node] = {}
+        self._bases: dict[str | None, _StartRecord | YamlNode] = {}
         """For a base that cannot be used, its node."""
-        self._rule: Node | None = None
+        self._rule: YamlNode | None = None
         self._start = dt.datetime.fromisoformat(DEFAULT_TIME)
-        self._not_text: list[Node] = []
+        self._not_text: list[YamlNode] = []
         """Changes of the present case that put a boolean in place of text."""
 
     def read(self) -> CaseFile:
@@ -105,7 +105,7 @@ class _Reader:
 
     # --- bases ------------------------------------------------------------------------------------------------
 
-    def _read_bases(self, top: Mapping[str, Node]) -> None:
+    def _read_bases(self, top: Mapping[str, YamlNode]) -> None:
         own = {key: top[key] for key in _SOURCES if key in top}
         if own:
             self._bases[None] = self._try(self._source, own, None) or next(iter(own.values()))
@@ -113,13 +113,13 @@ class _Reader:
             for name, node in self._try(lambda: list(top["bases"].entries())) or ():
                 self._bases[name] = self._try(self._named_base, node) or node
 
-    def _named_base(self, node: Node) -> _StartRecord:
+    def _named_base(self, node: YamlNode) -> _StartRecord:
         found = self._source(node.members(_SOURCES), None)
         if found is None:
             raise node.error(f"the base {node.label!r} has no record", f"Give it one of {', '.join(_SOURCES)}.")
         return found
 
-    def _source(self, members: Mapping[str, Node], base: _StartRecord | None) -> _StartRecord | None:
+    def _source(self, members: Mapping[str, YamlNode], base: _StartRecord | None) -> _StartRecord | None:
         """The record given by `record`, `record_file` or `template`; `None` without any of these."""
         given = [members[key] for key in _SOURCES if key in members]
         if len(given) > 1:
@@ -136,7 +136,7 @@ class _Reader:
             case _:
                 return _from_template(node, base)
 
-    def _record_in_file(self, node: Node) -> dict[str, Any]:
+    def _record_in_file(self, node: YamlNode) -> dict[str, Any]:
         from cloudsigma.reading import read_records  # few files need it
 
         path = Path(self._path).parent / node.text()
@@ -160,7 +160,7 @@ class _Reader:
 
     # --- cases ------------------------------------------------------------------------------------------------
 
-    def _case(self, node: Node) -> Case:
+    def _case(self, node: YamlNode) -> Case:
         try:
             return self._read_case(node)
         except CaseError as error:
@@ -168,7 +168,7 @@ class _Reader:
             error.case = named if isinstance(named, str) else None
             raise
 
-    def _read_case(self, node: Node) -> Case:
+    def _read_case(self, node: YamlNode) -> Case:
         members = node.members(_CASE_KEYS)
         for key, hint in _REQUIRED.items():
             if key not in members:
@@ -202,7 +202,7 @@ class _Reader:
             tuple(_not_text(each, name) for each in self._not_text),
         )
 
-    def _sequence(self, members: Mapping[str, Node]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    def _sequence(self, members: Mapping[str, YamlNode]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         for key in ("base", *_SOURCES, *_CHANGES):
             if key in members:
                 raise members[key].error(f"both {key} and records are given", "Move it into one of the records.")
@@ -224,7 +224,7 @@ class _Reader:
         return made
 
     def _made(
-        self, node: Node, members: Mapping[str, Node], place: Mapping[str, str] | None
+        self, node: YamlNode, members: Mapping[str, YamlNode], place: Mapping[str, str] | None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The record of a case or of a place in a sequence, and the base that it was made from."""
         base = self._base_of(node, members)
@@ -249,7 +249,7 @@ class _Reader:
         ]
         return made, before
 
-    def _base_of(self, node: Node, members: Mapping[str, Node]) -> _StartRecord | None:
+    def _base_of(self, node: YamlNode, members: Mapping[str, YamlNode]) -> _StartRecord | None:
         if "record" in members or "record_file" in members:
             if "base" in members:
                 raise members["base"].error("both base and a whole record are given", "Keep one of them.")
@@ -259,11 +259,11 @@ class _Reader:
             known = ", ".join(repr(each) for each in self._bases if each) or "none"
             raise members["base"].error(f"there is no base {name!r}", f"Bases: {known}.")
         base = self._bases.get(name)
-        if isinstance(base, Node):
+        if isinstance(base, YamlNode):
             raise node.error(f"its base cannot be used (line {base.location.line})")
         return base
 
-    def _changes(self, members: Mapping[str, Node]) -> dict[str, Any]:
+    def _changes(self, members: Mapping[str, YamlNode]) -> dict[str, Any]:
         changes: dict[str, Any] = {}
         for key in _CHANGES:
             if (node := members.get(key)) is None:
@@ -301,14 +301,14 @@ _REQUIRED = {
 }
 
 
-def _not_text(node: Node, case: str) -> CaseWarning:
+def _not_text(node: YamlNode, case: str) -> CaseWarning:
     """The warning that `set` replaces text by a boolean: YAML reads No, yes and on as booleans."""
     written = str(node.value).lower()
     reason = f"{node.label} is text in the record, and YAML reads the value as the boolean {written}"
     return CaseWarning(reason, "Put the value in quotation marks.", case, node.location)
 
 
-def _equivalent(node: Node) -> EquivalentMutant:
+def _equivalent(node: YamlNode) -> EquivalentMutant:
     members = node.members(_EQUIVALENT_KEYS)
     for key in ("mutant", "reason"):
         if key not in members:
@@ -317,7 +317,7 @@ def _equivalent(node: Node) -> EquivalentMutant:
     return EquivalentMutant(members["mutant"].text(), members["reason"].text(), rule)
 
 
-def _from_template(node: Node, base: _StartRecord | None) -> _StartRecord:
+def _from_template(node: YamlNode, base: _StartRecord | None) -> _StartRecord:
     """The record of a template; without `call`, the base's template with other arguments."""
     members = node.members(_TEMPLATE_KEYS)
     arguments = {key: each.value if key == "time" else each.json() for key, each in members.items()}
@@ -340,7 +340,7 @@ def _from_template(node: Node, base: _StartRecord | None) -> _StartRecord:
     return _StartRecord(made, arguments)
 
 
-def _place_of(error: ChangeError, members: Mapping[str, Node]) -> Node:
+def _place_of(error: ChangeError, members: Mapping[str, YamlNode]) -> YamlNode:
     node = members[error.operation]
     for name, inner in node.entries() if isinstance(node.value, dict) else ():
         if name == error.name:
@@ -351,7 +351,7 @@ def _place_of(error: ChangeError, members: Mapping[str, Node]) -> Node:
     return node
 
 
-def _time(node: Node) -> dt.datetime:
+def _time(node: YamlNode) -> dt.datetime:
     value = node.value
     try:
         time = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(value)
@@ -360,7 +360,7 @@ def _time(node: Node) -> dt.datetime:
         raise node.error(f"{node.label} is not a time", f"Write it like {DEFAULT_TIME}.") from error
 
 
-def _duration(node: Node) -> dt.timedelta:
+def _duration(node: YamlNode) -> dt.timedelta:
     found = _DURATION.fullmatch(node.value) if isinstance(node.value, str) else None
     if found is None:
         raise node.error(f"{node.value!r} is not a duration", "Write a number and a unit: 0s, 5m, 2h, 1d.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cloudsigma.compiler.files import yaml_files
 from cloudsigma.errors import RuleError, UsageError
@@ -58,7 +59,7 @@ def find_files(*paths: str | os.PathLike[str]) -> Files:
                 else:
                     kind = kind_of(file)
                     kinds.add(kind)
-                    add(file, kind)
+                    add(str(Path(file)), kind)  # "./x.yml" is compiled as "x.yml"
             if not kinds - {None} and len(unread) == before:
                 unread.append(_unread(path, "the folder holds neither rules nor cases", "Check the path."))
         elif os.path.exists(path):  # noqa: PTH110

@@ -10,8 +10,8 @@ from cloudsigma.engine.context.principal import Principal
 from cloudsigma.engine.identity import event_identity
 from cloudsigma.engine.match import Match
 from cloudsigma.testing.cases.case import ExpectedMatch
-from cloudsigma.testing.cases.changes import Difference, same
-from cloudsigma.testing.cases.nodes import Node
+from cloudsigma.testing.cases.yaml_nodes import YamlNode
+from cloudsigma.testing.records.changes import Difference, same
 from cloudsigma.testing.records.templates import nearest
 
 _KEYS = ("context", "group", "members")
@@ -28,7 +28,7 @@ CONTEXT_NAMES: tuple[str, ...] = tuple(
 
 
 def read_expected(
-    members: Mapping[str, Node], records: int, *, match: bool
+    members: Mapping[str, YamlNode], records: int, *, match: bool
 ) -> tuple[int | None, tuple[ExpectedMatch, ...]]:
     """How many matches a case expects (`None`: not said), and what they must be; raises `CaseError`."""
     own = {key: members[key] for key in _KEYS if key in members}
@@ -47,7 +47,7 @@ def read_expected(
     return len(listed), tuple(_expected(node.members(_KEYS), records) for node in listed)
 
 
-def _expected(members: Mapping[str, Node], records: int) -> ExpectedMatch:
+def _expected(members: Mapping[str, YamlNode], records: int) -> ExpectedMatch:
     context = {}
     if "context" in members and not members["context"].value:
         raise members["context"].error("context is empty", "Name what the match must show, or remove the key.")

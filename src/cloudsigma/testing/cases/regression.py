@@ -16,8 +16,8 @@ from typing import Any
 
 from cloudsigma.errors import CaseError
 from cloudsigma.testing.cases.case import Case, CaseFile
-from cloudsigma.testing.cases.nodes import Node, read_node
 from cloudsigma.testing.cases.record_files import is_allowed, read_regular
+from cloudsigma.testing.cases.yaml_nodes import YamlNode, read_node
 
 TYPES: Mapping[str, tuple[str, ...]] = {"evtx": ("evtx_json",), "json": ()}
 """Test type → pipelines that map field names of rules to field names of its events."""
@@ -35,7 +35,7 @@ def read_regression(
     files: dict[str, tuple[list[Case], list[CaseError]]] = {}
     try:
         top = dict(read_node(Path(path)).entries())
-        if not isinstance(top.get("regression_tests_info"), Node) or top["regression_tests_info"].value is None:
+        if not isinstance(top.get("regression_tests_info"), YamlNode) or top["regression_tests_info"].value is None:
             return {}
         for node in top["regression_tests_info"].elements():
             kind = "json"
@@ -54,7 +54,7 @@ def read_regression(
 
 
 def _case(
-    node: Node, top: Mapping[str, Node], info: Path, record_folders: Sequence[str | os.PathLike[str]]
+    node: YamlNode, top: Mapping[str, YamlNode], info: Path, record_folders: Sequence[str | os.PathLike[str]]
 ) -> tuple[str, Case]:
     test = dict(node.entries())
     for key in ("name", "type", "path"):
@@ -82,7 +82,7 @@ def _case(
     )
 
 
-def _rule(node: Node, top: Mapping[str, Node]) -> Node:
+def _rule(node: YamlNode, top: Mapping[str, YamlNode]) -> YamlNode:
     if "rule_metadata" not in top:
         raise node.error("the file names no rule", "Add rule_metadata: [{id: …, title: …}].")
     rules = top["rule_metadata"].elements()
@@ -95,7 +95,7 @@ def _rule(node: Node, top: Mapping[str, Node]) -> Node:
     return members["id"]
 
 
-def _events(node: Node, info: Path, record_folders: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]]:
+def _events(node: YamlNode, info: Path, record_folders: Sequence[str | os.PathLike[str]]) -> list[dict[str, Any]]:
     """The events of a test; for an .evtx file, those of the .json file of the same name."""
     named = Path(node.text())
     root, folder = _folders(info)

@@ -10,13 +10,13 @@ from xml.etree import ElementTree as ET
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.rule import Rule
 from cloudsigma.escaping import printable
-from cloudsigma.testing.cases.changes import ABSENT, Difference
 from cloudsigma.testing.cases.runner import Result
 from cloudsigma.testing.cases.suite import RuleTest
+from cloudsigma.testing.records.changes import ABSENT, Difference
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class FinishedTest:
     """A test that was run."""
 
     test: RuleTest
@@ -27,7 +27,7 @@ class Ran:
 # --- JSON ---------------------------------------------------------------------------------------------------
 
 
-def to_dict(ran: Sequence[Ran], untested: Sequence[Rule]) -> dict[str, Any]:
+def to_dict(ran: Sequence[FinishedTest], untested: Sequence[Rule]) -> dict[str, Any]:
     """All tests as plain values: counts, each test, and the rules without cases."""
     failed = sum(not each.result.passed for each in ran)
     form = {
@@ -40,7 +40,7 @@ def to_dict(ran: Sequence[Ran], untested: Sequence[Rule]) -> dict[str, Any]:
     return ready
 
 
-def _test(ran: Ran) -> dict[str, Any]:
+def _test(ran: FinishedTest) -> dict[str, Any]:
     """A test; why it came out so only where it failed."""
     test, result = ran.test, ran.result
     form: dict[str, Any] = {
@@ -80,7 +80,7 @@ def _difference(difference: Difference, before: str, after: str) -> dict[str, An
 # --- JUnit XML ----------------------------------------------------------------------------------------------
 
 
-def to_junit(ran: Sequence[Ran]) -> str:
+def to_junit(ran: Sequence[FinishedTest]) -> str:
     """All tests as JUnit XML: a `testsuite` a file; what could not be run is an `error`, else it is a `failure`."""
     top = ET.Element("testsuites", {"name": "cloudsigma", **_counts(ran)})
     for path in dict.fromkeys(each.test.path for each in ran):
@@ -98,7 +98,7 @@ def to_junit(ran: Sequence[Ran]) -> str:
     return ET.tostring(top, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _counts(ran: Sequence[Ran]) -> dict[str, str]:
+def _counts(ran: Sequence[FinishedTest]) -> dict[str, str]:
     failed = [each.result for each in ran if not each.result.passed]
     errors = sum(result.error is not None for result in failed)
     return {

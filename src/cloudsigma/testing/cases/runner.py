@@ -18,8 +18,8 @@ from cloudsigma.errors import CaseError, RuleError
 from cloudsigma.escaping import printable
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.cases.case import Case, CaseFile
-from cloudsigma.testing.cases.changes import ABSENT, Difference, differences
 from cloudsigma.testing.cases.expectations import compare, members_of
+from cloudsigma.testing.records.changes import ABSENT, Difference, differences
 
 _SHOWN_CHANGES = 20
 """A result shows at most this many parts in which a record differs from its base."""

@@ -27,10 +27,10 @@ from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CaseError
 from cloudsigma.escaping import printable
 from cloudsigma.testing.cases.suite import RuleTest, Suite
+from cloudsigma.testing.coverage.clause_places import Places, label
 from cloudsigma.testing.coverage.clauses import Predicate
-from cloudsigma.testing.coverage.correlation import parts_of
-from cloudsigma.testing.coverage.places import Places, label
-from cloudsigma.testing.coverage.sequences import Correlated, Members
+from cloudsigma.testing.coverage.correlation_parts import parts_of
+from cloudsigma.testing.coverage.correlation_replay import CorrelationReplay, Members
 
 Seen = Literal["true", "false"]
 _SHOWN = 100
@@ -226,7 +226,7 @@ class _Measured:
         self._places = Places()
         self._rules: dict[tuple[str | None, str, int], RuleCoverage] = {}
         """A rule stands here as often as it was compiled in different ways."""
-        self._correlated: dict[tuple[int, str], Correlated] = {}
+        self._correlated: dict[tuple[int, str], CorrelationReplay] = {}
         self._predicates: dict[int, Predicate] = {}
         self._suite = suite
         for rule in suite.rules:
@@ -308,7 +308,7 @@ class _Measured:
             raise CaseError("there is no case")  # told apart by `add`
         key = (id(test.rules), rule.id)
         if key not in self._correlated:
-            self._correlated[key] = Correlated(test.rules, rule)
+            self._correlated[key] = CorrelationReplay(test.rules, rule)
         correlated = self._correlated[key]
         verdicts = correlated.verdicts(case.records)
         members = correlated.members(case.records, verdicts)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.evaluate import operators
-from cloudsigma.testing.cases.changes import copied
-from cloudsigma.testing.solver.fields_together import Asked, Fields, grouped, is_of_one_value
+from cloudsigma.testing.records.changes import copied
+from cloudsigma.testing.records.places import KeyPath, leaves, paths, put, remove
+from cloudsigma.testing.solver.field_constraints import Assignment, FieldConstraints, grouped, is_of_one_value
 from cloudsigma.testing.solver.formula import Atom
-from cloudsigma.testing.solver.value_solver import Found, find_value
-
-Path = tuple[str | int, ...]
-"""Keys and positions from the top of a record."""
+from cloudsigma.testing.solver.value_solver import FoundValue, find_value
 
 _NULL, _EXISTS = ir.Null(), ir.Exists(value=True)
 _SPARE = ("name", "value", "detail")
 """Keys for a value that may stand anywhere in an object."""
 
 
-def assemble(start: Mapping[str, Any], asked: Asked, known: Fields, spare: str) -> dict[str, Any] | None:
+def assemble(start: Mapping[str, Any], asked: Assignment, known: FieldConstraints, spare: str) -> dict[str, Any] | None:
     """A record for which all that is asked holds; `None` where none was found.
 
     Args:
@@ -43,7 +41,7 @@ def assemble(start: Mapping[str, Any], asked: Asked, known: Fields, spare: str) 
     return record if holds(record, asked) else None
 
 
-def holds(record: Mapping[str, Any], asked: Asked) -> bool:
+def holds(record: Mapping[str, Any], asked: Assignment) -> bool:
     """Whether all that is asked of a record is so, by the definitions of the engine."""
     return all(operators.field_matches(atom.matcher, record, atom.field) is wanted for atom, wanted in asked.items())
 
@@ -56,7 +54,7 @@ def _is_met(record: Mapping[str, Any], name: str | None, own: Mapping[Atom, bool
     )
 
 
-def _absent(record: dict[str, Any], name: str | None, own: Mapping[Atom, bool], known: Fields) -> None:
+def _absent(record: dict[str, Any], name: str | None, own: Mapping[Atom, bool], known: FieldConstraints) -> None:
     """Take away what must not be there, or must have no value."""
     null, exists = own.get(Atom(name, _NULL)), own.get(Atom(name, _EXISTS))
     if null or exists is False:
@@ -72,13 +70,13 @@ def _avoid(record: dict[str, Any], name: str | None, unwanted: list[ir.Matcher])
         if any(operators.matches(each, value) for each in unwanted):
             label = next((part for part in reversed(path) if isinstance(part, str)), None)
             other = find_value((), unwanted, label)
-            if isinstance(other, Found) and isinstance(value, str) and value:
+            if isinstance(other, FoundValue) and isinstance(value, str) and value:
                 put(record, path, other.value)
             else:
                 remove(record, path)
 
 
-def _present(record: dict[str, Any], name: str | None, asked: Asked, known: Fields, spare: str) -> bool:
+def _present(record: dict[str, Any], name: str | None, asked: Assignment, known: FieldConstraints, spare: str) -> bool:
     """Put values where they must be."""
     by_field = grouped(asked)
     own = by_field.get(name, {})
@@ -92,7 +90,7 @@ def _present(record: dict[str, Any], name: str | None, asked: Asked, known: Fiel
         if own.get(Atom(name, _NULL)):
             return True
     inner = [each for each in known.below[name] if each != name and by_field.get(each)]
-    path: Path = known.path(name)
+    path: KeyPath = known.path(name)
     if inner or name is None:
         taken = {known.path(each)[len(path)] for each in inner}
         path = (*path, *(_free(taken) if name is not None else known.path(spare)))
@@ -100,14 +98,14 @@ def _present(record: dict[str, Any], name: str | None, asked: Asked, known: Fiel
     return True
 
 
-def _free(taken: set[str]) -> Path:
+def _free(taken: set[str]) -> KeyPath:
     return (next(each for each in (*_SPARE, *(f"detail{at}" for at in range(len(taken) + 1))) if each not in taken),)
 
 
 # --- fields that refer to others ----------------------------------------------------------------------------
 
 
-def _referred(asked: Asked, known: Fields) -> dict[str | None, Any]:
+def _referred(asked: Assignment, known: FieldConstraints) -> dict[str | None, Any]:
     """Values of fields that must agree with each other, or must not."""
     found: dict[str | None, Any] = {}
     references = [(atom, wanted) for atom, wanted in asked.items() if isinstance(atom.matcher, ir.FieldRef)]
@@ -126,14 +124,14 @@ def _referred(asked: Asked, known: Fields) -> dict[str | None, Any]:
         if asked[atom]:
             given = [found[each] for each in (atom.field, reference.field) if each in found]
             both = find_value([*ours, *theirs], [*not_ours, *not_theirs], atom.field, given)
-            if isinstance(both, Found):
+            if isinstance(both, FoundValue):
                 found[atom.field] = found[reference.field] = both.value
                 continue
             other = find_value(theirs, not_theirs, reference.field, given)
-            if isinstance(other, Found):
+            if isinstance(other, FoundValue):
                 more = _around(operators.text(other.value) or "", reference)
                 mine = find_value([*ours, more], not_ours, atom.field)
-                if isinstance(mine, Found):
+                if isinstance(mine, FoundValue):
                     found[atom.field], found[reference.field] = mine.value, other.value
         elif ours or atom.field in found or by_field.get(atom.field, {}).get(Atom(atom.field, _NULL)) is False:
             other_value = found.get(
@@ -143,7 +141,7 @@ def _referred(asked: Asked, known: Fields) -> dict[str | None, Any]:
                 continue
             text = operators.text(other_value) or ""
             mine = find_value(ours, [*not_ours, _around(text, reference)], atom.field)
-            if isinstance(mine, Found):
+            if isinstance(mine, FoundValue):
                 found[atom.field] = mine.value
                 if theirs:
                     found[reference.field] = other_value
@@ -156,71 +154,3 @@ def _around(text: str, reference: ir.FieldRef) -> ir.Pattern:
     before = (many,) if reference.comparison in ("endswith", "contains") else ()
     after = (many,) if reference.comparison in ("startswith", "contains") else ()
     return ir.Pattern((*before, *((text,) if text else ()), *after), reference.cased)
-
-
-# --- places in a record -------------------------------------------------------------------------------------
-
-
-def paths(record: Any, name: str | None) -> Iterator[Path]:
-    """Where a field is in a record: the ways to every node that its name reaches."""
-    parts = name.split(".") if name is not None else []
-
-    def follow(node: Any, at: int, path: Path) -> Iterator[Path]:
-        if at == len(parts):
-            yield path
-        elif isinstance(node, Mapping):
-            for end in range(at + 1, len(parts) + 1):
-                key = ".".join(parts[at:end])
-                if key in node:
-                    yield from follow(node[key], end, (*path, key))
-        elif isinstance(node, list):
-            for position, element in enumerate(node):
-                yield from follow(element, at, (*path, position))
-
-    return follow(record, 0, ())
-
-
-def leaves(record: Any, name: str | None) -> Iterator[tuple[Path, Any]]:
-    """The values of a field with the way to each."""
-
-    def below(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-        if isinstance(node, Mapping):
-            for key, inner in node.items():
-                yield from below(inner, (*path, key))
-        elif isinstance(node, list):
-            for position, inner in enumerate(node):
-                yield from below(inner, (*path, position))
-        else:
-            yield path, node
-
-    for path in paths(record, name):
-        yield from below(at(record, path), path)
-
-
-def at(record: Any, path: Path) -> Any:
-    """What is at a place of a record."""
-    for part in path:
-        record = record[part]
-    return record
-
-
-def put(record: Any, path: Path, value: Any) -> None:
-    """Put a value at a place, with the objects that it needs; of a list on the way its first object is followed."""
-    node = record
-    for position, part in enumerate(path):
-        if isinstance(node, list) and isinstance(part, str):
-            if not (node and isinstance(node[0], dict)):
-                node[:] = [{}]
-            node = node[0]
-        if position == len(path) - 1:
-            node[part] = value
-            return
-        inner = node.get(part) if isinstance(node, dict) else node[part]
-        if not isinstance(inner, (dict, list)):
-            node[part] = {}
-        node = node[part]
-
-
-def remove(record: Any, path: Path) -> None:
-    """Take away what is at a place."""
-    del at(record, path[:-1])[path[-1]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cloudsigma import ir
 from cloudsigma.correlation.condition import terms
 
-Asked = tuple[str, ir.Matcher, bool]
+FieldRequirement = tuple[str, ir.Matcher, bool]
 """A name of the correlation, a matcher, and whether it must be met."""
 
 _EPSILON = 1
@@ -39,9 +39,9 @@ class Plan:
         """How many events there are, not counting those of correlations below."""
         return len(self.rules)
 
-    def asked(self, position: int, before: Sequence[str]) -> list[Asked]:
+    def asked(self, position: int, before: Sequence[str]) -> list[FieldRequirement]:
         """What is asked of the measured fields of one event; `before` are the values of those before it."""
-        asked: list[Asked] = [(name, ir.Null(), False) for name in self.fields]
+        asked: list[FieldRequirement] = [(name, ir.Null(), False) for name in self.fields]
         if self.field is not None and self.numbers:
             asked.append((self.field, ir.Number(self.numbers[position]), True))
         if self.field is not None and self.distinct:

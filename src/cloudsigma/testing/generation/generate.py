@@ -9,8 +9,8 @@ from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import UsageError
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.generation.generated import Generated, NearMiss, Obstacle
-from cloudsigma.testing.generation.maker import Maker
 from cloudsigma.testing.generation.near_misses import NearMisses
+from cloudsigma.testing.generation.record_maker import RecordMaker
 from cloudsigma.testing.solver.search import Contradiction
 
 
@@ -36,7 +36,7 @@ def generate(rule: Rule, rules: RuleSet | None = None) -> Generated:
         if rules is None or any(each not in rules for each in rule.definition.rules):
             raise UsageError(f"{rule.title!r} is a correlation; give generate the rules that it refers to")
         return generate_sequence(rule, rules)
-    maker = Maker(rule)
+    maker = RecordMaker(rule)
     match = maker.make(maker.formula.node())
     if isinstance(match, Contradiction):
         return Generated(rule, None, (), (maker.obstacle(match),))

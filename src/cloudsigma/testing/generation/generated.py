@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cloudsigma.engine.rule import Rule
-from cloudsigma.testing.cases.changes import Difference
+from cloudsigma.testing.records.changes import Difference
 
 ObstacleKind = Literal["contradiction", "dependent", "not found"]
 """`contradiction`: nothing can match, and that is proved. `dependent`: the test cannot decide alone, proved too.

@@ -12,16 +12,16 @@ from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.evaluate import operators
-from cloudsigma.testing.cases.changes import ABSENT, Difference, copied, differences
-from cloudsigma.testing.generation.assembly import Path, at, leaves, paths, put, remove
 from cloudsigma.testing.generation.generated import NearMiss, Obstacle, Sample
-from cloudsigma.testing.generation.maker import Maker
-from cloudsigma.testing.generation.pairs import Problem
-from cloudsigma.testing.solver import plausible
-from cloudsigma.testing.solver.fields_together import Asked, is_of_one_value
-from cloudsigma.testing.solver.formula import AllOf, AnyOf, Atom, Literal, Node, Part, atoms_of, part_node
+from cloudsigma.testing.generation.pair_formula import PairProblem
+from cloudsigma.testing.generation.record_maker import RecordMaker
+from cloudsigma.testing.records.changes import ABSENT, Difference, copied, differences
+from cloudsigma.testing.records.places import KeyPath, at, leaves, paths, put, remove
+from cloudsigma.testing.solver import realistic_values
+from cloudsigma.testing.solver.field_constraints import Assignment, is_of_one_value
+from cloudsigma.testing.solver.formula import AllOf, AnyOf, Atom, Literal, Node, RulePart, atoms_of, part_node
 from cloudsigma.testing.solver.search import Contradiction, Nogood
-from cloudsigma.testing.solver.value_solver import Found, find_value, meets
+from cloudsigma.testing.solver.value_solver import FoundValue, find_value, meets
 
 _MAX_BASES = 6
 _MAX_WAYS = 8
@@ -31,21 +31,21 @@ _MAX_TRIED = 150
 class NearMisses:
     """Makes the near misses of one rule."""
 
-    def __init__(self, maker: Maker, match: Sample) -> None:
+    def __init__(self, maker: RecordMaker, match: Sample) -> None:
         self._maker = maker
         self._match = match
         self._atoms = {part: tuple(atoms_of(part)) for part in maker.formula.parts}
-        self._truths: dict[int, dict[Part, bool]] = {}
+        self._truths: dict[int, dict[RulePart, bool]] = {}
         self._near = {part: self._related(part) for part in maker.formula.parts}
         self._samples = [match]
         """Matching records so far: one that is there already is better than a new one."""
 
-    def make(self, part: Part) -> NearMiss | Obstacle:
+    def make(self, part: RulePart) -> NearMiss | Obstacle:
         """The near miss of one test, or why there is none."""
         for sample in self._samples:
             if (found := self._from(sample, part)) is not None:
                 return found
-        problem = Problem(self._maker, part)
+        problem = PairProblem(self._maker, part)
         ended: list[Contradiction] = []
         for side in problem.sides:
             nogoods: list[Nogood] = []
@@ -64,7 +64,7 @@ class NearMisses:
 
     # --- from one matching record -----------------------------------------------------------------------------
 
-    def _from(self, sample: Sample, part: Part, after: Asked | None = None) -> NearMiss | None:
+    def _from(self, sample: Sample, part: RulePart, after: Assignment | None = None) -> NearMiss | None:
         """A near miss of a matching record; `after` says what may be asked of the fields that change."""
         record = sample.record
         truths = self._truth(record)
@@ -91,24 +91,26 @@ class NearMisses:
         return self._near_miss(*masked[:1], sample, masked[1], part) if masked is not None else None
 
     def _near_miss(
-        self, record: dict[str, Any], sample: Sample, changes: tuple[Difference, ...], part: Part
+        self, record: dict[str, Any], sample: Sample, changes: tuple[Difference, ...], part: RulePart
     ) -> NearMiss:
         holds = self._truth(sample.record)[part]
         reason = f"{part.label} {'does not hold' if holds else 'holds'} ({part.selection})"
         return NearMiss((record,), sample, changes, reason, (str(part),), part.line)
 
-    def _truth(self, record: Mapping[str, Any]) -> dict[Part, bool]:
+    def _truth(self, record: Mapping[str, Any]) -> dict[RulePart, bool]:
         if (found := self._truths.get(id(record))) is None:
             found = {part: is_true(part, record) for part in self._maker.formula.parts}
             if any(record is sample.record for sample in self._samples):
                 self._truths[id(record)] = found
         return found
 
-    def _truths_near(self, record: Mapping[str, Any], truths: Mapping[Part, bool], changed: Part) -> dict[Part, bool]:
+    def _truths_near(
+        self, record: Mapping[str, Any], truths: Mapping[RulePart, bool], changed: RulePart
+    ) -> dict[RulePart, bool]:
         """Which tests are true of a record that differs in the field of one test from another."""
         return {part: is_true(part, record) if part in self._near[changed] else truth for part, truth in truths.items()}
 
-    def _related(self, part: Part) -> frozenset[Part]:
+    def _related(self, part: RulePart) -> frozenset[RulePart]:
         """The tests that see a change of the field of a test."""
         fields = self._maker.fields
         own = {atom.field for atom in self._atoms[part]}
@@ -121,7 +123,9 @@ class NearMisses:
 
     # --- changing one place -----------------------------------------------------------------------------------
 
-    def _changed(self, record: dict[str, Any], part: Part, after: Asked, *, holds: bool) -> Iterator[dict[str, Any]]:
+    def _changed(
+        self, record: dict[str, Any], part: RulePart, after: Assignment, *, holds: bool
+    ) -> Iterator[dict[str, Any]]:
         """Records that differ in one place, for which the test may be true (`holds`) or false."""
         name = part.field
         others = dict(self._asked(record, self._beside(part)))
@@ -153,7 +157,7 @@ class NearMisses:
             if place and (not there or isinstance(at(record, place), (list, dict, type(None)))):
                 yield _with(record, place, value)
 
-    def _places(self, record: Mapping[str, Any], own: Mapping[Atom, bool]) -> list[tuple[Path, Any]]:
+    def _places(self, record: Mapping[str, Any], own: Mapping[Atom, bool]) -> list[tuple[KeyPath, Any]]:
         """Where keywords can be changed: where they stand, else in the texts of the record, the spare one first."""
         every = list(leaves(record, None))
         found = [
@@ -164,7 +168,7 @@ class NearMisses:
         spare = self._maker.fields.path(self._maker.spare)
         return found or [each for each in every if each[0] == spare]
 
-    def _beside(self, part: Part) -> list[Atom]:
+    def _beside(self, part: RulePart) -> list[Atom]:
         """What other tests ask of the same field."""
         own = set(self._atoms[part])
         return [
@@ -179,7 +183,7 @@ class NearMisses:
 
     # --- why there is none ------------------------------------------------------------------------------------
 
-    def _obstacle(self, part: Part, ended: Sequence[Contradiction], problem: Problem) -> Obstacle:
+    def _obstacle(self, part: RulePart, ended: Sequence[Contradiction], problem: PairProblem) -> Obstacle:
         constant = [
             side
             for side in (True, False)
@@ -201,7 +205,7 @@ class NearMisses:
         return Obstacle("dependent" if proved else "not found", reason, str(part), part.line, named)
 
 
-def is_true(part: Part, record: Mapping[str, Any]) -> bool:
+def is_true(part: RulePart, record: Mapping[str, Any]) -> bool:
     """Whether one part is true of a record, by the definitions of the engine."""
     test = part.test
     matchers = test.matchers if part.value is None else (test.matchers[part.value],)
@@ -227,13 +231,16 @@ def _near(
     """Values that are what is asked, those that are like another value first."""
     networks = [each.atom.matcher.network for each in way if isinstance(each.atom.matcher, ir.Cidr)]
     close = [
-        *plausible.of_one_kind(name),
-        *plausible.like(value),
-        *(address for each in networks for address in plausible.outside(each)),
+        *realistic_values.of_one_kind(name),
+        *realistic_values.like(value),
+        *(address for each in networks for address in realistic_values.outside(each)),
     ]
     if isinstance(value, str):
         texts = [
-            text for each in wanted if isinstance(each, ir.Pattern) for text in plausible.of_patterns([each], name)
+            text
+            for each in wanted
+            if isinstance(each, ir.Pattern)
+            for text in realistic_values.of_patterns([each], name)
         ]
         close += [f"{value}{text}" for text in texts] + [f"{value} {text}" for text in texts] + texts
         for part in (part for each in unwanted if isinstance(each, ir.Pattern) for part in each.parts):
@@ -243,10 +250,10 @@ def _near(
                 close += [value[:middle] + "x" + value[middle:], value[:start] + value[end:]]
     yield from (each for each in close if meets(each, wanted, unwanted))
     yield from _values(wanted, unwanted, name)
-    yield from (each for each in plausible.usual(name) if meets(each, wanted, unwanted))
+    yield from (each for each in realistic_values.usual(name) if meets(each, wanted, unwanted))
 
 
-def _referred(record: Mapping[str, Any], own: Asked) -> list[Any]:
+def _referred(record: Mapping[str, Any], own: Assignment) -> list[Any]:
     """The values of fields that are referred to."""
     references = [atom.matcher.field for atom in own if isinstance(atom.matcher, ir.FieldRef)]
     return [value for each in references for _, value in leaves(record, each)]
@@ -254,10 +261,10 @@ def _referred(record: Mapping[str, Any], own: Asked) -> list[Any]:
 
 def _values(wanted: list[ir.Matcher], unwanted: list[ir.Matcher], name: str | None) -> list[Any]:
     answer = find_value(wanted, unwanted, name, hasty=True)
-    return [answer.value] if isinstance(answer, Found) else []
+    return [answer.value] if isinstance(answer, FoundValue) else []
 
 
-def _with(record: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
+def _with(record: dict[str, Any], path: KeyPath, value: Any) -> dict[str, Any]:
     """The record with another value at a place."""
     made: dict[str, Any] = copied(record)
     if value is ABSENT:

@@ -12,13 +12,13 @@ from cloudsigma.engine.context.event_time import event_time, read_time
 from cloudsigma.engine.evaluate import fields, operators
 from cloudsigma.engine.rule import Rule
 from cloudsigma.rulesets.rule_set import CLOUDTRAIL, RuleSet
-from cloudsigma.testing.cases.changes import ABSENT, Difference, copied, differences
-from cloudsigma.testing.generation.assembly import paths, put
 from cloudsigma.testing.generation.event_plans import Plan, plans
 from cloudsigma.testing.generation.generated import Generated, NearMiss, Obstacle, Sample
-from cloudsigma.testing.generation.maker import Maker
+from cloudsigma.testing.generation.record_maker import RecordMaker
+from cloudsigma.testing.records.changes import ABSENT, Difference, copied, differences
+from cloudsigma.testing.records.places import paths, put
 from cloudsigma.testing.solver.formula import AllOf, Atom, Literal
-from cloudsigma.testing.solver.plausible import like
+from cloudsigma.testing.solver.realistic_values import like
 
 MAX_EVENTS = 500
 """A correlation that needs more events gets no sequence."""
@@ -29,7 +29,7 @@ _STEP = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TimedRecord:
     """A record at a time."""
 
     after: int
@@ -59,7 +59,7 @@ class _Sequences:
         self.trouble = ""
         own = rules.where(id=rule.id)
         self._own = RuleSet(own.rules, declared=_declared(own), supporting=own.supporting - {rule.id})
-        self._makers: dict[tuple[str, tuple[str, ...]], Maker] = {}
+        self._makers: dict[tuple[str, tuple[str, ...]], RecordMaker] = {}
         self._plan: Plan | None = None
         self._start = _START
 
@@ -103,7 +103,7 @@ class _Sequences:
         lead: str,
         group: Mapping[str, str],
         asked: tuple[Literal, ...],
-    ) -> list[Event] | None:
+    ) -> list[TimedRecord] | None:
         """The events of a plan, all in one group, whose values are those that the rule `lead` allows."""
         group = dict(group)
         first = self._block(correlation, lead, plan.asked(plan.rules.index(lead), ()), group, asked)
@@ -114,7 +114,7 @@ class _Sequences:
             if not values:
                 return None
             group.setdefault(name, values[0])
-        found: list[Event] = []
+        found: list[TimedRecord] = []
         measured: list[str] = []
         for position, rule_id in enumerate(plan.rules):
             block = self._block(correlation, rule_id, plan.asked(position, measured), group, asked)
@@ -136,7 +136,7 @@ class _Sequences:
         of_plan: Sequence[tuple[str, ir.Matcher, bool]],
         group: Mapping[str, str],
         asked: tuple[Literal, ...],
-    ) -> list[Event] | None:
+    ) -> list[TimedRecord] | None:
         """The events of one rule that a correlation refers to; of a correlation its whole sequence."""
         mine = [Literal(Atom(_field(correlation, name, rule_id), matcher), holds) for name, matcher, holds in of_plan]
         for name in correlation.group_by:
@@ -157,16 +157,18 @@ class _Sequences:
             return None
         literals = tuple(dict.fromkeys((*asked, *mine)))
         names = tuple(sorted({literal.atom.field or "" for literal in literals}))
-        maker = self._makers.get((rule_id, names)) or self._makers.setdefault((rule_id, names), Maker(rule, names))
+        maker = self._makers.get((rule_id, names)) or self._makers.setdefault(
+            (rule_id, names), RecordMaker(rule, names)
+        )
         sample = maker.make(AllOf((maker.formula.node(), *literals)))
         if not isinstance(sample, Sample):
             obstacle = maker.obstacle(sample)
             self.trouble = f"no record of {rule.title!r} fits: {obstacle.reason}"
             return None
         self._start = _moment(sample.record) if "eventTime" in maker.fields.names else self._start
-        return [Event(0, sample.record, sample.template)]
+        return [TimedRecord(0, sample.record, sample.template)]
 
-    def _timed(self, events: Sequence[Event]) -> tuple[dict[str, Any], ...]:
+    def _timed(self, events: Sequence[TimedRecord]) -> tuple[dict[str, Any], ...]:
         """The records at their times, each an event of its own, as case files have them."""
         return tuple(
             {**copied(event.record), **place(self._start + dt.timedelta(seconds=event.after), position)}

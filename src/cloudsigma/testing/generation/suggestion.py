@@ -18,13 +18,12 @@ from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import UsageError
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.cases.case_file import read_case_file
-from cloudsigma.testing.cases.changes import ABSENT, ChangeError, Difference, changed, copied, differences, same
 from cloudsigma.testing.cases.runner import run_case
+from cloudsigma.testing.cases.yaml_text import block, flow, overrides
 from cloudsigma.testing.generation.generate import generate
 from cloudsigma.testing.generation.generated import Generated, NearMiss, Sample
-from cloudsigma.testing.records.records import record
-
-_WIDTH = 120
+from cloudsigma.testing.records.changes import ABSENT, Difference, changes_between, differences, same
+from cloudsigma.testing.records.record import record
 
 
 class NothingToSuggestError(UsageError):
@@ -87,7 +86,7 @@ def _written(made: Generated, *, several: bool) -> str:
     lines += [f"# No near miss for {_one_line(str(obstacle))}" for obstacle in made.obstacles]
     lines.append("")
     if several:
-        lines += [f"rule: {_flow(rule.id)}", ""]
+        lines += [f"rule: {flow(rule.id)}", ""]
     samples = made.matching
     if rule.correlation is not None:
         return "\n".join([*lines, *_sequences(made)]) + "\n"
@@ -120,9 +119,9 @@ def _of_one(
 ) -> list[str]:
     """The lines of a case of one record."""
     at = next(at for at, each in enumerate(bases) if same(each, base))
-    overrides = [f"    {line}" for line in _overrides(base, wanted)]
-    whole = overrides[:1] == ["    record:"]
-    return [*_case(name, reason, match=match, base=f"match {at + 1}" if at and not whole else None), *overrides]
+    lines = [f"    {line}" for line in overrides(base, wanted)]
+    whole = lines[:1] == ["    record:"]
+    return [*_case(name, reason, match=match, base=f"match {at + 1}" if at and not whole else None), *lines]
 
 
 def _unique(name: str, names: set[str]) -> str:
@@ -145,7 +144,7 @@ def _from(sample: Sample) -> dict[str, Any]:
     """What the file has as the base of a sample: the template's record where that is shorter, else the record."""
     if sample.template is not None:
         started = record(**sample.template)
-        if _reachable(started, sample.record) and len(differences(started, sample.record)) <= 6:
+        if changes_between(started, sample.record) is not None and len(differences(started, sample.record)) <= 6:
             return started
     return sample.record
 
@@ -153,12 +152,12 @@ def _from(sample: Sample) -> dict[str, Any]:
 def _source(sample: Sample, indent: str) -> list[str]:
     base = _from(sample)
     if base is sample.record:
-        return [f"{indent}record:", *_block(sample.record, indent + "  ")]
-    return [f"{indent}template: {_flow(dict(sample.template or {}))}"]
+        return [f"{indent}record:", *block(sample.record, indent + "  ")]
+    return [f"{indent}template: {flow(dict(sample.template or {}))}"]
 
 
 def _case(name: str, reason: str, *, match: bool, base: str | None) -> list[str]:
-    lines = ["", f"  - name: {_flow(name)}", f"    reason: {_flow(reason)}", f"    match: {_flow(match)}"]
+    lines = ["", f"  - name: {flow(name)}", f"    reason: {flow(reason)}", f"    match: {flow(match)}"]
     return [*lines, *([f"    base: {base}"] if base is not None else [])]
 
 
@@ -173,40 +172,6 @@ def _difference(difference: Difference) -> str:
     return f"{difference.name} is {shown if len(shown) <= 100 else shown[:99] + '…'}"
 
 
-# --- overrides ----------------------------------------------------------------------------------------------
-
-
-def _overrides(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """The changes that make a record of another one, as lines; a whole record where no changes do."""
-    found = _changes(base, wanted)
-    if found is None:
-        return ["record:", *_block(wanted, "  ")]
-    lines = []
-    if found["remove"]:
-        lines.append(f"remove: {_flow(found['remove'])}")
-    if found["set"]:
-        lines += ["set:", *(f"  {_flow(name)}: {_flow(value)}" for name, value in found["set"].items())]
-    return lines
-
-
-def _reachable(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return _changes(base, wanted) is not None
-
-
-def _changes(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Arguments of `changed` that make one record of another; `None` where names cannot say it."""
-    found: dict[str, Any] = {"remove": [], "set": {}}
-    for each in differences(base, wanted):
-        if each.after is ABSENT:
-            found["remove"].append(each.name)
-        else:
-            found["set"][each.name] = each.after
-    try:
-        return found if same(changed(base, **found), copied(wanted)) else None
-    except ChangeError:
-        return None
-
-
 # --- correlations -------------------------------------------------------------------------------------------
 
 
@@ -218,12 +183,12 @@ def _sequences(made: Generated) -> list[str]:
     bases: list[dict[str, Any]] = []
     for each in records:
         plain = _timeless(each)
-        if not any(_reachable(base, plain) and len(differences(base, plain)) <= 3 for base in bases):
+        if not any(changes_between(base, plain) is not None and len(differences(base, plain)) <= 3 for base in bases):
             bases.append(plain)
     time = dt.datetime.fromtimestamp(start, dt.UTC)
     lines = [f"start: '{time:%Y-%m-%dT%H:%M:%SZ}'", "", "bases:"]
     for at, base in enumerate(bases, start=1):
-        lines += [f"  event {at}:", "    record:", *_block(base, "      ")]
+        lines += [f"  event {at}:", "    record:", *block(base, "      ")]
     lines += ["", "cases:"]
     cases: Sequence[tuple[str, str, bool, tuple[dict[str, Any], ...]]] = [
         ("what the rule is for", _why(made.match, made), True, records),
@@ -236,61 +201,16 @@ def _sequences(made: Generated) -> list[str]:
         lines += [*_case(name, reason, match=match, base=None), "    records:"]
         for each in sequence:
             plain = _timeless(each)
-            base = min(bases, key=lambda base: (not _reachable(base, plain), len(differences(base, plain))))
+            base = min(bases, key=lambda base: (changes_between(base, plain) is None, len(differences(base, plain))))
             lines.append(f"      - base: event {bases.index(base) + 1}")
             lines.append(f"        after: {(event_time(each) or 0) - start}s")
-            lines += [f"        {line}" for line in _overrides(base, plain)]
+            lines += [f"        {line}" for line in overrides(base, plain)]
     return lines
 
 
 def _timeless(made: Mapping[str, Any]) -> dict[str, Any]:
     """The record without what a sequence gives it."""
     return {key: value for key, value in made.items() if key not in ("eventTime", "eventID")}
-
-
-# --- YAML ---------------------------------------------------------------------------------------------------
-
-
-def _flow(value: Any) -> str:
-    """A value as JSON, which YAML reads as the same; plain where a text is simple."""
-    if isinstance(value, str) and value and value.isascii() and value[0].isalpha() and _is_plain(value):
-        return value
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_flow(str(key))}: {_quoted(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_quoted(inner) for inner in value) + "]"
-    return json.dumps(value, ensure_ascii=True)
-
-
-def _quoted(value: Any) -> str:
-    return (
-        _flow(value)
-        if isinstance(value, (dict, list)) or (isinstance(value, str) and value.isalnum())
-        else json.dumps(value)
-    )
-
-
-_WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"))
-
-
-def _is_plain(text: str) -> bool:
-    return (
-        text.lower() not in _WORDS
-        and all(each.isalnum() or each in " ._/-()" for each in text)
-        and text == text.strip()
-    )
-
-
-def _block(value: Mapping[str, Any], indent: str) -> list[str]:
-    lines: list[str] = []
-    for key, inner in value.items():
-        name = _flow(str(key))
-        flow = _flow(inner)
-        if isinstance(inner, dict) and inner and len(indent) + len(name) + len(flow) + 2 > _WIDTH:
-            lines += [f"{indent}{name}:", *_block(inner, indent + "  ")]
-        else:
-            lines.append(f"{indent}{name}: {flow}")
-    return lines or [f"{indent}{{}}"]
 
 
 def _one_line(text: str) -> str:

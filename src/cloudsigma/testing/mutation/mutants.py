@@ -11,17 +11,17 @@ import re
 from collections.abc import Iterator
 
 from cloudsigma.compiler.spans import TextNode, text_nodes
-from cloudsigma.testing.mutation.mutants_condition import condition_changes
-from cloudsigma.testing.mutation.mutants_correlation import correlation_mutants
-from cloudsigma.testing.mutation.mutants_text import (
+from cloudsigma.testing.mutation.edits import (
     Edit,
     Mutant,
     part_rewritten,
     rekeyed,
-    told_apart,
+    with_unique_ids,
     without_entry,
     without_item,
 )
+from cloudsigma.testing.mutation.mutants_condition import condition_changes
+from cloudsigma.testing.mutation.mutants_correlation import correlation_mutants
 from cloudsigma.testing.mutation.mutants_values import value_mutants
 
 _COMPARISONS = ("exact", "contains", "startswith", "endswith")
@@ -41,7 +41,7 @@ def document_mutants(text: str) -> list[tuple[int, list[Mutant]]]:
     """For each YAML document of a rule file that is a rule, filter or correlation: its line and its mutants."""
     found = []
     for document in text_nodes(text):
-        mutants = list(told_apart(list(_of_document(text, document))))
+        mutants = list(with_unique_ids(list(_of_document(text, document))))
         if mutants:
             found.append((document.line, mutants))
     return found

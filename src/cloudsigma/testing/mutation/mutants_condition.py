@@ -14,12 +14,12 @@ Change = tuple[str, tuple[int, int, str]]
 
 
 @dataclass(slots=True)
-class _Part:
+class _Operand:
     """A stretch of the condition: an operand, or a chain of them."""
 
     start: int
     end: int
-    parts: list[_Part] = field(default_factory=list)
+    parts: list[_Operand] = field(default_factory=list)
     """Of a chain its operands."""
 
 
@@ -57,7 +57,7 @@ def condition_changes(text: str) -> list[Change]:
     return words
 
 
-def _removals(text: str, chains: list[_Part]) -> Iterator[tuple[int, int, str]]:
+def _removals(text: str, chains: list[_Operand]) -> Iterator[tuple[int, int, str]]:
     for chain in chains:
         for position, operand in enumerate(chain.parts):
             name = " ".join(text[operand.start : operand.end].split())
@@ -77,7 +77,7 @@ class _Reader:
         self.negations: list[tuple[int, int]] = []
         """Each with the blanks behind it."""
         self.quantifiers: list[tuple[int, int, str]] = []
-        self.chains: list[_Part] = []
+        self.chains: list[_Operand] = []
 
     def whole(self) -> None:
         self._chain("or")
@@ -93,7 +93,7 @@ class _Reader:
         self._at += 1
         return self._tokens[self._at - 1]
 
-    def _chain(self, word: str) -> _Part:
+    def _chain(self, word: str) -> _Operand:
         parts = [self._operand(word)]
         while self._next() == word:
             _, start, end = self._take()
@@ -101,22 +101,22 @@ class _Reader:
             parts.append(self._operand(word))
         if len(parts) == 1:
             return parts[0]
-        chain = _Part(parts[0].start, parts[-1].end, parts)
+        chain = _Operand(parts[0].start, parts[-1].end, parts)
         self.chains.append(chain)
         return chain
 
-    def _operand(self, word: str) -> _Part:
+    def _operand(self, word: str) -> _Operand:
         return self._chain("and") if word == "or" else self._negated()
 
-    def _negated(self) -> _Part:
+    def _negated(self) -> _Operand:
         if self._next() != "not":
             return self._atom()
         _, start, _ = self._take()
         behind = self._tokens[self._at][1] if self._at < len(self._tokens) else start
         self.negations.append((start, behind))
-        return _Part(start, self._negated().end)
+        return _Operand(start, self._negated().end)
 
-    def _atom(self) -> _Part:
+    def _atom(self) -> _Operand:
         word, start, end = self._take()
         if word == "(":
             self._chain("or")
@@ -130,4 +130,4 @@ class _Reader:
             end = stop
         elif word in ("and", "or", ")"):
             raise _Unreadable
-        return _Part(start, end)
+        return _Operand(start, end)

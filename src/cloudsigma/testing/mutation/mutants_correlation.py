@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 
 from cloudsigma.compiler.spans import TextNode
-from cloudsigma.testing.mutation.mutants_condition import condition_changes
-from cloudsigma.testing.mutation.mutants_text import (
+from cloudsigma.testing.mutation.edits import (
     Edit,
     Mutant,
     part_rewritten,
@@ -15,6 +14,7 @@ from cloudsigma.testing.mutation.mutants_text import (
     without_entry,
     without_item,
 )
+from cloudsigma.testing.mutation.mutants_condition import condition_changes
 
 _TIMESPAN = re.compile(r"([0-9]+)([smhdwMy])", re.ASCII)
 _TYPES = {

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from cloudsigma.compiler.spans import TextNode
-from cloudsigma.testing.mutation.mutants_text import Edit, Mutant, rewritten
+from cloudsigma.testing.mutation.edits import Edit, Mutant, rewritten
 
 _ESCAPED = "\\*?"
 

@@ -25,16 +25,16 @@ from cloudsigma.testing.cases.case import CaseFile, EquivalentMutant
 from cloudsigma.testing.cases.case_file import read_case_file
 from cloudsigma.testing.cases.regression import TYPES
 from cloudsigma.testing.cases.suite import Options, RuleTest, Suite
-from cloudsigma.testing.coverage.sequences import Correlated
+from cloudsigma.testing.coverage.correlation_replay import CorrelationReplay
 from cloudsigma.testing.mutation.cache import Cache, default_cache
+from cloudsigma.testing.mutation.edits import Mutant, diff, edited
+from cloudsigma.testing.mutation.equivalence import canonical, same_verdicts
 from cloudsigma.testing.mutation.mutants import document_mutants
-from cloudsigma.testing.mutation.mutants_text import Mutant, diff, edited
-from cloudsigma.testing.mutation.proof import canonical, same_verdicts
-from cloudsigma.testing.mutation.proposal import Proposal
-from cloudsigma.testing.mutation.proposer import Proposer
+from cloudsigma.testing.mutation.proposals import Proposer
+from cloudsigma.testing.mutation.recompile import Definition, Recompiler, RuleFile
+from cloudsigma.testing.mutation.record_search import Proposal
 from cloudsigma.testing.mutation.report import MutantResult, MutationReport, RuleMutation
-from cloudsigma.testing.mutation.sources import Definition, Source, Sources
-from cloudsigma.testing.mutation.trials import Changed, SequenceTrial, Trial
+from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial, Trial
 
 __all__ = ["MutantResult", "MutationReport", "Proposal", "RuleMutation", "default_cache", "mutate"]
 
@@ -58,10 +58,10 @@ class _Mutation:
     def __init__(self, suite: Suite, cache: Path | None) -> None:
         self._suite = suite
         self._cache = Cache(cache, RuleMutation)
-        self._sources = {path: Source(path) for path in suite.rule_files}
+        self._sources = {path: RuleFile(path) for path in suite.rule_files}
         self._case_files: dict[str, CaseFile] = {}
         self._unread: list[str] = []
-        self._ways = list(self._read_ways())
+        self._compilations = list(self._read_compilations())
 
     def report(self) -> MutationReport:
         found: list[RuleMutation] = []
@@ -71,8 +71,8 @@ class _Mutation:
         untested = tuple(rule.title for rule in self._suite.untested)
         return MutationReport(tuple(found), untested, tuple(dict.fromkeys(self._unread)))
 
-    def _read_ways(self) -> Iterator[_Way]:
-        """The ways in which the rules under test were compiled, and the trials of each."""
+    def _read_compilations(self) -> Iterator[_Compilation]:
+        """The compilations in which the rules under test were compiled, and the trials of each."""
         options = self._suite.options or Options()
         given = dict.fromkeys((options.pipelines, *TYPES.values()))
         waiting = [test for test in self._suite.tests if test.rule is not None and test.case is not None]
@@ -82,7 +82,7 @@ class _Mutation:
             rules: dict[str, Definition] = {rule.id: rule.definition for rule in self._suite.rules}
             rules |= {test.rule.id: test.rule.definition for test in waiting if test.rule is not None}
             own = Options(pipelines, options.logsource, options.placeholders, options.record_folders)
-            sources = Sources(list(self._sources.values()), own, rules.values())
+            sources = Recompiler(list(self._sources.values()), own, rules.values())
             same: dict[str, bool] = {}
             for test in waiting:
                 if test.rule is not None and test.rule.id not in same:
@@ -90,14 +90,14 @@ class _Mutation:
             mine = [test for test in waiting if test.rule is not None and same[test.rule.id]]
             waiting = [test for test in waiting if test.rule is not None and not same[test.rule.id]]
             if mine:
-                yield _Way(sources, own, rules, list(_trials(mine)))
+                yield _Compilation(sources, own, rules, list(_trials(mine)))
         for test in waiting:
             title = test.rule.title if test.rule is not None else test.name
             self._unread.append(f"{title}: the rule cannot be compiled again as it was, so it is not mutated")
 
-    def _of_file(self, source: Source) -> Iterator[RuleMutation]:
-        owners = _owners(source, self._ways)
-        if not any(way.needing(ids) for way in self._ways for ids in owners.values()):
+    def _of_file(self, source: RuleFile) -> Iterator[RuleMutation]:
+        owners = _owners(source, self._compilations)
+        if not any(compilation.needing(ids) for compilation in self._compilations for ids in owners.values()):
             return
         everything = frozenset(key for ids in owners.values() for key in ids)
         found = dict(document_mutants(source.text))
@@ -105,17 +105,17 @@ class _Mutation:
             self._unread.append(f"{source.path}: the file holds what is no YAML, so its rules are not mutated")
         for line, mutants in found.items():
             ids = owners.get(line) or everything  # what has an action may be a part of every rule
-            if any(way.needing(ids) for way in self._ways):
+            if any(compilation.needing(ids) for compilation in self._compilations):
                 yield self._of_document(source, line, mutants, ids)
 
-    def _of_document(self, source: Source, line: int, mutants: Sequence[Mutant], ids: frozenset[str]) -> RuleMutation:
+    def _of_document(self, source: RuleFile, line: int, mutants: Sequence[Mutant], ids: frozenset[str]) -> RuleMutation:
         accepted = self._accepted(ids)
         key = self._key(source, line, ids, accepted)
         if (known := self._cache.get(key)) is not None:
             return known
         document = next((each for each in source.documents if each.line == line), None)
         value = document.value if document is not None and isinstance(document.value, dict) else {}
-        trials = [trial for way in self._ways for trial in way.needing(ids)]
+        trials = [trial for compilation in self._compilations for trial in compilation.needing(ids)]
         failing = {id(trial) for trial in trials if not trial.passes()}
         problems = [f"the case {each.name!r} fails with the rule as it is" for each in trials if id(each) in failing]
         title = str(value.get("title") or "")
@@ -135,7 +135,7 @@ class _Mutation:
 
     def _results(
         self,
-        source: Source,
+        source: RuleFile,
         mutants: Sequence[Mutant],
         ids: frozenset[str],
         failing: set[int],
@@ -149,14 +149,14 @@ class _Mutation:
             text = edited(source.text, mutant.edits)
             variants = []
             same = False
-            for way in self._ways:
-                trials = [trial for trial in way.needing(ids) if id(trial) not in failing]
-                definitions = way.sources.changed(source, text) if trials else None
+            for compilation in self._compilations:
+                trials = [trial for trial in compilation.needing(ids) if id(trial) not in failing]
+                definitions = compilation.sources.changed(source, text) if trials else None
                 if definitions:
-                    changed = way.really(definitions)
+                    changed = compilation.really(definitions)
                     same = same or not changed
                     if changed:
-                        variants.append(_Variant(way, Changed(changed), trials))
+                        variants.append(_Variant(compilation, ChangedRules(changed), trials))
             if not variants:
                 if same:
                     shown = diff(source.text, text, source.path)
@@ -206,17 +206,24 @@ class _Mutation:
             for name in (rule.id, rule.name, rule.title)
             if name is not None
         }
-        for path in dict.fromkeys(trial.path for way in self._ways for trial in way.needing(ids)):
+        for path in dict.fromkeys(
+            trial.path for compilation in self._compilations for trial in compilation.needing(ids)
+        ):
             if not self._names_mutants(path):
                 continue
             file = self._case_file(path)
-            main = {trial.rule_id for way in self._ways for trial in way.trials if trial.path == path}
+            main = {
+                trial.rule_id
+                for compilation in self._compilations
+                for trial in compilation.trials
+                if trial.path == path
+            }
             for each in file.equivalent_mutants:
                 if each.rule in titles if each.rule is not None else main & ids:
                     found[each.mutant] = each
         return found
 
-    def _key(self, source: Source, line: int, ids: frozenset[str], accepted: Mapping[str, EquivalentMutant]) -> str:
+    def _key(self, source: RuleFile, line: int, ids: frozenset[str], accepted: Mapping[str, EquivalentMutant]) -> str:
         """The hash of all that the result depends on."""
         parts: list[Any] = [
             _FORMAT,
@@ -227,10 +234,12 @@ class _Mutation:
             source.text,
             sorted((each.mutant, each.reason) for each in accepted.values()),
         ]
-        for way in self._ways:
-            trials = way.needing(ids)
+        for compilation in self._compilations:
+            trials = compilation.needing(ids)
             needed = sorted({key for trial in trials for key in trial.needs})
-            parts.append([str(way.options), [repr(way.rules[key]) for key in needed if key in way.rules]])
+            parts.append(
+                [str(compilation.options), [repr(compilation.rules[key]) for key in needed if key in compilation.rules]]
+            )
             for trial in trials:
                 case = trial.case
                 parts.append(
@@ -240,11 +249,11 @@ class _Mutation:
         return hashlib.sha256(written).hexdigest()
 
 
-class _Way:
-    """One way to compile the rules, with the trials of rules that were compiled so."""
+class _Compilation:
+    """One compilation to compile the rules, with the trials of rules that were compiled so."""
 
     def __init__(
-        self, sources: Sources, options: Options, rules: Mapping[str, Definition], trials: Sequence[Trial]
+        self, sources: Recompiler, options: Options, rules: Mapping[str, Definition], trials: Sequence[Trial]
     ) -> None:
         self.sources = sources
         self.options = options
@@ -269,10 +278,10 @@ class _Way:
 
 @dataclass(frozen=True, slots=True)
 class _Variant:
-    """What a mutant changes where rules were compiled in one way."""
+    """What a mutant changes where rules were compiled in one compilation."""
 
-    way: _Way
-    changed: Changed
+    compilation: _Compilation
+    changed: ChangedRules
     trials: Sequence[Trial]
 
     @property
@@ -286,24 +295,24 @@ class _Variant:
     def proofs(self) -> Iterator[str | None]:
         """For each rule that it changes, why it can never be told from the rule; `None` where that is not known."""
         for key, each in self.changed.definitions.items():
-            yield _proof(self.way.rules[key], each)
+            yield _proof(self.compilation.rules[key], each)
 
 
 def _trials(tests: Iterable[RuleTest]) -> Iterator[Trial]:
-    correlated: dict[tuple[int, str], Correlated] = {}
+    correlated: dict[tuple[int, str], CorrelationReplay] = {}
     for test in tests:
         if test.rule is None or test.case is None:
             continue
         if test.rule.correlation is not None:
             key = (id(test.rules), test.rule.id)
             if key not in correlated:
-                correlated[key] = Correlated(test.rules, test.rule)
+                correlated[key] = CorrelationReplay(test.rules, test.rule)
             yield SequenceTrial(test, correlated[key])
         elif not test.case.sequence:
             yield Trial(test)
 
 
-def _owners(source: Source, ways: Sequence[_Way]) -> dict[int, frozenset[str]]:
+def _owners(source: RuleFile, compilations: Sequence[_Compilation]) -> dict[int, frozenset[str]]:
     """For each document of a file, by its line, the rules that it has a part in."""
     found: dict[int, set[str]] = {}
     filters = {}
@@ -311,8 +320,8 @@ def _owners(source: Source, ways: Sequence[_Way]) -> dict[int, frozenset[str]]:
         value = document.value if isinstance(document.value, dict) else {}
         if "filter" in value:
             filters[document.line] = str(value.get("id") or "").lower()
-    for way in ways:
-        for key, rule in way.rules.items():
+    for compilation in compilations:
+        for key, rule in compilation.rules.items():
             if rule.metadata.path == source.path and rule.metadata.line is not None:
                 found.setdefault(rule.metadata.line, set()).add(key)
             for line, name in filters.items():

@@ -12,10 +12,10 @@ from cloudsigma.testing.cases.case import Case
 from cloudsigma.testing.cases.expectations import compare
 from cloudsigma.testing.cases.suite import RuleTest
 from cloudsigma.testing.coverage.clauses import Memo, Predicate
-from cloudsigma.testing.coverage.sequences import Correlated
+from cloudsigma.testing.coverage.correlation_replay import CorrelationReplay
 
 
-class Changed:
+class ChangedRules:
     """Rules in the place of those with their IDs."""
 
     def __init__(self, definitions: Mapping[str, ir.DetectionRule | ir.CorrelationRule]) -> None:
@@ -36,7 +36,7 @@ class Changed:
         }
 
 
-NOTHING_CHANGED = Changed({})
+NOTHING_CHANGED = ChangedRules({})
 
 
 class Trial:
@@ -58,7 +58,7 @@ class Trial:
             self.predicate = Predicate(definition)
         self._memos: tuple[Memo, ...] = tuple({} for _ in test.case.records)
 
-    def passes(self, changed: Changed = NOTHING_CHANGED) -> bool:
+    def passes(self, changed: ChangedRules = NOTHING_CHANGED) -> bool:
         """Whether the case has its verdict with these rules."""
         predicate = changed.predicates.get(self.rule_id, self.predicate)
         if self.predicate is None or predicate is None:
@@ -70,14 +70,14 @@ class Trial:
 class SequenceTrial(Trial):
     """One case of a correlation: its number of matches, and the groups and members that the case expects."""
 
-    def __init__(self, test: RuleTest, correlated: Correlated) -> None:
+    def __init__(self, test: RuleTest, correlated: CorrelationReplay) -> None:
         super().__init__(test)
         self.correlated = correlated
         self.needs = frozenset({*correlated.correlations, *correlated.predicates})
         self._verdicts: dict[str, tuple[bool, ...]] = {}
         self._expected = [dataclasses.replace(each, context={}) for each in self.case.expected]
 
-    def passes(self, changed: Changed = NOTHING_CHANGED) -> bool:
+    def passes(self, changed: ChangedRules = NOTHING_CHANGED) -> bool:
         """As of a detection rule."""
         if not self._verdicts:
             self._verdicts = self.correlated.verdicts(self.case.records)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloudsigma.testing.cases.styles import Style, style_of
+from cloudsigma.testing.cases.line_styles import Style, style_of
 
 if TYPE_CHECKING:
     from _pytest._io import TerminalWriter

@@ -70,7 +70,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 # --- filling in ---------------------------------------------------------------------------------------------
 
 
-class Values:
+class PlaceholderValues:
     """What the placeholders of one record stand for."""
 
     def __init__(self, seed: str, time: dt.datetime, plain: Mapping[str, Any]) -> None:

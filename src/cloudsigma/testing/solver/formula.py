@@ -49,7 +49,7 @@ FALSE = AnyOf(())
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # a large test is dear to compare, and a part is made once
-class Part:
+class RulePart:
     """A test of a rule, or one value of a test that asks for all of them: what can be right or wrong on its own."""
 
     selection: str
@@ -91,7 +91,7 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-Truths = Mapping[Part, bool]
+Truths = Mapping[RulePart, bool]
 
 
 class Formula:
@@ -100,14 +100,14 @@ class Formula:
     def __init__(self, rule: ir.DetectionRule) -> None:
         self._selections = {selection.name: selection for selection in rule.selections}
         self._conditions = rule.conditions
-        self._parts: dict[int, tuple[Part, ...]] = {}
+        self._parts: dict[int, tuple[RulePart, ...]] = {}
         for selection in rule.selections:
             for position, test in enumerate(tests_of(selection.body)):
                 each = range(len(test.matchers)) if test.all_of and len(test.matchers) > 1 else (None,)
-                self._parts[id(test)] = tuple(Part(selection.name, test, position, value) for value in each)
+                self._parts[id(test)] = tuple(RulePart(selection.name, test, position, value) for value in each)
 
     @cached_property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[RulePart, ...]:
         """The parts that the conditions use, in the order of the rule."""
         used = {name for condition in self._conditions for name in names_in(condition.expression)}
         return tuple(
@@ -118,9 +118,9 @@ class Formula:
             for part in self._parts[id(test)]
         )
 
-    def sources(self) -> dict[Atom, tuple[Part, ...]]:
+    def sources(self) -> dict[Atom, tuple[RulePart, ...]]:
         """The parts that ask for each atom."""
-        found: dict[Atom, list[Part]] = {}
+        found: dict[Atom, list[RulePart]] = {}
         for part in self.parts:
             for atom in atoms_of(part):
                 found.setdefault(atom, []).append(part)
@@ -135,7 +135,7 @@ class Formula:
         """Whether the rule matches where its parts are as given, all of them."""
         return self.node(given=truths) == TRUE
 
-    def decisive(self, part: Part) -> tuple[Node, bool] | None:
+    def decisive(self, part: RulePart) -> tuple[Node, bool] | None:
         """What the rest of the rule must be for the verdict to hang on one part, and whether the rule wants it true.
 
         `None` where the part stands in the conditions more than once.
@@ -144,7 +144,7 @@ class Formula:
         return found[0] if len(found) == 1 else None
 
     def _among(
-        self, members: Sequence[ir.Expression | ir.Group | ir.Test], part: Part, *, all_of: bool
+        self, members: Sequence[ir.Expression | ir.Group | ir.Test], part: RulePart, *, all_of: bool
     ) -> list[tuple[Node, bool]]:
         """The same for members of which all must hold, or one: the others must hold, or must not."""
         found = []
@@ -154,7 +154,7 @@ class Formula:
                 found.append((_joined((beside, *others), all_of=True), wanted))
         return found
 
-    def _within(self, member: ir.Expression | ir.Group | ir.Test, part: Part) -> list[tuple[Node, bool]]:
+    def _within(self, member: ir.Expression | ir.Group | ir.Test, part: RulePart) -> list[tuple[Node, bool]]:
         match member:
             case ir.Identifier(name):
                 return self._within(self._selections[name].body, part) if name == part.selection else []
@@ -206,14 +206,14 @@ class Formula:
         return _joined(nodes, all_of=wanted) if len(nodes) > 1 else nodes[0]
 
 
-def part_node(part: Part, *, holds: bool) -> Node:
+def part_node(part: RulePart, *, holds: bool) -> Node:
     """The formula of one part: that it is true, or that it is false."""
     test, wanted = part.test, holds is not part.test.negated
     matchers = test.matchers if part.value is None else (test.matchers[part.value],)
     return _joined(tuple(_asked(test.field, each, wanted) for each in matchers), all_of=test.all_of is wanted)
 
 
-def atoms_of(part: Part) -> Iterator[Atom]:
+def atoms_of(part: RulePart) -> Iterator[Atom]:
     """The atoms that a part asks for."""
     waiting: list[Node] = [part_node(part, holds=True)]
     for node in waiting:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from cloudsigma.testing.solver.fields_together import Clash, Fields
+from cloudsigma.testing.solver.field_constraints import Conflict, FieldConstraints
 from cloudsigma.testing.solver.formula import AllOf, AnyOf, Atom, Literal, Node
 
 MAX_CHOICES = 3000
@@ -76,7 +76,7 @@ Nogood = frozenset[tuple[Atom, bool]]
 class Search:
     """Finds models of formulas over one set of fields."""
 
-    def __init__(self, fields: Fields, known_calls: Collection[str] = ()) -> None:
+    def __init__(self, fields: FieldConstraints, known_calls: Collection[str] = ()) -> None:
         """Take the fields, and names of calls (in lower case) that are preferred where a rule has several."""
         self._fields = fields
         self._known_calls = known_calls
@@ -144,17 +144,17 @@ class Search:
                     state.open.append((chosen, levels))
         if not touched:
             return None
-        clash = self._fields.clash(state.asked, {atom.field for atom in touched}, single=self._single)
-        clash = clash or self._refused(state)
-        if clash is not None:
-            why = (state.why[atom] for atom in clash.atoms if atom in state.why)
-            return _Dead(levels.union(*why), clash.atoms, clash.proved)
+        conflict = self._fields.conflict(state.asked, {atom.field for atom in touched}, single=self._single)
+        conflict = conflict or self._refused(state)
+        if conflict is not None:
+            why = (state.why[atom] for atom in conflict.atoms if atom in state.why)
+            return _Dead(levels.union(*why), conflict.atoms, conflict.proved)
         return None
 
-    def _refused(self, state: _State) -> Clash | None:
+    def _refused(self, state: _State) -> Conflict | None:
         for nogood in self._nogoods:
             if all(state.asked.get(atom) is holds for atom, holds in nogood):
-                return Clash(frozenset(atom for atom, _ in nogood), proved=False)
+                return Conflict(frozenset(atom for atom, _ in nogood), proved=False)
         return None
 
     def _propagate(self, state: _State) -> _Dead | None:

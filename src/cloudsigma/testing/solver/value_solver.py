@@ -14,8 +14,8 @@ from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.evaluate import operators
-from cloudsigma.testing.solver import language, plausible
-from cloudsigma.testing.solver.expressions import samples
+from cloudsigma.testing.solver import automata, realistic_values
+from cloudsigma.testing.solver.regex_automaton import samples
 
 _MAX_TRIED = 400
 _MAX_SMALLER = 30
@@ -24,14 +24,14 @@ _NUMERIC = (ir.Number, ir.Compare)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundValue:
     """A value was found."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class NoValue:
     """There is no value, because of these."""
 
     wanted: tuple[ir.Matcher, ...]
@@ -40,7 +40,7 @@ class Nothing:
     """Whether that is certain; if not, none was found by searching."""
 
 
-Answer = Found | Nothing
+Answer = FoundValue | NoValue
 
 
 def find_value(
@@ -62,7 +62,7 @@ def find_value(
     """
     for hint in hints:
         if meets(hint, wanted, unwanted):
-            return Found(hint)
+            return FoundValue(hint)
     return _find_value(tuple(wanted), tuple(unwanted), field, hasty)
 
 
@@ -82,44 +82,45 @@ def _find_value(
 ) -> Answer:
     for value in islice(_candidates(wanted, unwanted, field), _MAX_TRIED):
         if meets(value, wanted, unwanted):
-            return Found(value)
+            return FoundValue(value)
     if conflict := _direct(wanted, unwanted) or _of_two(wanted, unwanted):
         return conflict
-    return _walk(wanted, unwanted, language.HASTY if hasty else language.MAX_WORK)
+    return _walk(wanted, unwanted, automata.HASTY if hasty else automata.MAX_WORK)
 
 
 def _candidates(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher], field: str | None) -> Iterator[Any]:
     if parts := [each for each in wanted if isinstance(each, ir.TimePart)]:
-        yield from plausible.times(parts, [each for each in unwanted if isinstance(each, ir.TimePart)])
+        yield from realistic_values.times(parts, [each for each in unwanted if isinstance(each, ir.TimePart)])
     if all(isinstance(each, ir.Pattern) and not any(isinstance(part, str) for part in each.parts) for each in wanted):
-        yield from plausible.usual(field)
+        yield from realistic_values.usual(field)
     special = [each for each in wanted if not isinstance(each, (ir.Pattern, ir.Regex))]
-    yield from chain.from_iterable(plausible.for_matcher(each, field) for each in special)
+    yield from chain.from_iterable(realistic_values.for_matcher(each, field) for each in special)
     if any(isinstance(each, _NUMERIC) for each in wanted):
         yield from _between([each for each in (*wanted, *unwanted) if isinstance(each, _NUMERIC)])
     if patterns := [each for each in wanted if isinstance(each, ir.Pattern)]:
-        texts = list(plausible.of_patterns(patterns, field))
+        texts = list(realistic_values.of_patterns(patterns, field))
         yield from texts
         yield from (text.upper() for text in texts)
         yield from (text.lower() for text in texts)
     if expressions := [each for each in wanted if isinstance(each, ir.Regex)]:
-        yield from plausible.usual(field)
+        yield from realistic_values.usual(field)
         found = [text for each in expressions for text in samples(each.pattern, each.flags)]
         found.append(" ".join(next(iter(samples(each.pattern, each.flags)), "") for each in expressions))
         yield from found
-        for text in plausible.of_patterns(patterns, field) if patterns else ():
+        for text in realistic_values.of_patterns(patterns, field) if patterns else ():
             yield from (f"{text} {more}" for more in found)
             yield from (f"{more}{text}" for more in found)
-        automata = [each for each in map(language.automaton, expressions) if each is not None]
-        if automata:
-            yield from (text for text in islice(language.texts(automata, (), language.HASTY), 12) if text is not None)
+        found_automata = [each for each in map(automata.automaton, expressions) if each is not None]
+        if found_automata:
+            walked = automata.texts(found_automata, (), automata.HASTY)
+            yield from (text for text in islice(walked, 12) if text is not None)
 
 
-def _direct(wanted: tuple[ir.Matcher, ...], unwanted: tuple[ir.Matcher, ...]) -> Nothing | None:
+def _direct(wanted: tuple[ir.Matcher, ...], unwanted: tuple[ir.Matcher, ...]) -> NoValue | None:
     """Conflicts of two that need no walk: a number with an order, one text or number with anything, networks."""
     for each in wanted:
         if each in unwanted:
-            return Nothing((each,), (each,))
+            return NoValue((each,), (each,))
     for fixed in wanted:
         value: Any
         match fixed:
@@ -133,10 +134,10 @@ def _direct(wanted: tuple[ir.Matcher, ...], unwanted: tuple[ir.Matcher, ...]) ->
                 continue
         for other in wanted:
             if isinstance(other, kinds) and not _is_cased(other) and not operators.matches(other, value):
-                return Nothing((fixed, other), ())
+                return NoValue((fixed, other), ())
         for other in unwanted:
             if isinstance(other, kinds) and not _is_cased(other) and operators.matches(other, value):
-                return Nothing((fixed,), (other,))
+                return NoValue((fixed,), (other,))
     return _numbers(wanted, unwanted) or _networks(wanted, unwanted) or _moments(wanted, unwanted)
 
 
@@ -144,7 +145,7 @@ def _is_cased(matcher: ir.Matcher) -> bool:
     return isinstance(matcher, ir.Pattern) and matcher.cased
 
 
-def _numbers(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> Nothing | None:
+def _numbers(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> NoValue | None:
     """Orders that leave no number: every region between the limits, and every limit, is tried."""
     orders = [each for each in wanted if isinstance(each, _NUMERIC)]
     if not orders:
@@ -163,25 +164,25 @@ def _between(orders: Sequence[ir.Number | ir.Compare]) -> list[int | float]:
     return [limits[0] - 1, *limits, limits[-1] + 1, *middle]
 
 
-def _networks(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> Nothing | None:
+def _networks(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> NoValue | None:
     cidrs = [each for each in wanted if isinstance(each, ir.Cidr)]
     for at, one in enumerate(cidrs):
         first = operators.parse_network(one.network)
         for other in cidrs[at + 1 :]:
             if not first.overlaps(operators.parse_network(other.network)):  # nor does one of another version
-                return Nothing((one, other), ())
+                return NoValue((one, other), ())
         for outer in unwanted:
             if isinstance(outer, ir.Cidr):
                 second = operators.parse_network(outer.network)
                 if first.overlaps(second) and first.prefixlen >= second.prefixlen:
-                    return Nothing((one,), (outer,))
+                    return NoValue((one,), (outer,))
     return None
 
 
 _PARTS = {"minute": range(60), "hour": range(24), "day": range(1, 32), "week": range(1, 54), "month": range(1, 13)}
 
 
-def _moments(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> Nothing | None:
+def _moments(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> NoValue | None:
     """Parts of a time, each unit for itself."""
     times = [each for each in wanted if isinstance(each, ir.TimePart)]
     against = [each for each in unwanted if isinstance(each, ir.TimePart)]
@@ -194,21 +195,21 @@ def _moments(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> No
             and not any(operators.compare(part, each.operator, each.value) for each in opposed)
             for part in parts
         ):
-            return Nothing(tuple(same or times[:1]), tuple(opposed))
+            return NoValue(tuple(same or times[:1]), tuple(opposed))
     return None
 
 
-def _of_two(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> Nothing | None:
+def _of_two(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> NoValue | None:
     """Two patterns that no text meets, or one of which the other is a part: most conflicts are of this kind."""
     patterns = [each for each in wanted if isinstance(each, ir.Pattern)]
     for at, one in enumerate(patterns):
         sparse = [_filled(one, filler) for filler in ("\0", "")]
         for other in unwanted:
             if all(operators.matches(other, text) for text in sparse) and _is_empty((one,), (other,)):
-                return Nothing((one,), (other,))
+                return NoValue((one,), (other,))
         for other in patterns[at + 1 :]:
             if _is_empty((one, other), ()):
-                return Nothing((one, other), ())
+                return NoValue((one, other), ())
     return None
 
 
@@ -223,32 +224,32 @@ def _filled(pattern: ir.Pattern, filler: str) -> str:
 def _is_empty(wanted: tuple[ir.Matcher, ...], unwanted: tuple[ir.Matcher, ...]) -> bool:
     """Whether it is certain that no text meets all of `wanted` and none of `unwanted`."""
     inside = [found for each in wanted if (found := _widened(each)) is not None]
-    outside = [found for each in unwanted if (found := language.automaton(each)) is not None]
-    return not list(islice(language.texts(inside, outside, language.HASTY), 1))
+    outside = [found for each in unwanted if (found := automata.automaton(each)) is not None]
+    return not list(islice(automata.texts(inside, outside, automata.HASTY), 1))
 
 
-def _walk(wanted: tuple[ir.Matcher, ...], unwanted: tuple[ir.Matcher, ...], work: int) -> Nothing | Found:
+def _walk(wanted: tuple[ir.Matcher, ...], unwanted: tuple[ir.Matcher, ...], work: int) -> NoValue | FoundValue:
     """Search all texts. What is no regular language is left out or widened, which keeps a proof a proof."""
     inside = [(each, found) for each in wanted if (found := _widened(each)) is not None]
-    outside = [(each, found) for each in unwanted if (found := language.automaton(each)) is not None]
+    outside = [(each, found) for each in unwanted if (found := automata.automaton(each)) is not None]
     complete = True
-    for text in islice(language.texts([each for _, each in inside], [each for _, each in outside], work), 60):
+    for text in islice(automata.texts([each for _, each in inside], [each for _, each in outside], work), 60):
         if text is None:
             complete = False
         elif meets(text, wanted, unwanted):
-            return Found(text)
+            return FoundValue(text)
         else:
             complete = False
     if not complete or any(isinstance(each, ir.TimePart) for each in wanted):  # numbers may be times as well
-        return Nothing(wanted, unwanted, proved=False)
+        return NoValue(wanted, unwanted, proved=False)
     return _smallest([each for each, _ in inside], [each for each, _ in outside])
 
 
-def _widened(matcher: ir.Matcher) -> language.Automaton | None:
-    return language.number_texts() if isinstance(matcher, _NUMERIC) else language.automaton(matcher)
+def _widened(matcher: ir.Matcher) -> automata.Automaton | None:
+    return automata.number_texts() if isinstance(matcher, _NUMERIC) else automata.automaton(matcher)
 
 
-def _smallest(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher], is_empty: Any = None) -> Nothing:
+def _smallest(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher], is_empty: Any = None) -> NoValue:
     """Leave out of a conflict what it does not need, many at once first; of a very large one something may be left."""
     is_empty = is_empty or (lambda some, others: _is_empty(tuple(some), tuple(others)))
     some, others = list(wanted), list(unwanted)
@@ -264,5 +265,5 @@ def _smallest(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher], is_e
                     kept[at:at] = removed
                     at += step
         if step == 1 or not tries:
-            return Nothing(tuple(some), tuple(others))
+            return NoValue(tuple(some), tuple(others))
         step = max(1, step // 3)

@@ -11,7 +11,7 @@ from cloudsigma.compiler.files import read_file
 from cloudsigma.errors import RuleError
 from cloudsigma.testing.coverage.clauses import Clause
 
-Place = tuple[str | None, int | None, int | None]
+FilePlace = tuple[str | None, int | None, int | None]
 """Path, line and column."""
 
 
@@ -22,7 +22,7 @@ class Places:
         self._documents: dict[str, list[Document]] = {}
         self._values: dict[str, dict[tuple[int, int], tuple[Document, tuple[Any, ...]]]] = {}
 
-    def of_clause(self, clause: Clause, path: str | None) -> Place:
+    def of_clause(self, clause: Clause, path: str | None) -> FilePlace:
         """Where the value of a clause stands; `path` is the file of the rule, which may not be that of the clause."""
         test = clause.test
         if clause.selection.filter is not None:
@@ -38,7 +38,7 @@ class Places:
                 return path, place.line, place.column
         return path, test.line, test.column
 
-    def of_key(self, path: str | None, start: int | None, *way: Any) -> Place:
+    def of_key(self, path: str | None, start: int | None, *way: Any) -> FilePlace:
         """Where a key of the document that starts in a line stands, or what is nearest above it."""
         for document in self._read(path) if path is not None else ():
             if document.line == start:

@@ -27,7 +27,7 @@ from cloudsigma.testing.cases.suite import Options
 Definition = ir.DetectionRule | ir.CorrelationRule
 
 
-class Source:
+class RuleFile:
     """One rule file."""
 
     def __init__(self, path: str) -> None:
@@ -51,10 +51,10 @@ class Source:
         return found
 
 
-class Sources:
+class Recompiler:
     """The rule files of a suite, compiled in one way."""
 
-    def __init__(self, sources: Sequence[Source], options: Options, rules: Iterable[Definition]) -> None:
+    def __init__(self, sources: Sequence[RuleFile], options: Options, rules: Iterable[Definition]) -> None:
         self._sources = sources
         self._placeholders = check_placeholders(options.placeholders)
         self._pipeline = None
@@ -84,7 +84,7 @@ class Sources:
         document = self._documents.get(definition.metadata.id)
         return document is not None and self._compiled(definition, document) == definition
 
-    def changed(self, source: Source, text: str) -> dict[str, Definition] | None:
+    def changed(self, source: RuleFile, text: str) -> dict[str, Definition] | None:
         """The rules that another text of a file changes, by their IDs; `None` where one of them does not compile."""
         after = source.read(text)
         before = source.documents

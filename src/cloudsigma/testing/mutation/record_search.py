@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from cloudsigma import ir
-from cloudsigma.testing.cases.changes import ABSENT, ChangeError, changed, copied, differences, same
+from cloudsigma.testing.cases.yaml_text import flow, overrides, scalar
 from cloudsigma.testing.coverage.clauses import Predicate
-from cloudsigma.testing.mutation.candidates import Candidates
+from cloudsigma.testing.mutation.candidate_values import Candidates
+from cloudsigma.testing.records.changes import ABSENT, copied, same
+from cloudsigma.testing.records.places import paths, put, remove
 
 MOST_TRIED = 2000
 """Records tried for one mutant, for each number of fields that are changed."""
 _STARTS = 15
-_PLAIN_KEY = re.compile(r"[A-Za-z][\w.|-]*", re.ASCII)
 _KEYWORD_FIELDS = ("userAgent", "errorMessage")
 """Fields of free text, for a keyword."""
 
@@ -34,7 +34,7 @@ class Proposal(msgspec.Struct, frozen=True):
     """The case as it would stand in the file of cases."""
 
 
-class Start(msgspec.Struct, frozen=True):
+class SearchStart(msgspec.Struct, frozen=True):
     """A record to start from."""
 
     record: Mapping[str, Any]
@@ -49,8 +49,8 @@ class Start(msgspec.Struct, frozen=True):
 def propose(
     original: Predicate,
     mutant: Predicate,
-    starts: Sequence[Start],
-    earlier: Sequence[Start] = (),
+    starts: Sequence[SearchStart],
+    earlier: Sequence[SearchStart] = (),
     *,
     name: str,
     most_changes: int = 3,
@@ -74,7 +74,7 @@ def propose(
             known = _Known(original, mutant, start.record)
             for record, names_changed in _variants(start.record, candidates, candidates.fields, depth):
                 tried += 1
-                verdict = known.told_apart(record, names_changed)
+                verdict = known.changed_verdict(record, names_changed)
                 if verdict is not None:
                     return Proposal(start.case, verdict, (record,), _case(start, record, name, match=verdict))
                 if tried >= MOST_TRIED:
@@ -93,7 +93,7 @@ class _Known:
         self._memo: dict[tuple[str | None, ir.Matcher], bool] = {}
         self._kept: dict[frozenset[str], dict[tuple[str | None, ir.Matcher], bool]] = {}
 
-    def told_apart(self, record: Mapping[str, Any], names_changed: frozenset[str]) -> bool | None:
+    def changed_verdict(self, record: Mapping[str, Any], names_changed: frozenset[str]) -> bool | None:
         """The verdict of the first rule if that of the other is another; `names_changed` are the fields that differ."""
         if not self._memo:
             for predicate in self._both:
@@ -139,51 +139,29 @@ def _free_text(record: Mapping[str, Any]) -> str:
 
 
 def placed(record: Mapping[str, Any], field: str | None, value: Any) -> dict[str, Any] | None:
-    """The record with a value in a field, wherever the dotted name leads; `None` where it is there already.
+    """A copy of the record with a value in a field, or without the field (`ABSENT`); `None` if nothing changes.
 
-    What the name does not lead to is shared with the record.
+    The copy shares the members that the field is not in.
     """
-    parts = (field or _free_text(record)).split(".")
-    touched = [key for key in record if key == parts[0] or key.startswith(f"{parts[0]}.")]
+    name = field or _free_text(record)
+    first = name.partition(".")[0]
+    touched = [key for key in record if key == first or key.startswith(f"{first}.")]
     made = {**record, **{key: copied(record[key]) for key in touched}}
-    _place(made, parts, value)
-    touched = [*touched, parts[0]]
-    return None if all(same(made.get(key, ABSENT), record.get(key, ABSENT)) for key in touched) else made
-
-
-def _place(node: Any, parts: list[str], value: Any) -> None:
-    if isinstance(node, list):
-        for element in node:
-            _place(element, parts, value)
-        return
-    if not isinstance(node, dict):
-        return
-    for end in range(len(parts), 0, -1):  # a key may hold dots
-        key = ".".join(parts[:end])
-        if key in node:
-            break
-    else:
-        if value is not ABSENT:
-            node[parts[0]] = value if len(parts) == 1 else {}
-            if len(parts) > 1:
-                _place(node[parts[0]], parts[1:], value)
-        return
-    if end == len(parts):
+    found = list(paths(made, name))
+    for path in found:
         if value is ABSENT:
-            del node[key]
+            remove(made, path)
         else:
-            node[key] = value
-    elif isinstance(node[key], (dict, list)) and node[key]:
-        _place(node[key], parts[end:], value)
-    elif value is not ABSENT:
-        node[key] = {}
-        _place(node[key], parts[end:], value)
+            put(made, path, value)
+    if not found and value is not ABSENT:
+        put(made, tuple(name.split(".")), value)
+    return None if all(same(made.get(key, ABSENT), record.get(key, ABSENT)) for key in (*touched, first)) else made
 
 
 # --- as YAML ------------------------------------------------------------------------------------------------
 
 
-def _case(start: Start, record: dict[str, Any], name: str, *, match: bool) -> str:
+def _case(start: SearchStart, record: dict[str, Any], name: str, *, match: bool) -> str:
     lines = [
         f"- name: {json.dumps(f'tells the rule from: {name}', ensure_ascii=False)}",
         "  reason: say why this is the right verdict",
@@ -192,48 +170,12 @@ def _case(start: Start, record: dict[str, Any], name: str, *, match: bool) -> st
     return "\n".join([*lines, *(f"  {line}" for line in made_from(record, start))])
 
 
-def made_from(record: dict[str, Any], start: Start, ignored: Collection[str] = ()) -> list[str]:
-    """The keys of a case that make the record: changes of a base, or the record itself."""
-    base = start.base
-    if base is not None:
-        found = [each for each in differences(base, record) if each.name not in ignored]
-        changes: dict[str, Any] = {
-            "set": {each.name: each.after for each in found if each.after is not ABSENT},
-            "remove": [each.name for each in found if each.after is ABSENT],
-        }
-        try:
-            whole = changed(base, **changes)
-        except ChangeError:
-            whole = {}
-        if same(_without(whole, ignored), _without(record, ignored)):
-            named = [f"base: {json.dumps(start.base_name, ensure_ascii=False)}"] if start.base_name else []
-            return [*named, *(f"{key}: {flow(value)}" for key, value in changes.items() if value)]
-    return [f"record: {json.dumps(record, ensure_ascii=False)}"]
-
-
-def _without(record: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if key not in names}
-
-
-def flow(value: Any) -> str:
-    """A value in YAML's flow style."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(key)}: {flow(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(flow(inner) for inner in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _key(key: str) -> str:
-    plain = _PLAIN_KEY.fullmatch(key) and key.lower() not in (
-        "yes",
-        "no",
-        "on",
-        "off",
-        "y",
-        "n",
-        "true",
-        "false",
-        "null",
-    )
-    return key if plain else json.dumps(key, ensure_ascii=False)
+def made_from(record: dict[str, Any], start: SearchStart, ignored: Collection[str] = ()) -> list[str]:
+    """The keys of a case that make the record: the base and its changes, or the record itself."""
+    if start.base is None:
+        return [f"record: {flow(record)}"]
+    lines = overrides(start.base, record, ignored)
+    if lines[:1] == ["record:"]:
+        return [f"record: {flow(record)}"]
+    named = [f"base: {scalar(start.base_name)}"] if start.base_name else []
+    return [*named, *lines]

@@ -10,10 +10,10 @@ from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.evaluate import fields, operators
-from cloudsigma.testing.cases.changes import ABSENT
 from cloudsigma.testing.coverage.clauses import Predicate
-from cloudsigma.testing.solver.expressions import samples
-from cloudsigma.testing.solver.language import automaton, texts
+from cloudsigma.testing.records.changes import ABSENT
+from cloudsigma.testing.solver.automata import automaton, texts
+from cloudsigma.testing.solver.regex_automaton import samples
 
 _WORK = 60_000
 """Bound on the search for a text that one value takes and another does not; about 40 ms."""

@@ -22,7 +22,7 @@ Members = tuple[tuple[int, ...], ...]
 """For each match of a correlation the positions of the records that take part."""
 
 
-class Correlated:
+class CorrelationReplay:
     """A correlation with all rules that it refers to, directly or through others."""
 
     def __init__(self, rules: RuleSet, rule: Rule) -> None:

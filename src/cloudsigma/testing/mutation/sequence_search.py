@@ -10,10 +10,10 @@ from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.context.event_time import event_time
-from cloudsigma.testing.cases.changes import copied
-from cloudsigma.testing.mutation.candidates import Candidates
-from cloudsigma.testing.mutation.proposal import Proposal, Start, made_from, placed
-from cloudsigma.testing.mutation.trials import Changed, SequenceTrial
+from cloudsigma.testing.mutation.candidate_values import Candidates
+from cloudsigma.testing.mutation.record_search import Proposal, SearchStart, made_from, placed
+from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial
+from cloudsigma.testing.records.changes import copied
 
 MOST_TRIED = 600
 """Sequences tried for one mutant."""
@@ -26,7 +26,7 @@ _Sequence = list[tuple[int, dict[str, Any]]]
 
 def propose_sequence(
     trials: Sequence[SequenceTrial],
-    changed: Changed,
+    changed: ChangedRules,
     base_names: Mapping[str, str],
     *,
     name: str,
@@ -45,14 +45,14 @@ def propose_sequence(
                 if tried > MOST_TRIED * depth:
                     return None
                 records = [record for _, record in sequence]
-                found = told_apart(trial, records, changed)
+                found = changed_matches(trial, records, changed)
                 if found is not None:
                     written = _case(trial, sequence, found, base_names, name)
                     return trial, Proposal(trial.name, found > 0, tuple(records), written)
     return None
 
 
-def told_apart(trial: SequenceTrial, records: Records, changed: Changed) -> int | None:
+def changed_matches(trial: SequenceTrial, records: Records, changed: ChangedRules) -> int | None:
     """How many matches the rule gives, if the changed rules do not give the same; else `None`."""
     correlated = trial.correlated
     verdicts = correlated.verdicts(records)
@@ -69,7 +69,7 @@ def told_apart(trial: SequenceTrial, records: Records, changed: Changed) -> int 
 def _variants(
     sequence: _Sequence,
     trial: SequenceTrial,
-    changed: Changed,
+    changed: ChangedRules,
     depth: int,
 ) -> Iterator[_Sequence]:
     for made in _changed(sequence, trial, changed):
@@ -79,7 +79,7 @@ def _variants(
             yield from islice(_variants(made, trial, changed, depth - 1), 80)
 
 
-def _changed(sequence: _Sequence, trial: SequenceTrial, changed: Changed) -> Iterator[_Sequence]:
+def _changed(sequence: _Sequence, trial: SequenceTrial, changed: ChangedRules) -> Iterator[_Sequence]:
     both = [*trial.correlated.correlations.values(), *changed.correlations.values()]
     for rule_id, mutant in changed.predicates.items():
         original = trial.correlated.predicates.get(rule_id)
@@ -187,7 +187,7 @@ def _case(trial: SequenceTrial, sequence: _Sequence, matches: int, base_names: M
     ]
     for (origin, record), when in zip(sequence, times, strict=True):
         base = trial.case.bases[origin] if origin < len(trial.case.bases) else None
-        start = Start(record, trial.name, base, base_names.get(content(base)) if base is not None else None)
+        start = SearchStart(record, trial.name, base, base_names.get(content(base)) if base is not None else None)
         after = f"{int(when - first)}s" if when is not None else "0s"
         first_key, *others = [f"after: {after}", *made_from(record, start, ("eventTime", "eventID"))]
         lines += [f"    - {first_key}", *(f"      {line}" for line in others)]

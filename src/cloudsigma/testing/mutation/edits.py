@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cloudsigma.compiler.spans import TextNode
-
-_PLAIN = re.compile(r"[A-Za-z_][\w./-]*(?: [\w./-]+)*", re.ASCII)
-_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+from cloudsigma.testing.cases.yaml_text import is_plain
+from cloudsigma.testing.cases.yaml_text import quoted as double_quoted
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,20 +49,16 @@ def diff(before: str, after: str, path: str) -> str:
 
 def rewritten(text: str, node: TextNode, value: str) -> Edit:
     """Give a text scalar another value, in the same quotation marks where these can hold it."""
-    if node.style in ("", "'") and _is_plain(value) and (not node.style or text[node.start] != "'"):
+    if node.style in ("", "'") and is_plain(value) and (not node.style or text[node.start] != "'"):
         return Edit(node.start, node.end, value)
     if "\n" in value or not value.isprintable() or node.style == '"':
-        quoted = json.dumps(value, ensure_ascii=False)
+        quoted = double_quoted(value)
     else:
         quoted = "'" + value.replace("'", "''") + "'"
     if node.style in ("|", ">"):
         body = text[node.start : node.end]
         return Edit(node.start, node.start + len(body.rstrip("\n")), quoted)
     return Edit(node.start, node.end, quoted)
-
-
-def _is_plain(value: str) -> bool:
-    return _PLAIN.fullmatch(value) is not None and value.lower() not in _WORDS
 
 
 def rekeyed(node: TextNode, old: str, new: str) -> Edit | None:
@@ -145,7 +138,7 @@ def _end_of_line(text: str, end: int) -> int:
 # --- names --------------------------------------------------------------------------------------------------
 
 
-def told_apart(mutants: Sequence[Mutant]) -> Iterator[Mutant]:
+def with_unique_ids(mutants: Sequence[Mutant]) -> Iterator[Mutant]:
     """The mutants with IDs that no two share."""
     taken: dict[str, int] = {}
     for mutant in mutants:

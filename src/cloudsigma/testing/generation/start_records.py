@@ -11,11 +11,11 @@ from cloudsigma import ir
 from cloudsigma.engine.evaluate import operators
 from cloudsigma.errors import UsageError
 from cloudsigma.rulesets.rule_set import CLOUDTRAIL
-from cloudsigma.testing.records.records import CALLERS, OUTCOMES, PRINCIPALS, record
+from cloudsigma.testing.records.record import CALLERS, OUTCOMES, PRINCIPALS, record
 from cloudsigma.testing.records.templates import calls, read_call
-from cloudsigma.testing.solver.fields_together import Asked, Fields
+from cloudsigma.testing.solver.field_constraints import Assignment, FieldConstraints
 
-Start = tuple[dict[str, Any], Mapping[str, Any] | None]
+StartRecord = tuple[dict[str, Any], Mapping[str, Any] | None]
 """A record, and the arguments of `record` that made it, if these did."""
 
 SPARE = "requestParameters.description"
@@ -39,7 +39,7 @@ def is_cloudtrail(rule: ir.DetectionRule) -> bool:
     return rule.logsource.covers(CLOUDTRAIL)
 
 
-def starts(rule: ir.DetectionRule, asked: Asked, known: Fields) -> Iterator[Start]:
+def starts(rule: ir.DetectionRule, asked: Assignment, known: FieldConstraints) -> Iterator[StartRecord]:
     """Records to start from for what is asked, the best first; an empty one is the last."""
     if is_cloudtrail(rule):
         found = _calls(asked, known)
@@ -52,7 +52,7 @@ def starts(rule: ir.DetectionRule, asked: Asked, known: Fields) -> Iterator[Star
     yield {}, None
 
 
-def _calls(asked: Asked, known: Fields) -> list[str]:
+def _calls(asked: Assignment, known: FieldConstraints) -> list[str]:
     """The calls that a rule may be about."""
     name, source = (_value(each, asked, known) for each in ("eventName", "eventSource"))
     if name is None:
@@ -63,14 +63,14 @@ def _calls(asked: Asked, known: Fields) -> list[str]:
     return [call for call in fitting if source is None or read_call(call)[0]["source"] == source.lower()]
 
 
-def _value(name: str, asked: Asked, known: Fields) -> str | None:
+def _value(name: str, asked: Assignment, known: FieldConstraints) -> str | None:
     if name not in known.names or not any(atom.field == name and holds for atom, holds in asked.items()):
         return None
     values = known.values(name, asked)
     return values[0] if values and isinstance(values[0], str) else None
 
 
-def _made(call: str, asked: Asked) -> list[Start]:
+def _made(call: str, asked: Assignment) -> list[StartRecord]:
     """Records of a call, those that are nearest to what is asked first; of equal ones the most usual."""
     usual = {"call": call}
     ways = [usual, *({"call": call, **dict(way)} for way in _ways())]

@@ -12,16 +12,16 @@ from functools import cached_property
 
 from cloudsigma import ir
 from cloudsigma.testing.solver.formula import Atom
-from cloudsigma.testing.solver.value_solver import Found, Nothing, find_value
+from cloudsigma.testing.solver.value_solver import FoundValue, NoValue, find_value
 
-Asked = Mapping[Atom, bool]
+Assignment = Mapping[Atom, bool]
 """Atoms that must hold, or must not."""
 
 _NULL, _EXISTS = ir.Null(), ir.Exists(value=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Clash:
+class Conflict:
     """Atoms that cannot be so together."""
 
     atoms: frozenset[Atom]
@@ -29,7 +29,7 @@ class Clash:
     """Whether that is certain, and not only that nothing was found."""
 
 
-class Fields:
+class FieldConstraints:
     """The fields that a rule asks for, and how they lie in each other."""
 
     def __init__(self, atoms: Iterable[Atom], *, flat: bool = False) -> None:
@@ -63,24 +63,24 @@ class Fields:
         """Whether some field lies in another."""
         return any(len(above) > 1 + (None in above) for name, above in self.above.items() if name is not None)
 
-    def clash(self, asked: Asked, touched: Iterable[str | None], *, single: bool) -> Clash | None:
+    def conflict(self, asked: Assignment, touched: Iterable[str | None], *, single: bool) -> Conflict | None:
         """What stands in the way of values for some fields and those around them.
 
         Args:
             asked: All that is asked so far.
-            touched: Fields for which something new is asked.
+            touched: FieldConstraints for which something new is asked.
             single: Whether each field must do with one value; else it may have a list of them.
         """
         around = {other for name in touched for other in (*self.above[name], *self.below[name])}
         by_field = grouped(asked)
         for name in self.names:
-            if name in around and (found := self._clash_at(name, by_field, single=single)) is not None:
+            if name in around and (found := self._conflict_at(name, by_field, single=single)) is not None:
                 return found
         return None
 
-    def _clash_at(
+    def _conflict_at(
         self, name: str | None, asked: Mapping[str | None, Mapping[Atom, bool]], *, single: bool
-    ) -> Clash | None:
+    ) -> Conflict | None:
         own = asked.get(name, {})
         wanted = [atom for atom, holds in own.items() if holds and is_of_one_value(atom.matcher)]
         needed = wanted + [
@@ -96,19 +96,19 @@ class Fields:
         for above in self.above[name]:
             given = asked.get(above, {})
             if needed and given.get(Atom(above, _NULL)):
-                return Clash(frozenset({needed[0], Atom(above, _NULL)}))
+                return Conflict(frozenset({needed[0], Atom(above, _NULL)}))
             if present and given.get(Atom(above, _EXISTS)) is False:
-                return Clash(frozenset({present[0], Atom(above, _EXISTS)}))
+                return Conflict(frozenset({present[0], Atom(above, _EXISTS)}))
         if not needed:
             return None
         unwanted = self.unwanted(name, asked)
         groups = [wanted] if single else [[atom] for atom in wanted] or [[]]
         for group in groups:
             answer = find_value([atom.matcher for atom in group], [atom.matcher for atom in unwanted], name)
-            if isinstance(answer, Nothing):
+            if isinstance(answer, NoValue):
                 atoms = {atom for atom in group if atom.matcher in answer.wanted}
                 atoms |= {atom for atom in unwanted if atom.matcher in answer.unwanted}
-                return Clash(frozenset(atoms or needed[:1]), answer.proved)
+                return Conflict(frozenset(atoms or needed[:1]), answer.proved)
         return None
 
     def unwanted(self, name: str | None, asked: Mapping[str | None, Mapping[Atom, bool]]) -> list[Atom]:
@@ -120,7 +120,7 @@ class Fields:
             if not holds and is_of_one_value(atom.matcher)
         ]
 
-    def values(self, name: str | None, asked: Asked, hints: Sequence[object] = ()) -> list[object] | None:
+    def values(self, name: str | None, asked: Assignment, hints: Sequence[object] = ()) -> list[object] | None:
         """Values with which the field is what is asked, as few as can be found; `None` where some are missing."""
         by_field = grouped(asked)
         wanted = [
@@ -132,13 +132,13 @@ class Fields:
         for matcher in [None] if not wanted else [*wanted]:
             more = [matcher] if matcher is not None else []
             for at in range(len(groups)):
-                if isinstance(answer := find_value(groups[at] + more, unwanted, name, hints), Found):
+                if isinstance(answer := find_value(groups[at] + more, unwanted, name, hints), FoundValue):
                     groups[at] += more
                     found[at] = answer.value
                     break
             else:
                 answer = find_value(more, unwanted, name, hints)
-                if not isinstance(answer, Found):
+                if not isinstance(answer, FoundValue):
                     return None
                 groups.append(more)
                 found.append(answer.value)
@@ -154,7 +154,7 @@ def _refers(atom: Atom, *, holds: bool) -> bool:
     return holds and isinstance(atom.matcher, ir.FieldRef)
 
 
-def grouped(asked: Asked) -> dict[str | None, dict[Atom, bool]]:
+def grouped(asked: Assignment) -> dict[str | None, dict[Atom, bool]]:
     """What is asked, by field."""
     found: dict[str | None, dict[Atom, bool]] = {}
     for atom, holds in asked.items():

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cloudsigma import ir
-from cloudsigma.testing.generation.maker import Maker
-from cloudsigma.testing.solver.fields_together import Fields
-from cloudsigma.testing.solver.formula import AllOf, AnyOf, Atom, Literal, Node, Part, part_node
+from cloudsigma.testing.generation.record_maker import RecordMaker
+from cloudsigma.testing.solver.field_constraints import FieldConstraints
+from cloudsigma.testing.solver.formula import AllOf, AnyOf, Atom, Literal, Node, RulePart, part_node
 from cloudsigma.testing.solver.search import Contradiction, Model, Nogood, Search
 
 _AFTER = "\0after "
@@ -19,10 +19,10 @@ _AFTER = "\0after "
 _KEYWORDS = f"{_AFTER}keywords"
 
 
-class Problem:
+class PairProblem:
     """The two records that show what one test decides."""
 
-    def __init__(self, maker: Maker, part: Part) -> None:
+    def __init__(self, maker: RecordMaker, part: RulePart) -> None:
         self._maker = maker
         self._part = part
         self._decisive = maker.formula.decisive(part)
@@ -31,7 +31,7 @@ class Problem:
         fields = maker.fields
         self._changing = {*fields.above[part.field], *fields.below[part.field]}
         atoms = [*maker.sources, *(self._renamed(atom) for atom in maker.sources)]
-        self._nested, self._flat = Fields(atoms), Fields(atoms, flat=True)
+        self._nested, self._flat = FieldConstraints(atoms), FieldConstraints(atoms, flat=True)
 
     @property
     def sides(self) -> tuple[bool, ...]:

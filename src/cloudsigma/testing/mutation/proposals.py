@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.testing.cases.case import CaseFile
 from cloudsigma.testing.coverage.clauses import Memo
-from cloudsigma.testing.mutation.proposal import Proposal, Start, propose
-from cloudsigma.testing.mutation.sequences import content, propose_sequence, told_apart
-from cloudsigma.testing.mutation.trials import Changed, SequenceTrial, Trial
+from cloudsigma.testing.mutation.record_search import Proposal, SearchStart, propose
+from cloudsigma.testing.mutation.sequence_search import changed_matches, content, propose_sequence
+from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial, Trial
 
 _EARLIER = 6
 """Proposals that are tried as starts for the next."""
@@ -34,11 +34,11 @@ class Proposer:
         self._searched = 0
         self._sequences: list[tuple[SequenceTrial, Proposal]] = []
 
-    def propose(self, changed: Changed, trials: Sequence[Trial], name: str) -> Proposal | None:
+    def propose(self, changed: ChangedRules, trials: Sequence[Trial], name: str) -> Proposal | None:
         """A case on which the changed rules come to something else; `name` says what was changed."""
         return self._record(changed, trials, name) or self._sequence(changed, trials, name)
 
-    def _record(self, changed: Changed, trials: Sequence[Trial], name: str) -> Proposal | None:
+    def _record(self, changed: ChangedRules, trials: Sequence[Trial], name: str) -> Proposal | None:
         own = [trial for trial in trials if trial.rule_id in changed.predicates and trial.predicate is not None]
         if not own or own[0].predicate is None:
             return None
@@ -52,7 +52,7 @@ class Proposer:
         self._searched += 1
         starts = list(self._starts(mine))
         earlier = [
-            Start(known.records[0], known.near, start.base, start.base_name)
+            SearchStart(known.records[0], known.near, start.base, start.base_name)
             for known, _ in reversed(self._records[-_EARLIER:])
             for start in starts[:1]
         ]
@@ -64,10 +64,10 @@ class Proposer:
             self._failed += 1
         return found
 
-    def _sequence(self, changed: Changed, trials: Sequence[Trial], name: str) -> Proposal | None:
+    def _sequence(self, changed: ChangedRules, trials: Sequence[Trial], name: str) -> Proposal | None:
         sequences = [trial for trial in trials if isinstance(trial, SequenceTrial)]
         for trial, known in self._sequences:
-            if trial in sequences and told_apart(trial, known.records, changed) is not None:
+            if trial in sequences and changed_matches(trial, known.records, changed) is not None:
                 return known
         names = {
             content(record): key
@@ -81,7 +81,7 @@ class Proposer:
         self._sequences.append(found)
         return found[1]
 
-    def _starts(self, trials: Iterable[Trial]) -> Iterator[Start]:
+    def _starts(self, trials: Iterable[Trial]) -> Iterator[SearchStart]:
         """The records of cases, and before each that which it was made from, all once."""
         seen: set[str] = set()
         for trial in trials:
@@ -94,4 +94,4 @@ class Proposer:
                     if written not in seen:
                         seen.add(written)
                         base_name = names.get(json.dumps(json_ready(base))) if base is not None else None
-                        yield Start(each, case, base, base_name)
+                        yield SearchStart(each, case, base, base_name)

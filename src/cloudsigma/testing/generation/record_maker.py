@@ -8,11 +8,11 @@ from typing import Any
 from cloudsigma import ir
 from cloudsigma.engine.evaluate.explain import explain
 from cloudsigma.engine.rule import Rule
-from cloudsigma.testing.generation import starts
+from cloudsigma.testing.generation import start_records
 from cloudsigma.testing.generation.assembly import assemble
 from cloudsigma.testing.generation.generated import Obstacle, Sample
-from cloudsigma.testing.solver.fields_together import Fields
-from cloudsigma.testing.solver.formula import Atom, Formula, Node, Part
+from cloudsigma.testing.solver.field_constraints import FieldConstraints
+from cloudsigma.testing.solver.formula import Atom, Formula, Node, RulePart
 from cloudsigma.testing.solver.search import Contradiction, Model, Nogood, Search
 
 _MAX_MODELS = 12
@@ -20,7 +20,7 @@ LISTS = "a field has a list of values here, because no single value meets all th
 FLAT = "keys of this record hold dots, because the rule asks different things of a field and of what is in it"
 
 
-class Maker:
+class RecordMaker:
     """Makes records for one detection rule."""
 
     def __init__(self, rule: Rule, more: Iterable[str] = ()) -> None:
@@ -30,10 +30,10 @@ class Maker:
         self.rule = rule
         self.definition: ir.DetectionRule = definition
         self.formula = Formula(definition)
-        self.sources: Mapping[Atom, tuple[Part, ...]] = self.formula.sources()
-        self.fields = Fields([*self.sources, *(Atom(name, ir.Null()) for name in more)])
-        self._known_calls = starts.names() if starts.is_cloudtrail(definition) else ()
-        self.spare = starts.SPARE if starts.is_cloudtrail(definition) else "message"
+        self.sources: Mapping[Atom, tuple[RulePart, ...]] = self.formula.sources()
+        self.fields = FieldConstraints([*self.sources, *(Atom(name, ir.Null()) for name in more)])
+        self._known_calls = start_records.names() if start_records.is_cloudtrail(definition) else ()
+        self.spare = start_records.SPARE if start_records.is_cloudtrail(definition) else "message"
 
     def matches(self, record: Mapping[str, Any]) -> bool:
         """Whether the rule matches a record, by its predicate and by the plain evaluator, which must agree."""
@@ -53,9 +53,9 @@ class Maker:
             nogoods: What must not be asked together.
         """
         found: list[Contradiction] = []
-        ways: list[tuple[Fields, bool, str]] = [(self.fields, True, ""), (self.fields, False, LISTS)]
+        ways: list[tuple[FieldConstraints, bool, str]] = [(self.fields, True, ""), (self.fields, False, LISTS)]
         if self.fields.nest:
-            ways.append((Fields(self.sources, flat=True), False, FLAT))
+            ways.append((FieldConstraints(self.sources, flat=True), False, FLAT))
         for fields, single, note in ways:
             made = self._made(node, nogoods, fields, single=single)
             if isinstance(made, Sample):
@@ -65,14 +65,18 @@ class Maker:
             return found[-1]
         return Contradiction(found[0].atoms or found[-1].atoms, proved=False)
 
-    def _made(self, node: Node, nogoods: tuple[Nogood, ...], fields: Fields, *, single: bool) -> Sample | Contradiction:
+    def _made(
+        self, node: Node, nogoods: tuple[Nogood, ...], fields: FieldConstraints, *, single: bool
+    ) -> Sample | Contradiction:
         search = Search(fields, self._known_calls)
         refused = list(nogoods)
         for _ in range(_MAX_MODELS):
             model = search.model(node, single=single, nogoods=refused)
             if isinstance(model, Contradiction):
                 return model
-            found = starts.starts(self.definition, model.asked, fields) if fields is self.fields else [({}, None)]
+            found = (
+                start_records.starts(self.definition, model.asked, fields) if fields is self.fields else [({}, None)]
+            )
             for start, template in found:
                 record = assemble(start, model.asked, fields, self.spare)
                 if record is not None and self.matches(record):
@@ -82,7 +86,7 @@ class Maker:
 
     def make_any(self, node: Node) -> Model | Contradiction:
         """What must be asked for a formula to hold, of whatever record; or why nothing can be."""
-        return Search(Fields(self.sources, flat=True)).model(node, single=False)
+        return Search(FieldConstraints(self.sources, flat=True)).model(node, single=False)
 
     def obstacle(self, found: Contradiction) -> Obstacle:
         """Why there is no record that the rule matches."""
@@ -101,7 +105,7 @@ class Maker:
         )
         return Obstacle("contradiction", reason, None, line, conflict)
 
-    def parts_of(self, found: Contradiction) -> tuple[Part, ...]:
+    def parts_of(self, found: Contradiction) -> tuple[RulePart, ...]:
         """The tests that the atoms of a contradiction are from, in the order of the rule."""
         parts = {part for atom in found.atoms for part in self.sources.get(atom, ())}
         return tuple(part for part in self.formula.parts if part in parts)

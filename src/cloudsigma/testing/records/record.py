@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from cloudsigma.errors import UsageError
-from cloudsigma.testing.cases.changes import ChangeError, changed
-from cloudsigma.testing.records.templates import Values, calls, read_call, read_data, unknown
+from cloudsigma.testing.records.changes import ChangeError, changed
+from cloudsigma.testing.records.templates import PlaceholderValues, calls, read_call, read_data, unknown
 
 __all__ = ["CALLERS", "DEFAULT_TIME", "OUTCOMES", "PRINCIPALS", "Caller", "Outcome", "Principal", "calls", "record"]
 
@@ -96,7 +96,7 @@ def record(
 
     seed = [call, kind, names, outcome, caller, region, account, moment.isoformat(), request or {}, set or {}]
     plain = {"account": account, "region": region, "partition": partition, "action": call}
-    values = Values(
+    values = PlaceholderValues(
         hashlib.sha256(json.dumps(seed, sort_keys=True, default=str).encode()).hexdigest(),
         moment,
         plain | {"command": f"{service}.{re.sub('(?<=[a-z0-9])(?=[A-Z])', '-', name).lower()}"},
@@ -133,7 +133,7 @@ _NULLABLE = frozenset({"requestParameters", "responseElements"})
 def _assembled(
     service: Mapping[str, Any],
     parts: Mapping[str, Any],
-    values: Values,
+    values: PlaceholderValues,
     identity: dict[str, Any],
     name: str,
     caller: str,
@@ -179,7 +179,7 @@ def _assembled(
 
 
 def _identity(
-    who: Mapping[str, Any], names: Mapping[str, str], values: Values, caller: str, *, is_sign_in: bool
+    who: Mapping[str, Any], names: Mapping[str, str], values: PlaceholderValues, caller: str, *, is_sign_in: bool
 ) -> dict[str, Any]:
     before = dict(values.plain)
     values.plain |= names
@@ -203,7 +203,9 @@ def _named(identity: Mapping[str, Any]) -> str:
     return str(next(identity[member] for member in members if identity.get(member)))
 
 
-def _request(data: Mapping[str, Any], request: Mapping[str, Any] | None, values: Values, call: str) -> dict[str, Any]:
+def _request(
+    data: Mapping[str, Any], request: Mapping[str, Any] | None, values: PlaceholderValues, call: str
+) -> dict[str, Any]:
     template = data.get("request") or {}
     if request and not template:
         raise UsageError(f"{call} has no request parameters")
@@ -212,7 +214,7 @@ def _request(data: Mapping[str, Any], request: Mapping[str, Any] | None, values:
 
 
 def _error(
-    outcome: str, ended: Mapping[str, Any], parts: Mapping[str, Any], who: Mapping[str, Any], values: Values
+    outcome: str, ended: Mapping[str, Any], parts: Mapping[str, Any], who: Mapping[str, Any], values: PlaceholderValues
 ) -> tuple[str | None, str | None]:
     code = ended.get("code")
     if outcome == "denied":

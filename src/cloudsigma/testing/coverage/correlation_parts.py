@@ -13,7 +13,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from cloudsigma import ir
-from cloudsigma.testing.coverage.sequences import Correlated, Members
+from cloudsigma.testing.coverage.correlation_replay import CorrelationReplay, Members
 
 _ALWAYS = ir.Threshold("gte", -(10**30))
 _NO_END = 100 * 31_556_952
@@ -21,7 +21,7 @@ _NO_END = 100 * 31_556_952
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CorrelationPart:
     """One part of a correlation."""
 
     correlation: ir.CorrelationRule
@@ -64,7 +64,7 @@ class Part:
 
     def prevents(
         self,
-        correlated: Correlated,
+        correlated: CorrelationReplay,
         records: Sequence[Mapping[str, Any]],
         verdicts: Mapping[str, Sequence[bool]],
         members: Members,
@@ -78,7 +78,7 @@ class Part:
 
     def carries(
         self,
-        correlated: Correlated,
+        correlated: CorrelationReplay,
         records: Sequence[Mapping[str, Any]],
         verdicts: Mapping[str, Sequence[bool]],
         members: Members,
@@ -90,24 +90,27 @@ class Part:
         return correlated.members(records, absent) != members
 
 
-def parts_of(rule: ir.CorrelationRule) -> tuple[Part, ...]:
+def parts_of(rule: ir.CorrelationRule) -> tuple[CorrelationPart, ...]:
     """The parts of a correlation, in the order in which rules are usually written."""
     section = ("correlation",)
     several = len(rule.rules) > 1
     temporal = rule.type.startswith("temporal")
     by_rule = several and (rule.expression is not None or temporal)
     parts = [
-        Part(rule, "rule", each, (*section, "rules", position)) for position, each in enumerate(rule.rules) if by_rule
+        CorrelationPart(rule, "rule", each, (*section, "rules", position))
+        for position, each in enumerate(rule.rules)
+        if by_rule
     ]
     if rule.type == "temporal_ordered" and several:
-        parts.append(Part(rule, "order", "", (*section, "type")))
+        parts.append(CorrelationPart(rule, "order", "", (*section, "type")))
     parts += [
-        Part(rule, "group-by", field, (*section, "group-by", position)) for position, field in enumerate(rule.group_by)
+        CorrelationPart(rule, "group-by", field, (*section, "group-by", position))
+        for position, field in enumerate(rule.group_by)
     ]
     if several or not temporal:
-        parts.append(Part(rule, "timespan", "", (*section, "timespan")))
+        parts.append(CorrelationPart(rule, "timespan", "", (*section, "timespan")))
     if rule.threshold is not None and not temporal:
-        parts.append(Part(rule, "condition", "", (*section, "condition")))
+        parts.append(CorrelationPart(rule, "condition", "", (*section, "condition")))
     return tuple(parts)
 
 

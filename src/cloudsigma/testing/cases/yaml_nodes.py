@@ -16,7 +16,7 @@ from cloudsigma.errors import CaseError, Location, RuleError
 from cloudsigma.testing.cases.record_files import read_regular
 
 
-def read_node(path: Path) -> Node:
+def read_node(path: Path) -> YamlNode:
     """The top node of a YAML file that holds one document; raises `CaseError`."""
     try:
         data = read_regular(path, DEFAULT_LIMITS.file)
@@ -39,11 +39,11 @@ def read_node(path: Path) -> Node:
         what = "the file is empty" if not documents else f"the file holds {len(documents)} YAML documents"
         raise CaseError(what, path=str(path), line=1, remedy="It must hold one, a map.")
     [document] = documents
-    return Node(document, (), document.value)
+    return YamlNode(document, (), document.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class YamlNode:
     """A value of a document and the path to it. Reading it as another type raises `CaseError`."""
 
     document: Document
@@ -70,7 +70,7 @@ class Node:
             return f"{self.way[-2]}[{key}]" if len(self.way) > 1 else str(key)
         return "the file" if not self.way else "null" if key is None else str(key)
 
-    def members(self, known: Collection[str]) -> dict[str, Node]:
+    def members(self, known: Collection[str]) -> dict[str, YamlNode]:
         """The members of a map that may have only the keys in `known`."""
         found = dict(self.entries())
         for key, node in found.items():
@@ -80,21 +80,21 @@ class Node:
                 raise node.error(f"unknown key {key!r}", hint)
         return found
 
-    def entries(self) -> Iterator[tuple[str, Node]]:
+    def entries(self) -> Iterator[tuple[str, YamlNode]]:
         """Keys and members of a map whose keys are text."""
         if not isinstance(self.value, dict):
             raise self.error(f"{self.label} is {kind_in_words(self.value)}, but must be a map")
         for key, value in self.value.items():
-            node = Node(self.document, (*self.way, key), value)
+            node = YamlNode(self.document, (*self.way, key), value)
             if not isinstance(key, str) and key is not None:
                 raise node.error(f"the key {key!r} is {kind_in_words(key)}", "Put it in quotation marks.")
             yield "null" if key is None else key, node  # YAML reads the key `null` as None
 
-    def elements(self) -> list[Node]:
+    def elements(self) -> list[YamlNode]:
         """The elements of a list."""
         if not isinstance(self.value, list):
             raise self.error(f"{self.label} is {kind_in_words(self.value)}, but must be a list")
-        return [Node(self.document, (*self.way, at), value) for at, value in enumerate(self.value)]
+        return [YamlNode(self.document, (*self.way, at), value) for at, value in enumerate(self.value)]
 
     def text(self) -> str:
         """Text, not empty, with runs of blanks and line ends as one blank."""
@@ -121,7 +121,7 @@ class Node:
         """The value, if JSON can hold it: no dates, no bytes, and text as keys."""
         if isinstance(self.value, dict):
             for key, value in self.value.items():
-                node = Node(self.document, (*self.way, key), value)
+                node = YamlNode(self.document, (*self.way, key), value)
                 if not isinstance(key, str):
                     raise node.error(f"the key {key!r} is {kind_in_words(key)}", "Put it in quotation marks.")
                 node.json()

@@ -7,7 +7,7 @@ position, from 0. A record is never modified: a change returns a copy.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -223,3 +223,29 @@ def _differences(before: Any, after: Any, name: str) -> Iterator[Difference]:
             yield from _differences(one, other, f"{name}.{position}")
     elif not same(before, after):
         yield Difference(name, before, after)
+
+
+def changes_between(
+    base: Mapping[str, Any], wanted: Mapping[str, Any], ignored: Collection[str] = ()
+) -> dict[str, Any] | None:
+    """Arguments of `changed` that turn one record into another; `None` if names cannot express the difference.
+
+    Args:
+        base: The record to change.
+        wanted: The record to get.
+        ignored: Top-level keys that need not be equal.
+    """
+    before, after = _without(base, ignored), _without(wanted, ignored)
+    found = list(differences(before, after))
+    changes: dict[str, Any] = {
+        "remove": [each.name for each in found if each.after is ABSENT],
+        "set": {each.name: each.after for each in found if each.after is not ABSENT},
+    }
+    try:
+        return changes if same(changed(before, **changes), copied(after)) else None
+    except ChangeError:
+        return None
+
+
+def _without(record: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in keys}

@@ -9,7 +9,7 @@ from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.evaluate import operators
-from cloudsigma.testing.records.records import DEFAULT_TIME
+from cloudsigma.testing.records.record import DEFAULT_TIME
 from cloudsigma.testing.records.templates import read_data
 
 _NETWORKS = ("198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24", "2001:db8::/32")
