@@ -151,7 +151,7 @@ def check(trial: Trial) -> None:
     print(output[output.index("= FAILURES") :])
     failures = ET.parse(trial.project / "out.xml").getroot().findall(".//failure")  # noqa: S314  # our own
     if [failure.get("message") for failure in failures] != [
-        "expected a match, there is none", "expected no match, there is one",
+        "expected a match, but there is none", "expected no match, but there is one",
     ]:  # fmt: skip
         sys.exit(f"JUnit XML has {[failure.attrib for failure in failures]}")
     trial.pytest("-x", status=1, passed=4, failed=1)

@@ -88,11 +88,11 @@ def test_only_what_fails_is_shown_in_full(tmp_path: Path, rules: Path) -> None:
         done.stdout
         == """\
 rules/group.cases.yml:5:5: deleted: FAILED
-  expected a match, there is none
+  expected a match, but there is none
   because on purpose.
   rule 'Group Created' (rules/group.yml:1), decided by
     rules/group.yml:8: selection: {eventName: CreateGroup, eventSource: iam.amazonaws.com}
-  the record differs from what it is made from:
+  the record differs from its base:
     eventName: "DeleteGroup" (was "CreateGroup")
   Group Created (6e1b0c8e-2f7d-4f5b-9d3e-0c6f8a4b2d10) does not match
     ✗ selection  (line 8)
@@ -336,7 +336,7 @@ def test_json(tmp_path: Path, rules: Path) -> None:
     assert failed["rule"] == {
         "id": "6e1b0c8e-2f7d-4f5b-9d3e-0c6f8a4b2d10", "title": "Group Created", "path": "rules/group.yml", "line": 1,
     }  # fmt: skip
-    assert failed["summary"] == "expected a match, there is none"
+    assert failed["summary"] == "expected a match, but there is none"
     assert failed["differences"] == [{"name": "match", "expected": True, "actual": False}]
     assert {"name": "eventName", "before": "CreateGroup", "after": "DeleteGroup"} in failed["changes"][0]
     assert failed["explanations"][0]["matched"] is False
@@ -358,7 +358,7 @@ def test_junit_tells_failures_from_errors(tmp_path: Path, rules: Path) -> None:
     [error] = top.findall(".//error")
     assert error.get("message") == "there is no modifier 'contians'. Did you mean 'contains'?"
     [failure] = top.findall(".//failure")
-    assert failure.get("message") == "expected a match, there is none"
+    assert failure.get("message") == "expected a match, but there is none"
     assert "[2J<&>" in (failure.text or "")
     [case] = [case for case in top.iter("testcase") if case.find("failure") is not None]
     assert (case.get("file"), case.get("line"), case.get("name")) == ("rules/group.cases.yml", "5", "deleted")

@@ -192,7 +192,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     "empty context": (TWO + "set: {a: 1}, §context: {}}", "context is empty"),
     "context of no match": (
         "  - {name: n, reason: r, match: false, set: {a: 1}, §context: {region: x}}",
-        "context tells of a match, and match is false",
+        "context describes a match, but match is false",
     ),
     "members without a sequence": (TWO + "set: {a: 1}, §members: [0]}", "members is for correlations"),
     "unknown base": (TWO + "§base: x}", "there is no base 'x'. Bases: none."),
@@ -212,10 +212,10 @@ BROKEN: dict[str, tuple[str, str]] = {
     "empty sequence": (TWO + "§records: []}", "the sequence is empty"),
     "member that is not there": (TWO + "records: [{after: 0s}], members: [§1]}", "no record 1. Positions"),
     "member twice": (TWO + "records: [{after: 0s}], §members: [0, 0]}", "names a record twice"),
-    "no matches": (TWO + "records: [{after: 0s}], §matches: []}", "matches is empty, and match is true"),
+    "no matches": (TWO + "records: [{after: 0s}], §matches: []}", "matches is empty, but match is true"),
     "group beside matches": (
         TWO + "records: [{after: 0s}], §group: {a: b}, matches: [{}]}",
-        "group stands beside matches",
+        "both group and matches are given",
     ),
     "group that is no text": (TWO + "records: [{after: 0s}], group: {§a: 1}}", "a is a number, but must be text"),
 }

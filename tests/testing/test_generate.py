@@ -97,7 +97,7 @@ def test_own_rules(rule: Rule) -> None:
 def test_own_rules_suggest_a_file_of_cases_that_pass(rule: Rule, tmp_path: Path) -> None:
     """`suggest` itself runs each case; here the file is read by the schema's own reader once more."""
     if "contradiction" in rule.custom["generated"]:
-        with pytest.raises(testing.NothingToSuggestError, match="nothing can match"):
+        with pytest.raises(testing.NothingToSuggestError, match="no record can match"):
             testing.suggest(rule, RuleSet((rule,)))
         return
     path = tmp_path / "rule.cases.yml"
@@ -245,7 +245,7 @@ def test_sequences_for_correlations(correlation: str, tmp_path: Path) -> None:
 def test_correlations_that_cannot_have_a_sequence_say_why() -> None:
     text = "title: Own\nname: own\ncorrelation: {type: event_count, rules: [a], timespan: 5m, condition: {%s}}\n"
     for condition, kind, reason in (
-        ("eq: 0", "contradiction", "no time frame without events"),
+        ("eq: 0", "contradiction", "a time frame without events, which does not exist"),
         ("gte: 100000", "not found", "needs 100000 events"),
     ):
         rules = cloudsigma.compile_text(BASES + text % condition)
@@ -450,7 +450,7 @@ def test_the_command_never_overwrites(tmp_path: Path, suggest: Callable[..., Don
     there.write_text("cases: []\n", encoding="utf-8")
     done = suggest(tmp_path)
     assert done.exit_code == 1
-    assert "is there already; nothing was written" in done.stderr
+    assert "exists, so nothing was written" in done.stderr
     assert there.read_text(encoding="utf-8") == "cases: []\n"
 
 
@@ -459,7 +459,10 @@ def test_the_command_says_why_there_is_nothing(tmp_path: Path, suggest: Callable
     (tmp_path / "never.yml").write_text(never, encoding="utf-8")
     done = suggest(tmp_path)
     assert done.exit_code == 1
-    assert "no case for 'Never': nothing can match: these cannot all be as the condition wants them" in done.stderr
+    assert (
+        "no case for 'Never': no record can match: the condition needs all of these, and they contradict each other"
+        in done.stderr
+    )
     assert not (tmp_path / "never.cases.yml").exists()
 
 

@@ -309,7 +309,7 @@ def test_entries_of_equivalent_mutants_are_read_strictly(tmp_path: Path) -> None
 def test_a_case_that_fails_already_kills_nothing(tmp_path: Path) -> None:
     rule = mutated(tmp_path, "  s: {a: x}\n  condition: s\n", [(True, {"a": "x"}), (True, {"a": "y"})])
     assert rule.cases == 1
-    assert rule.problems == ("the case 'case 1' fails with the rule as it is",)
+    assert rule.problems == ("the case 'case 1' fails with the unchanged rule",)
 
 
 def test_a_rule_without_cases_is_named_and_does_not_count(tmp_path: Path) -> None:

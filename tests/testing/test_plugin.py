@@ -287,11 +287,11 @@ def test_failure_shows_why(pytester: pytest.Pytester, project: Path) -> None:
         [
             "*_ group.cases.yml: deleted : not (created) _*",
             "rules/group.cases.yml:5:5: deleted :: not [[]created]: FAILED",
-            "  expected a match, there is none",
+            "  expected a match, but there is none",
             "  because the rule is about new groups.",
             "  rule 'Group Created' (rules/group.yml:1), decided by",
             "    rules/group.yml:10: eventName: CreateGroup",
-            "  the record differs from what it is made from:",
+            "  the record differs from its base:",
             '    eventName: "DeleteGroup" (was "CreateGroup")',
             "  Group Created (6e1b0c8e-2f7d-4f5b-9d3e-0c6f8a4b2d10) does not match",
             "    ✗ and",
@@ -327,7 +327,7 @@ def test_junit_xml(pytester: pytest.Pytester, project: Path) -> None:
     cases = ET.parse(project / "out.xml").getroot().findall(".//testcase")  # noqa: S314  # our own
     assert len(cases) == 5
     [failure] = [failure for case in cases for failure in case.findall("failure")]
-    assert failure.get("message") == "expected a match, there is none"
+    assert failure.get("message") == "expected a match, but there is none"
     assert "✗ eventName: CreateGroup" in (failure.text or "")
 
 

@@ -107,7 +107,7 @@ def test_each_event_counts(tmp_path: Path, count: int, passed: bool) -> None:
     [result] = testing.find_tests(write(tmp_path, info=info, events=json.dumps([record, record]))).run()
     assert result.passed is passed
     if not passed:
-        assert f"expected {count} matches, there are 2" in str(result)
+        assert f"expected {count} matches, but there are 2" in str(result)
 
 
 def test_file_without_tests_is_none(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tests for rules: cases beside a rule, records to make them of, and running them.
+"""Test rules: cases beside a rule, records to make them from, coverage and mutation testing.
 
     from cloudsigma import testing
 
@@ -118,10 +118,10 @@ _HOMES = {
 
 
 def case_schema_path() -> str:
-    """Where the JSON Schema of case files is, for editors."""
+    """The path of the JSON Schema of case files, for editors."""
     import os.path
 
-    return os.path.join(os.path.dirname(__file__), "case_schema.json")  # noqa: PTH118, PTH120  # a cheap import
+    return os.path.join(os.path.dirname(__file__), "case_schema.json")  # noqa: PTH118, PTH120  # cheap to import
 
 
 def __getattr__(name: str) -> Any:

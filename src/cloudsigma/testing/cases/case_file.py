@@ -215,7 +215,7 @@ class _Reader:
             if "after" not in inner:
                 raise element.error("the record has no time", "Add after: 5m, counted from start.")
             time = self._start + _duration(inner["after"])
-            # Each record gets an ID of its own: a repeated event would be counted once.
+            # Each record gets a unique ID: a repeated event would be counted once.
             place = {
                 "eventTime": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "eventID": f"00000000-0000-4000-8000-{position:012}",
@@ -283,7 +283,7 @@ class _Reader:
             content = (case.rule, json.dumps(case.records, sort_keys=True))
             if first := names.get(case.name):
                 self._errors.append(
-                    case.error(f"another case has this name (line {first.line})", "Give each a name of its own.")
+                    case.error(f"another case has this name (line {first.line})", "Give each a unique name.")
                 )
             elif first := records.get(content):
                 reason = f"it has the same records as the case {first.name!r} (line {first.line})"

@@ -27,7 +27,7 @@ class Files:
     cases: tuple[str, ...] = ()
     regressions: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
-    """YAML in folders that is none of these."""
+    """Other YAML in folders."""
     unread: tuple[RuleError, ...] = ()
     """Folders that cannot be listed or hold nothing to test, and YAML that is not a regular file."""
 

@@ -1,4 +1,4 @@
-"""What a case expects of matches: read from its file, and held against the matches that there are."""
+"""Expected matches of a case: read from its file, and compared with the actual matches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONTEXT_NAMES: tuple[str, ...] = tuple(
     for key, value in _EMPTY.items()
     for name in (key, *(f"{key}.{inner}" for inner in (value if isinstance(value, dict) else ())))
 )
-"""What `context` may name; names that begin with `fields.` as well."""
+"""Names that `context` may have; names that begin with `fields.` are allowed too."""
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -30,30 +30,30 @@ CONTEXT_NAMES: tuple[str, ...] = tuple(
 def read_expected(
     members: Mapping[str, YamlNode], records: int, *, match: bool
 ) -> tuple[int | None, tuple[ExpectedMatch, ...]]:
-    """How many matches a case expects (`None`: not said), and what they must be; raises `CaseError`."""
+    """The number of matches that a case expects (`None`: not given), and their parts; raises `CaseError`."""
     own = {key: members[key] for key in _KEYS if key in members}
     if not match:
         for node in (*own.values(), *([members["matches"]] if "matches" in members else [])):
-            raise node.error(f"{node.label} tells of a match, and match is false", "Remove it, or correct match.")
+            raise node.error(f"{node.label} describes a match, but match is false", "Remove it, or correct match.")
         return None, ()
     if "matches" not in members:
         return (1 if "records" in members else None, (_expected(own, records),)) if own else (None, ())
     listed = members["matches"].elements()
     if own:
         first = next(iter(own.values()))
-        raise first.error(f"{first.label} stands beside matches", "Move it into one of the matches.")
+        raise first.error(f"both {first.label} and matches are given", "Move it into one of the matches.")
     if not listed:
-        raise members["matches"].error("matches is empty, and match is true", "Write match: false and no matches.")
+        raise members["matches"].error("matches is empty, but match is true", "Write match: false and no matches.")
     return len(listed), tuple(_expected(node.members(_KEYS), records) for node in listed)
 
 
 def _expected(members: Mapping[str, YamlNode], records: int) -> ExpectedMatch:
     context = {}
     if "context" in members and not members["context"].value:
-        raise members["context"].error("context is empty", "Name what the match must show, or remove the key.")
+        raise members["context"].error("context is empty", "Add names and values, or remove the key.")
     for name, node in members["context"].entries() if "context" in members else ():
         if name not in CONTEXT_NAMES and not name.startswith("fields."):
-            raise node.error(f"a match has no {name!r} in its context", nearest(name, CONTEXT_NAMES))
+            raise node.error(f"unknown name {name!r} in the context of a match", nearest(name, CONTEXT_NAMES))
         context[name] = node.json()
     group = {name: node.text() for name, node in members["group"].entries()} if "group" in members else None
     positions = None
@@ -75,10 +75,10 @@ def _expected(members: Mapping[str, YamlNode], records: int) -> ExpectedMatch:
 def compare(
     expected: Sequence[ExpectedMatch], matches: Sequence[Match], records: Sequence[Mapping[str, Any]]
 ) -> list[Difference]:
-    """How the matches differ from what is expected; each expectation takes the match that it fits best."""
+    """Compare matches with expectations; each expectation is compared with the match that fits it best."""
     left = list(matches)
     found: list[Difference] = []
-    # The strictest take first; what meets an expectation fully is taken before what meets it in part.
+    # First pair each expectation with a match that fits fully, then the others with the nearest match.
     waiting = []
     for position, each in enumerate(expected):
         fitting = next((match for match in left if not _differences(each, match, records)), None)
@@ -90,7 +90,7 @@ def compare(
         prefix = f"match {position} " if len(expected) > 1 else ""
         nearest_match = min(left, key=lambda match: len(_differences(each, match, records)), default=None)
         if nearest_match is None:
-            continue  # the number of matches says so
+            continue  # the number of matches is reported already
         left.remove(nearest_match)
         found += [
             Difference(f"{prefix}{difference.name}", difference.before, difference.after)
@@ -116,7 +116,7 @@ def _differences(expected: ExpectedMatch, match: Match, records: Sequence[Mappin
 
 
 def members_of(match: Match, records: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The positions of the records that take part in a match; of an event that came twice the first."""
+    """The positions of the records in a match; for a repeated event, the first position."""
     positions: dict[str, int] = {}
     for position, record in enumerate(records):
         positions.setdefault(event_identity(record), position)
@@ -138,5 +138,5 @@ def _agree(expected: Any, actual: Any) -> bool:
 
 
 def _as_text(actual: Any) -> Any:
-    """A principal or a resource as the text that an alert shows."""
+    """A principal or resource as text, as an alert shows it."""
     return actual["text"] if isinstance(actual, dict) and "text" in actual else actual

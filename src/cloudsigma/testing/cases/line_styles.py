@@ -1,4 +1,4 @@
-"""How the lines of a failed test are told apart on a terminal."""
+"""Styles for the lines of a failed test on a terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Style = Literal["plain", "good", "bad", "headline"]
 
 
 def style_of(line: str) -> Style:
-    """The style of a line of `str(result)`: what was met, what was not, and what is wrong in short."""
+    """The style of a line of `str(result)`: a passed test, a failed test, the headline, or other text."""
     text = line.strip()
     if text.startswith("✓"):
         return "good"

@@ -1,4 +1,4 @@
-"""What running tests came to, for other programs: JSON, and JUnit XML as CI systems read it."""
+"""Reports of test results for other programs: JSON, and JUnit XML for CI systems."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cloudsigma.testing.records.changes import ABSENT, Difference
 
 @dataclass(frozen=True, slots=True)
 class FinishedTest:
-    """A test that was run."""
+    """A test, its result, and its duration in seconds."""
 
     test: RuleTest
     result: Result
@@ -28,7 +28,7 @@ class FinishedTest:
 
 
 def to_dict(ran: Sequence[FinishedTest], untested: Sequence[Rule]) -> dict[str, Any]:
-    """All tests as plain values: counts, each test, and the rules without cases."""
+    """Plain values for JSON: counts, each test, and the rules without cases."""
     failed = sum(not each.result.passed for each in ran)
     form = {
         "passed": len(ran) - failed,
@@ -41,7 +41,7 @@ def to_dict(ran: Sequence[FinishedTest], untested: Sequence[Rule]) -> dict[str, 
 
 
 def _test(ran: FinishedTest) -> dict[str, Any]:
-    """A test; why it came out so only where it failed."""
+    """One test; reasons are included only if it failed."""
     test, result = ran.test, ran.result
     form: dict[str, Any] = {
         "path": test.path,
@@ -72,7 +72,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _difference(difference: Difference, before: str, after: str) -> dict[str, Any]:
-    """A difference; what one side lacks has no key."""
+    """A difference; a missing side has no key."""
     sides = {before: difference.before, after: difference.after}
     return {"name": difference.name, **{key: value for key, value in sides.items() if value is not ABSENT}}
 
@@ -81,7 +81,7 @@ def _difference(difference: Difference, before: str, after: str) -> dict[str, An
 
 
 def to_junit(ran: Sequence[FinishedTest]) -> str:
-    """All tests as JUnit XML: a `testsuite` a file; what could not be run is an `error`, else it is a `failure`."""
+    """JUnit XML, one `testsuite` for each file. A test that could not run is an `error`, any other a `failure`."""
     top = ET.Element("testsuites", {"name": "cloudsigma", **_counts(ran)})
     for path in dict.fromkeys(each.test.path for each in ran):
         own = [each for each in ran if each.test.path == path]

@@ -1,4 +1,4 @@
-"""Running a case: whether the rule gives the verdict and the matches that the case expects, and if not, why."""
+"""Run a case: compare the rule's verdict and matches with those that the case expects, and explain a difference."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ from cloudsigma.testing.cases.expectations import compare, members_of
 from cloudsigma.testing.records.changes import ABSENT, Difference, differences
 
 _SHOWN_CHANGES = 20
-"""A result shows at most this many parts in which a record differs from its base."""
+"""Show at most this many differences between a record and its base."""
 _SHOWN_LINES = 6
-"""And at most this many lines of the rule."""
+"""Show at most this many lines of the rule."""
 _DERIVED = frozenset({"eventID", "requestID"})
-"""Members that a template makes from its arguments, so that they differ whenever anything does."""
+"""Members that a template derives from its arguments, so that they differ whenever an argument does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What running a case came to; `str()` is what to read when it failed."""
+    """The result of a case; `str()` explains a failure."""
 
     passed: bool
     case: Case | None = None
-    """`None` where a rule could not be compiled, or a case not be read."""
+    """The case; `None` if the rule does not compile, or the case cannot be read."""
     rule: Rule | None = None
-    """`None` where there is none, or it could not be compiled."""
+    """The rule; `None` if it was not found, or does not compile."""
     error: CaseError | RuleError | None = None
-    """Why nothing could be run."""
+    """Why the case could not run."""
     differences: tuple[Difference, ...] = ()
-    """What is not as expected: `before` is expected, `after` is so."""
+    """Differences to the expectation: `before` is the expected value, `after` the actual one."""
     matches: tuple[Match, ...] = ()
-    """The matches that the rule gave."""
+    """The matches of the rule."""
     explanations: tuple[Explanation, ...] = ()
-    """Why the rule matched or not, of each record; of a correlation for each rule that it refers to and each record."""
+    """An explanation for each record; for a correlation, for each record and each rule that it refers to."""
     changes: tuple[tuple[Difference, ...], ...] = ()
-    """For each record the parts that differ from what it was made from."""
+    """For each record, its differences to its base."""
 
     @property
     def summary(self) -> str:
-        """What is wrong, in one line; empty where nothing is."""
+        """The failure in one line; empty if the case passed."""
         if self.error is not None:
             return f"{self.error.reason}. {self.error.remedy or ''}".strip()
         return "; ".join(_difference(difference) for difference in self.differences)
@@ -61,17 +61,17 @@ class Result:
 
 
 def run_case(rules: RuleSet, case: Case, rule: Rule | str | None = None) -> Result:
-    """Run a case. The rule is looked for among those of the file beside the case's, if the set has any of these.
+    """Run a case. Its rule is searched in the file beside the case file, or in the whole set if that has no such rule.
 
     Args:
-        rules: Compiled rules, with those that a correlation refers to.
-        case: Any case; it is run on its own, nothing is kept from others.
-        rule: The rule, or its ID or name; default: the one that the case is for.
+        rules: Compiled rules; for a correlation, with the rules that it refers to.
+        case: The case; it is independent of other cases.
+        rule: The rule, or its ID or name; default: the rule that the case names.
 
     Raises:
-        CaseError: The rule is not there, several have the title that the case names, or it is no correlation and the
-            case has a sequence.
-        UnknownRuleError: No rule has the ID or name that `rule` gives.
+        CaseError: The rule was not found, several rules have the title that the case names, or the case has a sequence
+            and the rule is not a correlation.
+        UnknownRuleError: No rule has the ID or name `rule`.
     """
     if rule is None:
         rule = find_rule(rules, case)
@@ -80,7 +80,7 @@ def run_case(rules: RuleSet, case: Case, rule: Rule | str | None = None) -> Resu
     if rule.correlation is not None:
         return _run_correlation(rules, case, rule)
     if case.sequence:
-        reason = f"it has a sequence of records, and {rule.title!r} is no correlation"
+        reason = f"it has a sequence of records, but {rule.title!r} is not a correlation"
         raise case.error(reason, "Make a case of each record.")
     explanations = tuple(rules.explain(record, rule.id) for record in case.records)
     matching = _matching(rules, case, rule)
@@ -89,7 +89,7 @@ def run_case(rules: RuleSet, case: Case, rule: Rule | str | None = None) -> Resu
 
 
 def passes(rules: RuleSet, case: Case, rule: Rule) -> bool:
-    """Whether the case has its verdict and number of matches: quick, and without the reasons that `run_case` gives."""
+    """Whether the case has its verdict and number of matches; faster than `run_case`, but without reasons."""
     if rule.correlation is not None:
         return run_case(rules, case, rule).passed
     return _counted(case, len(_matching(rules, case, rule))) is None
@@ -121,7 +121,7 @@ def _result(case: Case, rule: Rule, matches: tuple[Match, ...], explanations: tu
 
 
 def _counted(case: Case, matches: int) -> Difference | None:
-    """What is wrong with the number of matches."""
+    """The difference between the actual and the expected number of matches, if any."""
     if case.count is not None and len(case.records) > 1:
         return Difference("matches", case.count, matches) if matches != case.count else None
     if case.match is not (matches > 0):
@@ -133,9 +133,9 @@ def _counted(case: Case, matches: int) -> Difference | None:
 
 
 def find_rule(rules: RuleSet, case: Case) -> Rule:
-    """The rule that a case is for; raises `CaseError` where it is not there or not the only one.
+    """The rule of a case; raises `CaseError` if it was not found, or if several rules fit.
 
-    It is looked for among the rules of the file beside the case's, or of the whole set if that has none of these.
+    It is searched in the rule file beside the case file, or in the whole set if that has no rule of the file.
     """
     beside: Sequence[Rule] = ()
     if case.path is not None:
@@ -145,15 +145,15 @@ def find_rule(rules: RuleSet, case: Case) -> Rule:
 
 
 def choose_rule(rules: Sequence[Rule], hidden: Collection[str], case: Case) -> Rule:
-    """The one of the rules that a case is for, as `find_rule` does.
+    """Choose the rule of a case, as `find_rule` does.
 
-    Where it names none, `hidden` ones are meant only if there are no others: that a correlation elsewhere refers to a
-    rule does not take its cases away.
+    If the case names no rule, `hidden` rules are chosen only if there are no others: a rule keeps its cases when a
+    correlation elsewhere refers to it.
     """
     wanted = case.rule
     if wanted is None:
         found = [rule for rule in rules if rule.id not in hidden] or list(rules)
-        reason = f"{len(found)} rules could be meant" if found else "there is no rule for it"
+        reason = f"{len(found)} rules fit it" if found else "there is no rule for it"
         listed = found
     else:
         named = [rule for rule in rules if wanted in (rule.name, rule.id)]
@@ -168,7 +168,7 @@ def choose_rule(rules: Sequence[Rule], hidden: Collection[str], case: Case) -> R
     raise case.error(reason, remedy, location=case.rule_location)
 
 
-# --- in words -----------------------------------------------------------------------------------------------
+# --- text ---------------------------------------------------------------------------------------------------
 
 
 def _described(result: Result) -> Iterator[str]:
@@ -177,7 +177,7 @@ def _described(result: Result) -> Iterator[str]:
         yield from (f"    {line}" for line in (getattr(result.error, "excerpt", None) or "").splitlines())
         return
     case, rule = result.case, result.rule
-    if case is None or rule is None:  # cannot be without an error
+    if case is None or rule is None:  # not reached without an error
         return
     yield f"{case.location}: {case.name}: {'passed' if result.passed else 'FAILED'}"
     for difference in result.differences:
@@ -192,7 +192,7 @@ def _described(result: Result) -> Iterator[str]:
         shown = [change for change in changes if change.name not in _DERIVED] or list(changes)
         if shown:
             which = f"record {position}" if len(case.records) > 1 else "the record"
-            yield f"  {which} differs from what it is made from:"
+            yield f"  {which} differs from its base:"
             yield from (f"    {_change(change)}" for change in shown[:_SHOWN_CHANGES])
             if len(shown) > _SHOWN_CHANGES:
                 yield f"    … and {len(shown) - _SHOWN_CHANGES} more"
@@ -208,23 +208,23 @@ def _described(result: Result) -> Iterator[str]:
 def _difference(difference: Difference) -> str:
     match difference.name:
         case "match":
-            return "expected a match, there is none" if difference.before else "expected no match, there is one"
+            return "expected a match, but there is none" if difference.before else "expected no match, but there is one"
         case "matches":
-            return f"expected {difference.before} matches, there are {difference.after}"
+            return f"expected {difference.before} matches, but there are {difference.after}"
         case name:
             return f"{name}: expected {_value(difference.before)}, is {_value(difference.after)}"
 
 
 def _change(change: Difference) -> str:
     if change.before is ABSENT:
-        return f"{change.name}: {_value(change.after)} (was not there)"
+        return f"{change.name}: {_value(change.after)} (was absent)"
     if change.after is ABSENT:
-        return f"{change.name}: not there (was {_value(change.before)})"
+        return f"{change.name}: absent (was {_value(change.before)})"
     return f"{change.name}: {_value(change.after)} (was {_value(change.before)})"
 
 
 def _sequence(result: Result, case: Case) -> Iterator[str]:
-    """The records of a correlation's case, which rules they match, and the matches there are."""
+    """The records of a correlation's case, the rules that they match, and the correlation's matches."""
     per_record = len(result.explanations) // len(case.records)
     for position, record in enumerate(case.records):
         own = result.explanations[position * per_record : (position + 1) * per_record]
@@ -241,7 +241,7 @@ def _sequence(result: Result, case: Case) -> Iterator[str]:
 
 
 def _deciding_lines(rule: Rule, explanation: Explanation) -> Iterator[str]:
-    """The lines of the rule's file whose tests made the verdict, as they are written there."""
+    """The lines of the rule file whose tests decide the verdict."""
     if rule.path is None or not explanation.applies:
         return
     try:
@@ -256,7 +256,7 @@ def _deciding_lines(rule: Rule, explanation: Explanation) -> Iterator[str]:
 
 
 def _deciding(step: Step) -> Iterator[int]:
-    """The lines of the tests without which a step would have come out otherwise."""
+    """Line numbers of the tests that decide the outcome of a step."""
     if step.kind == "test":
         if step.line is not None:
             yield step.line

@@ -52,7 +52,7 @@ def _inner(value: Any) -> str:
 
 
 def block(value: Mapping[str, Any], indent: str) -> list[str]:
-    """A map as lines: a key a line, and a map that is too long for one line as a block of its own."""
+    """A map as lines, one key a line; an inner map that is too long for one line becomes an indented block."""
     lines: list[str] = []
     for key, inner in value.items():
         name, written = scalar(str(key)), flow(inner)

@@ -1,4 +1,4 @@
-"""Where the values of rules stand in their files: the IR has the place of a test's key, the YAML that of each value."""
+"""Line and column of clauses: the IR has the place of a test's key, the YAML document that of each value."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FilePlace = tuple[str | None, int | None, int | None]
 
 
 class Places:
-    """Reads each file once, when it is first asked about."""
+    """Looks up places; each file is read once, on first use."""
 
     def __init__(self) -> None:
         self._documents: dict[str, list[Document]] = {}
         self._values: dict[str, dict[tuple[int, int], tuple[Document, tuple[Any, ...]]]] = {}
 
     def of_clause(self, clause: Clause, path: str | None) -> FilePlace:
-        """Where the value of a clause stands; `path` is the file of the rule, which may not be that of the clause."""
+        """The place of a clause's value. `path` is the rule file; the clause may be in the file of a Sigma filter."""
         test = clause.test
         if clause.selection.filter is not None:
             path = clause.selection.path
@@ -39,7 +39,7 @@ class Places:
         return path, test.line, test.column
 
     def of_key(self, path: str | None, start: int | None, *way: Any) -> FilePlace:
-        """Where a key of the document that starts in a line stands, or what is nearest above it."""
+        """The place of a key in the document that starts at a line, or of the nearest node above it."""
         for document in self._read(path) if path is not None else ():
             if document.line == start:
                 place = document.place(way)

@@ -1,8 +1,8 @@
-"""A rule as a predicate over clauses: what each clause says of a record, and which of them decide the verdict.
+"""A rule as a predicate over clauses: the outcome of each clause for a record, and the clauses that decide the verdict.
 
-A *clause* is the smallest question that a rule asks: a field, its modifiers and one of its values. The words are those
-of logic coverage (Ammann and Offutt, *Introduction to Software Testing*), where MC/DC is called active clause
-coverage. Outcomes come from `engine.operators`, as those of explanations do.
+A *clause* is the smallest question that a rule asks: a field, its modifiers and one value. The terms are those of logic
+coverage (Ammann and Offutt, *Introduction to Software Testing*), where MC/DC is called active clause coverage. Outcomes
+come from `engine.evaluate.operators`, as in explanations.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cloudsigma import ir
 from cloudsigma.engine.evaluate import operators
 
 Memo = MutableMapping[tuple[str | None, ir.Matcher], bool]
-"""Outcomes that are known already, of one record."""
+"""Known outcomes for one record: field and matcher → outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +25,20 @@ class Clause:
     selection: ir.Selection
     test: ir.Test
     position: int
-    """Which of the test's values, from 0."""
+    """Position of the value in the test, from 0."""
 
     @property
     def matcher(self) -> ir.Matcher:
-        """What the value asks."""
+        """The matcher of the value."""
         return self.test.matchers[self.position]
 
     @property
     def written(self) -> str:
-        """The value as the rule has it."""
+        """The value as the rule writes it."""
         return self.test.written[self.position]
 
     def holds(self, record: Mapping[str, Any]) -> bool:
-        """Whether the field of the record passes the value."""
+        """Whether the field of the record matches the value."""
         return operators.field_matches(self.matcher, record, self.test.field)
 
 
@@ -50,24 +50,24 @@ class _Node:
 
 
 class Predicate:
-    """The verdict of a detection rule as a function of its clauses' outcomes. The log source is not looked at."""
+    """The verdict of a detection rule as a function of the outcomes of its clauses. The log source is ignored."""
 
     def __init__(self, rule: ir.DetectionRule) -> None:
         self.rule = rule
         clauses: list[Clause] = []
         selections = {selection.name: _selection(selection, selection.body, clauses) for selection in rule.selections}
         self.clauses = tuple(clauses)
-        """Selection by selection, test by test, value by value."""
+        """In the order of the rule: by selection, test and value."""
         self._root = _Node("any", parts=tuple(_expression(each.expression, selections) for each in rule.conditions))
         uses = [0] * len(clauses)
         for clause in _used(self._root):
             uses[clause] += 1
         self._repeated = [clause for clause, count in enumerate(uses) if count > 1]
         self.unused = frozenset(clause for clause, count in enumerate(uses) if not count)
-        """Positions of clauses in selections that no condition names."""
+        """Positions of clauses in selections that no condition uses."""
 
     def outcomes(self, record: Mapping[str, Any], memo: Memo | None = None) -> list[bool]:
-        """What each clause says of the record."""
+        """The outcome of each clause for the record."""
         if memo is None:
             return [clause.holds(record) for clause in self.clauses]
         found = []
@@ -80,11 +80,11 @@ class Predicate:
         return found
 
     def verdict(self, outcomes: Sequence[bool]) -> bool:
-        """Whether a rule whose clauses come out so matches."""
+        """Whether the rule matches, given the outcomes of its clauses."""
         return _verdict(self._root, outcomes)
 
     def matches(self, record: Mapping[str, Any], memo: Memo | None = None) -> bool:
-        """Whether the rule matches the record; clauses that make no difference are not asked."""
+        """Whether the rule matches the record; evaluation stops when the verdict is known."""
         return self._matches(self._root, record, {} if memo is None else memo)
 
     def _matches(self, node: _Node, record: Mapping[str, Any], memo: Memo) -> bool:
@@ -104,18 +104,18 @@ class Predicate:
                 return any(self._matches(part, record, memo) for part in node.parts)
 
     def deciding(self, outcomes: Sequence[bool]) -> set[int]:
-        """Positions of the clauses of which each, turned round alone, would turn the verdict round."""
+        """Positions of the clauses that decide: flipping one of them alone flips the verdict."""
         found: set[int] = set()
         _observe(self._root, outcomes, found)
         before = self.verdict(outcomes)
-        turned = list(outcomes)
-        for clause in self._repeated:  # standing in several places it turns round in all of them
-            turned[clause] = not turned[clause]
-            if self.verdict(turned) is not before:
+        flipped = list(outcomes)
+        for clause in self._repeated:  # a clause that is used several times flips everywhere
+            flipped[clause] = not flipped[clause]
+            if self.verdict(flipped) is not before:
                 found.add(clause)
             else:
                 found.discard(clause)
-            turned[clause] = not turned[clause]
+            flipped[clause] = not flipped[clause]
         return found
 
 
@@ -164,14 +164,14 @@ def _verdict(node: _Node, outcomes: Sequence[bool]) -> bool:
 
 
 def _observe(node: _Node, outcomes: Sequence[bool], found: set[int]) -> None:
-    """Collect the clauses that are seen at the root: at every node above, no other part masks them."""
+    """Collect the clauses that no other part masks at any node above them."""
     if node.kind == "clause":
         found.add(node.clause)
         return
     if node.kind == "not":
         _observe(node.parts[0], outcomes, found)
         return
-    masking = node.kind == "any"  # one true part hides the others of `any`, one false part those of `all`
-    hiding = [part for part in node.parts if _verdict(part, outcomes) is masking]
-    for part in node.parts if not hiding else hiding if len(hiding) == 1 else ():
+    masking_outcome = node.kind == "any"  # one true part masks the others of `any`, one false part those of `all`
+    masking = [part for part in node.parts if _verdict(part, outcomes) is masking_outcome]
+    for part in node.parts if not masking else masking if len(masking) == 1 else ():
         _observe(part, outcomes, found)

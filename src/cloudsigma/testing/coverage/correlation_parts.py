@@ -1,7 +1,7 @@
-"""The parts of a correlation that its cases must show: rules, condition, order, group-by, time span.
+"""The parts of a correlation that its cases must cover: rules, order, group-by, time span, condition.
 
-For each part there is the correlation without it. A part *prevents* something in a case if without it the case would
-come to something else; it *carries* a match if the match would not be there once it failed.
+A part *prevents* a match in a case if the case gives other matches with the part removed. It *carries* a match if the
+match depends on it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class CorrelationPart:
     correlation: ir.CorrelationRule
     kind: Literal["rule", "condition", "order", "group-by", "timespan"]
     name: str = ""
-    """Of a rule its ID, of `group-by` the field."""
+    """The ID of a rule, or the field of a `group-by`."""
     way: tuple[Any, ...] = ()
-    """To the part in the YAML of the rule."""
+    """Path to the part in the YAML of the rule."""
 
     def label(self, names: Mapping[str, str]) -> str:
-        """The part in words, with names for the IDs of rules."""
+        """The part as text; `names` maps IDs of rules to names."""
         match self.kind:
             case "rule":
                 return f"rule {names.get(self.name, self.name)}"
@@ -47,7 +47,7 @@ class CorrelationPart:
                 return "timespan"
 
     def without(self) -> ir.CorrelationRule:
-        """The correlation as it would be without this part."""
+        """The correlation with this part removed."""
         rule = self.correlation
         match self.kind:
             case "rule":
@@ -69,10 +69,10 @@ class CorrelationPart:
         verdicts: Mapping[str, Sequence[bool]],
         members: Members,
     ) -> bool:
-        """Whether the case would come to something else without this part."""
+        """Whether the case gives other matches without this part."""
         relaxed = {self.correlation.metadata.id: self.without()}
         without = correlated.members(records, verdicts, relaxed)
-        if self.kind == "rule":  # its own events are no members without it, which says nothing
+        if self.kind == "rule":  # without the rule, its events are not members: only the number of matches counts
             return len(without) != len(members)
         return without != members
 
@@ -83,7 +83,7 @@ class CorrelationPart:
         verdicts: Mapping[str, Sequence[bool]],
         members: Members,
     ) -> bool:
-        """Whether a match of the case needs this part: any does, but a rule may have had no event in it."""
+        """Whether a match of the case depends on this part; a rule without an event in the match does not carry it."""
         if self.kind != "rule" or self.name not in verdicts:
             return bool(members)
         absent = {**verdicts, self.name: (False,) * len(records)}
@@ -91,7 +91,7 @@ class CorrelationPart:
 
 
 def parts_of(rule: ir.CorrelationRule) -> tuple[CorrelationPart, ...]:
-    """The parts of a correlation, in the order in which rules are usually written."""
+    """The parts of a correlation, in their usual order in a rule."""
     section = ("correlation",)
     several = len(rule.rules) > 1
     temporal = rule.type.startswith("temporal")
@@ -115,7 +115,7 @@ def parts_of(rule: ir.CorrelationRule) -> tuple[CorrelationPart, ...]:
 
 
 def _without_rule(rule: ir.CorrelationRule, name: str) -> ir.CorrelationRule:
-    """The correlation for which an event of this rule need not be there."""
+    """The correlation that does not need an event of this rule."""
     if rule.expression is not None:
         anything = ir.Or(tuple(ir.Identifier(each) for each in rule.rules))
         return replace(rule, expression=_replaced(rule.expression, name, anything))
@@ -134,5 +134,5 @@ def _replaced(expression: ir.Expression, name: str, by: ir.Expression) -> ir.Exp
             return ir.Not(_replaced(operand, name, by))
         case ir.And(operands) | ir.Or(operands):
             return type(expression)(tuple(_replaced(operand, name, by) for operand in operands))
-        case ir.Quantified():  # has none: names of rules stand for themselves
+        case ir.Quantified():  # does not occur in correlations
             return expression

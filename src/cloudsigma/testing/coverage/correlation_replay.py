@@ -1,6 +1,6 @@
-"""Cases of correlations, run again and again with a part changed: another correlation, other verdicts of its rules.
+"""Replay the cases of a correlation with another definition, or with other verdicts of its rules.
 
-Which records the rules match comes from the plain evaluator, what they come to from the correlator.
+Verdicts come from `Predicate`, matches from the correlator.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cloudsigma.testing.cases.expectations import members_of
 from cloudsigma.testing.coverage.clauses import Predicate
 
 Members = tuple[tuple[int, ...], ...]
-"""For each match of a correlation the positions of the records that take part."""
+"""For each match of a correlation, the positions of its records."""
 
 
 class CorrelationReplay:
@@ -37,10 +37,10 @@ class CorrelationReplay:
             for each in self._rules.values()
             if isinstance(each.definition, ir.DetectionRule) and each.definition.logsource.covers(rules.declared)
         }
-        """Those of the detection rules that look at the records at all."""
+        """Predicates of the detection rules whose log source fits, by ID."""
 
     def verdicts(self, records: Sequence[Mapping[str, Any]]) -> dict[str, tuple[bool, ...]]:
-        """Which of the records each detection rule matches, by the rule's ID."""
+        """Rule ID → the verdict on each record."""
         return {key: tuple(map(predicate.matches, records)) for key, predicate in self.predicates.items()}
 
     def matches(
@@ -49,7 +49,7 @@ class CorrelationReplay:
         verdicts: Mapping[str, Sequence[bool]],
         correlations: Mapping[str, ir.CorrelationRule] | None = None,
     ) -> tuple[Match, ...]:
-        """The matches of the correlation; `correlations` stand in the place of those with their IDs."""
+        """The matches of the correlation; `correlations` replaces definitions by ID."""
         definitions = {**self.correlations, **(correlations or {})}
         correlator = Correlator([Rule(definition) for definition in definitions.values()], max_entries=None)
         found: list[Match] = []
@@ -65,10 +65,10 @@ class CorrelationReplay:
         verdicts: Mapping[str, Sequence[bool]],
         correlations: Mapping[str, ir.CorrelationRule] | None = None,
     ) -> Members:
-        """What the sequence comes to, without the names of groups."""
+        """The positions of the records in each match, sorted."""
         matches = self.matches(records, verdicts, correlations)
         return tuple(sorted(tuple(sorted(members_of(match, records))) for match in matches))
 
     def _match(self, rule_id: str, record: Mapping[str, Any]) -> Match:
-        # Without evidence: that of a rule that has been changed says nothing here.
+        # Without evidence, which a changed rule does not have.
         return Match(self._rules[rule_id], record, read_context(record), (), match_key(rule_id, record))

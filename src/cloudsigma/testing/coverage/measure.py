@@ -1,18 +1,16 @@
-"""Condition coverage of rules: would the cases notice what each part of a rule says?
+"""Measure condition coverage (MC/DC): do the cases show the effect of each part of a rule?
 
-A *clause* is one value of one test of a rule: field, modifiers, value. It is covered when the cases' records show
-that it decides the verdict on its own: in one record it is true, in another false, in both the verdict would turn
-round if this clause alone came out otherwise and every other clause as it did, and the two verdicts differ. This is
-*masking* MC/DC (modified condition/decision coverage; in logic testing, correlated active clause coverage): other
-clauses may differ between the two records, as long as none of them masks this one.
+A *clause* is one value of one test of a rule: field, modifiers, value. It is covered by two records with different
+verdicts, in which the clause has different outcomes and flipping it alone flips the verdict. This is *masking* MC/DC
+(modified condition/decision coverage; in logic testing, correlated active clause coverage): other clauses may differ
+between the two records, as long as none masks this one.
 
-Of a correlation the parts are the rules that it refers to, its condition, its order, each field of `group-by` and its
-time span. A part is covered when a case matches in which it holds, and another comes to something else only because
-it does not: without this part (the rule left out, the time span without an end, …) the outcome would be another one.
-The rules that a correlation refers to are judged by its cases too: a clause decides there if the correlation's
-outcome would be another one.
+The parts of a correlation are the rules that it refers to, its condition, their order, each field of `group-by` and the
+time span. A part is covered by a case that matches and another case whose matches change if the part is removed. The
+cases of a correlation also cover the rules that it refers to: a clause decides if flipping it changes the correlation's
+matches.
 
-Outcomes are those of the plain evaluator.
+Outcomes come from the operators that explanations use.
 """
 
 from __future__ import annotations
@@ -37,43 +35,47 @@ _SHOWN = 100
 
 
 class ClauseCoverage(msgspec.Struct, frozen=True):
-    """What the cases show of one clause, or of one part of a correlation. Each witness is the name of a case."""
+    """Coverage of one clause, or of one part of a correlation. Each witness is the name of a case."""
 
     part: str
-    """The selection; of a part of a correlation `correlation`."""
+    """The selection; `correlation` for a part of a correlation."""
     label: str
     """Field, modifiers and value as the rule writes them."""
     path: str | None = None
-    """The file; that of a Sigma filter if it brought the clause."""
+    """The file of the rule, or of the Sigma filter that contains the clause."""
     line: int | None = None
-    """Of the value, from 1."""
+    """Line of the value, from 1."""
     column: int | None = None
+    """Column of the value, from 1."""
     seen_true: str | None = None
-    """In this case it is true."""
+    """A case in which the clause is true."""
     seen_false: str | None = None
+    """A case in which the clause is false."""
     true_match: str | None = None
-    """In this case it is true and decides, and the rule matches."""
+    """A case in which the clause is true and decides, and the rule matches."""
     true_no_match: str | None = None
-    """In this case it is true and decides, and the rule does not match (below `not`, say)."""
+    """A case in which the clause is true and decides, and the rule does not match (below `not`, for example)."""
     false_match: str | None = None
+    """A case in which the clause is false and decides, and the rule matches."""
     false_no_match: str | None = None
+    """A case in which the clause is false and decides, and the rule does not match."""
     unused: bool = False
-    """No condition names its selection."""
+    """Whether no condition uses its selection."""
 
     @property
     def covered(self) -> bool:
-        """Whether two records show that it decides."""
+        """Whether two records show that the clause decides."""
         return bool((self.true_match and self.false_no_match) or (self.true_no_match and self.false_match))
 
     @property
     def missing(self) -> str:
-        """What the cases do not show, in words; empty where it is covered."""
+        """The reason that the clause is not covered, as text; empty if it is covered."""
         if self.covered:
             return ""
         if self.unused:
             return "the condition does not use its selection"
         if not self.seen_true and not self.seen_false:
-            return "no case looks at it"
+            return "no case evaluates it"
         if not self.seen_true or not self.seen_false:
             return f"never {'false' if self.seen_true else 'true'}"
         for shown, word in (
@@ -82,10 +84,10 @@ class ClauseCoverage(msgspec.Struct, frozen=True):
         ):
             if not shown:
                 return f"where it is {word}, the verdict never depends on it"
-        return "it turns the verdict one way only"
+        return "it flips the verdict in one direction only"
 
     def merge(self, other: ClauseCoverage) -> ClauseCoverage:
-        """What both show; of two witnesses the first by name."""
+        """The union of both; of two witnesses, the first by name."""
         given = {name: _least(getattr(self, name), getattr(other, name)) for name in _WITNESSES}
         return msgspec.structs.replace(self, label=min(self.label, other.label), **given)
 
@@ -109,7 +111,7 @@ class RuleCoverage(msgspec.Struct, frozen=True):
     path: str | None
     line: int | None
     cases: tuple[str, ...]
-    """Names of the cases that ran the rule, those of correlations among them; sorted."""
+    """Sorted names of the cases that ran the rule, cases of correlations included."""
     clauses: tuple[ClauseCoverage, ...]
     """In the order of the rule."""
 
@@ -124,7 +126,7 @@ class RuleCoverage(msgspec.Struct, frozen=True):
         return _percent(len(self.clauses) - len(self.missed), len(self.clauses))
 
     def merge(self, other: RuleCoverage) -> RuleCoverage:
-        """What both show of the rule."""
+        """The union of both."""
         theirs = dict(_placed(other.clauses))
         clauses = [clause.merge(theirs.pop(key, clause)) for key, clause in _placed(self.clauses)]
         cases = tuple(sorted({*self.cases, *other.cases}))
@@ -148,11 +150,11 @@ class Coverage(msgspec.Struct, frozen=True):
 
     @property
     def percent(self) -> float:
-        """The share of clauses that are covered, from 0 to 100; 100 where there are none."""
+        """The share of clauses that are covered, from 0 to 100; 100 if there are no clauses."""
         return _percent(self.covered, self.total)
 
     def shortfall(self, limit: float | None) -> str | None:
-        """Why the coverage misses a limit in percent; `None` if it does not. If nothing was measured, it does."""
+        """Why the coverage misses a limit in percent, or `None`. A limit is also missed if nothing was measured."""
         if not limit:
             return None
         if not self.total:
@@ -162,9 +164,9 @@ class Coverage(msgspec.Struct, frozen=True):
         return f"condition coverage {self.percent:.2f} % is below {limit:g} %"
 
     def merge(self, other: Coverage) -> Coverage:
-        """What both show: for the parts of one run in several processes.
+        """The union of both, for a run in several processes.
 
-        The order in which parts are merged, and merging one twice, make no difference but to the order of the rules.
+        Merging is commutative and idempotent, except for the order of the rules.
         """
         theirs = {(rule.path, rule.rule_id): rule for rule in other.rules}
         rules = []
@@ -174,7 +176,7 @@ class Coverage(msgspec.Struct, frozen=True):
         return Coverage((*rules, *theirs.values()))
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Plain values for JSON."""
         found: dict[str, Any] = msgspec.to_builtins(self)
         for rule, shown in zip(self.rules, found["rules"], strict=True):
             shown["percent"] = round(rule.percent, 2)
@@ -184,7 +186,7 @@ class Coverage(msgspec.Struct, frozen=True):
 
     @staticmethod
     def from_dict(value: Any) -> Coverage:
-        """The coverage that `to_dict` has written; raises `ValueError` (msgspec's) for anything else."""
+        """Read the result of `to_dict`; raises `ValueError` (msgspec's) for anything else."""
         return msgspec.convert(value, Coverage)
 
     def __str__(self) -> str:
@@ -192,7 +194,7 @@ class Coverage(msgspec.Struct, frozen=True):
 
 
 def _placed(clauses: Iterable[ClauseCoverage]) -> Iterator[tuple[tuple[Any, ...], ClauseCoverage]]:
-    """Each clause with what tells it from the others: its place, not its label, which a pipeline may change."""
+    """Each clause with a key: its place, since a pipeline may change its label."""
     counts: dict[tuple[Any, ...], int] = {}
     for clause in clauses:
         place = (clause.path, clause.line, clause.column, clause.part)
@@ -208,11 +210,11 @@ def _percent(part: int, whole: int) -> float:
 
 
 def measure_coverage(suite: Suite, tests: Iterable[RuleTest] | None = None) -> Coverage:
-    """Measure what the cases of a suite show of its rules.
+    """Measure the condition coverage of a suite's rules.
 
     Args:
-        suite: All of its rules are in the result, also those without cases.
-        tests: Those of the suite's tests whose cases count; default: all.
+        suite: The suite; all its rules are in the result, rules without cases included.
+        tests: The tests to count; default: all tests of the suite.
     """
     measured = _Measured(suite)
     for test in suite.tests if tests is None else tests:
@@ -225,7 +227,7 @@ class _Measured:
     def __init__(self, suite: Suite) -> None:
         self._places = Places()
         self._rules: dict[tuple[str | None, str, int], RuleCoverage] = {}
-        """A rule stands here as often as it was compiled in different ways."""
+        """A rule that was compiled with several lists of pipelines has several entries."""
         self._correlated: dict[tuple[int, str], CorrelationReplay] = {}
         self._predicates: dict[int, Predicate] = {}
         self._suite = suite
@@ -235,7 +237,7 @@ class _Measured:
     def coverage(self) -> Coverage:
         found: dict[tuple[str | None, str], RuleCoverage] = {}
         for (path, rule_id, _), rule in self._rules.items():
-            # What a pipeline has added is in no line of the rule.
+            # Clauses that a pipeline added have no line.
             own = tuple(clause for clause in rule.clauses if clause.line is not None)
             placed = msgspec.structs.replace(rule, clauses=own)
             known = found.get((path, rule_id))
@@ -260,7 +262,7 @@ class _Measured:
         return self._rules[key]
 
     def _predicate(self, definition: ir.DetectionRule) -> Predicate:
-        if id(definition) not in self._predicates:  # the predicate keeps the rule alive, and so its id
+        if id(definition) not in self._predicates:  # the predicate keeps the rule, and so its id, alive
             self._predicates[id(definition)] = Predicate(definition)
         return self._predicates[id(definition)]
 
@@ -271,14 +273,14 @@ class _Measured:
             yield ClauseCoverage(clause.selection.name, text, *place, unused=position in predicate.unused)
 
     def add(self, test: RuleTest) -> None:
-        """Count one case in; one that cannot be run shows nothing."""
+        """Count one case; a case that cannot run is ignored."""
         rule, case = test.rule, test.case
         if rule is None or case is None or (case.sequence and rule.correlation is None):
             return
         if rule.correlation is not None:
             self._add_sequence(test, rule)
             return
-        if not isinstance(rule.definition, ir.DetectionRule):  # it is one or the other
+        if not isinstance(rule.definition, ir.DetectionRule):  # not reached: a rule is one or the other
             return
         predicate = self._predicate(rule.definition)
         applies = rule.definition.logsource.covers(test.rules.declared)
@@ -305,7 +307,7 @@ class _Measured:
     def _add_sequence(self, test: RuleTest, rule: Rule) -> None:
         case = test.case
         if case is None or rule.correlation is None:
-            raise CaseError("there is no case")  # told apart by `add`
+            raise CaseError("there is no case")  # not reached: checked by `add`
         key = (id(test.rules), rule.id)
         if key not in self._correlated:
             self._correlated[key] = CorrelationReplay(test.rules, rule)
@@ -329,14 +331,14 @@ class _Measured:
                 local = predicate.deciding(outcomes)
                 verdict = verdicts[rule_id][position]
                 if local:
-                    turned = list(verdicts[rule_id])
-                    turned[position] = not verdict
-                    if correlated.members(case.records, {**verdicts, rule_id: tuple(turned)}) == members:
+                    flipped = list(verdicts[rule_id])
+                    flipped[position] = not verdict
+                    if correlated.members(case.records, {**verdicts, rule_id: tuple(flipped)}) == members:
                         local = set()
                 self._note(test.rules[rule_id], case.name, outcomes, local, verdict=verdict)
 
     def _note_parts(self, rule: Rule, case: str, outcomes: list[bool], deciding: set[int], members: Members) -> None:
-        """A part that holds decides where there is a match; one that does not, where it prevents a match."""
+        """Record the parts: a part that holds decides a match, a part that fails decides that there is none."""
         before = self._of(rule)
         clauses = []
         for position, (clause, outcome) in enumerate(zip(before.clauses, outcomes, strict=True)):
@@ -365,7 +367,7 @@ def _with(clause: ClauseCoverage, given: dict[str, str]) -> ClauseCoverage:
     return msgspec.structs.replace(clause, **new) if new else clause
 
 
-# --- in words -----------------------------------------------------------------------------------------------
+# --- report -------------------------------------------------------------------------------------------------
 
 
 def _report(coverage: Coverage) -> Iterator[str]:

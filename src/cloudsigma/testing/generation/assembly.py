@@ -1,4 +1,4 @@
-"""Records put together: a record to start from, changed so that its fields are what is asked of them."""
+"""Assemble a record: change a start record until every atom of an assignment has its truth value."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from cloudsigma.testing.solver.value_solver import FoundValue, find_value
 
 _NULL, _EXISTS = ir.Null(), ir.Exists(value=True)
 _SPARE = ("name", "value", "detail")
-"""Keys for a value that may stand anywhere in an object."""
+"""Keys to use for a value that may have any key."""
 
 
 def assemble(start: Mapping[str, Any], asked: Assignment, known: FieldConstraints, spare: str) -> dict[str, Any] | None:
-    """A record for which all that is asked holds; `None` where none was found.
+    """A record that satisfies an assignment; `None` if none was found.
 
     Args:
-        start: The record to start from. What it has and nothing is asked of stays as it is.
-        asked: What must hold and what must not.
+        start: The record to start from. Members that no atom is about are kept.
+        asked: The truth value that each atom must have.
         known: The fields of the rule.
-        spare: Name of the field for a value that may stand anywhere.
+        spare: Name of a field for values that may be in any field.
     """
     record: dict[str, Any] = copied(start)
     by_field = grouped(asked)
     fixed = _referred(asked, known)
-    for name in reversed(known.names):  # what lies deepest first: what holds it may then hold already
+    for name in reversed(known.names):  # the deepest fields first: the fields around them may be satisfied then
         _absent(record, name, by_field.get(name, {}), known)
     for name in reversed(known.names):
         _avoid(record, name, [atom.matcher for atom in known.unwanted(name, by_field)])
@@ -42,7 +42,7 @@ def assemble(start: Mapping[str, Any], asked: Assignment, known: FieldConstraint
 
 
 def holds(record: Mapping[str, Any], asked: Assignment) -> bool:
-    """Whether all that is asked of a record is so, by the definitions of the engine."""
+    """Whether a record satisfies an assignment, evaluated by the engine's operators."""
     return all(operators.field_matches(atom.matcher, record, atom.field) is wanted for atom, wanted in asked.items())
 
 
@@ -55,7 +55,7 @@ def _is_met(record: Mapping[str, Any], name: str | None, own: Mapping[Atom, bool
 
 
 def _absent(record: dict[str, Any], name: str | None, own: Mapping[Atom, bool], known: FieldConstraints) -> None:
-    """Take away what must not be there, or must have no value."""
+    """Remove a field that must be absent, or must be null."""
     null, exists = own.get(Atom(name, _NULL)), own.get(Atom(name, _EXISTS))
     if null or exists is False:
         while (path := next(paths(record, name), None)) is not None and path:
@@ -65,7 +65,7 @@ def _absent(record: dict[str, Any], name: str | None, own: Mapping[Atom, bool], 
 
 
 def _avoid(record: dict[str, Any], name: str | None, unwanted: list[ir.Matcher]) -> None:
-    """Replace the values that must not be there by others of their kind, or take them away."""
+    """Replace forbidden values by similar ones, or remove them."""
     for path, value in list(leaves(record, name)):
         if any(operators.matches(each, value) for each in unwanted):
             label = next((part for part in reversed(path) if isinstance(part, str)), None)
@@ -77,7 +77,7 @@ def _avoid(record: dict[str, Any], name: str | None, unwanted: list[ir.Matcher])
 
 
 def _present(record: dict[str, Any], name: str | None, asked: Assignment, known: FieldConstraints, spare: str) -> bool:
-    """Put values where they must be."""
+    """Set the values that a field must have; returns whether it is possible."""
     by_field = grouped(asked)
     own = by_field.get(name, {})
     hints = [value for _, value in leaves(record, name) if value is not None] if name is not None else []
@@ -86,7 +86,7 @@ def _present(record: dict[str, Any], name: str | None, asked: Assignment, known:
         return False
     if not any(wanted and is_of_one_value(atom.matcher) for atom, wanted in own.items()):
         if own.get(Atom(name, _NULL)) is not False and not own.get(Atom(name, _EXISTS)):
-            return True  # nothing but negative ones, which `_avoid` has seen to
+            return True  # only forbidden values, which `_avoid` removed
         if own.get(Atom(name, _NULL)):
             return True
     inner = [each for each in known.below[name] if each != name and by_field.get(each)]
@@ -102,11 +102,11 @@ def _free(taken: set[str]) -> KeyPath:
     return (next(each for each in (*_SPARE, *(f"detail{at}" for at in range(len(taken) + 1))) if each not in taken),)
 
 
-# --- fields that refer to others ----------------------------------------------------------------------------
+# --- fieldref -----------------------------------------------------------------------------------------------
 
 
 def _referred(asked: Assignment, known: FieldConstraints) -> dict[str | None, Any]:
-    """Values of fields that must agree with each other, or must not."""
+    """Values for pairs of fields that `fieldref` compares."""
     found: dict[str | None, Any] = {}
     references = [(atom, wanted) for atom, wanted in asked.items() if isinstance(atom.matcher, ir.FieldRef)]
     by_field = grouped(asked)
@@ -118,7 +118,7 @@ def _referred(asked: Assignment, known: FieldConstraints) -> dict[str | None, An
 
     for atom, _ in sorted(references, key=lambda item: not item[1]):
         reference = atom.matcher
-        assert isinstance(reference, ir.FieldRef)  # noqa: S101  # chosen above
+        assert isinstance(reference, ir.FieldRef)  # noqa: S101  # selected above
         theirs, not_theirs = constraints(reference.field)
         ours, not_ours = constraints(atom.field)
         if asked[atom]:
@@ -149,7 +149,7 @@ def _referred(asked: Assignment, known: FieldConstraints) -> dict[str | None, An
 
 
 def _around(text: str, reference: ir.FieldRef) -> ir.Pattern:
-    """The pattern that a text must match to agree with another."""
+    """The pattern that a `fieldref` to this text requires."""
     many = ir.Wildcard.MANY
     before = (many,) if reference.comparison in ("endswith", "contains") else ()
     after = (many,) if reference.comparison in ("startswith", "contains") else ()

@@ -1,4 +1,4 @@
-"""Which events a correlation needs: of which rules, how many, and what is measured in them."""
+"""Plan the events that a correlation needs: of which rules, how many, and with which measured values."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from cloudsigma import ir
 from cloudsigma.correlation.condition import terms
 
 FieldRequirement = tuple[str, ir.Matcher, bool]
-"""A name of the correlation, a matcher, and whether it must be met."""
+"""A field name of the correlation, a matcher, and whether the field must pass it."""
 
 _EPSILON = 1
-"""How far a number is put from a limit that it must not touch."""
+"""Distance of a number from a limit that it must not equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Events in their order."""
+    """Events in order."""
 
     rules: tuple[str, ...]
-    """For each event the rule that it matches."""
+    """For each event, the ID of the rule that it matches."""
     field: str | None = None
-    """What is measured."""
+    """The measured field."""
     numbers: tuple[int | float, ...] = ()
-    """For each event the number that is measured."""
+    """For each event, the measured number."""
     distinct: bool = False
-    """Whether each event needs a value of its own."""
+    """Whether each event needs a different value."""
     bounded: int = 0
-    """How many events are too many, where more of them can spoil it."""
+    """Number of events that break the condition; 0 if more events cannot break it."""
     fields: tuple[str, ...] = ()
-    """All fields that must be there to be measured."""
+    """Fields that must have a value."""
     unwanted: tuple[str, ...] = ()
-    """Rules of which there must be no event."""
+    """IDs of rules that must not match any event."""
 
     @property
     def size(self) -> int:
-        """How many events there are, not counting those of correlations below."""
+        """The number of events, without those of nested correlations."""
         return len(self.rules)
 
     def asked(self, position: int, before: Sequence[str]) -> list[FieldRequirement]:
-        """What is asked of the measured fields of one event; `before` are the values of those before it."""
+        """The requirements on the measured fields of one event; `before` has the values of earlier events."""
         asked: list[FieldRequirement] = [(name, ir.Null(), False) for name in self.fields]
         if self.field is not None and self.numbers:
             asked.append((self.field, ir.Number(self.numbers[position]), True))
@@ -83,7 +83,7 @@ def plans(correlation: ir.CorrelationRule) -> Iterator[Plan]:
 
 
 def _counts(threshold: ir.Threshold) -> list[int]:
-    """How many there may be, the least first."""
+    """The possible numbers of events, smallest first."""
     return [count for count in _numbers(threshold.operator, threshold.value) if isinstance(count, int) and count > 0]
 
 
@@ -113,5 +113,5 @@ def _holds(operator: str, number: int | float, value: int | float) -> bool:
 
 
 def _too_many(threshold: ir.Threshold) -> int:
-    """How many events more may break the condition; 0 where more can only help."""
+    """The number of additional events that break the condition; 0 if more events cannot break it."""
     return int(threshold.value) + 1 if threshold.operator in ("lt", "lte", "eq", "neq") else 0

@@ -1,4 +1,4 @@
-"""Records made for a rule: one that it matches, and for each of its tests a near miss."""
+"""Generate records for a rule: one that matches, and for each test a near miss."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from cloudsigma.testing.solver.search import Contradiction
 def generate(rule: Rule, rules: RuleSet | None = None) -> Generated:
     """Make records for a rule.
 
-    The match is as real as the rule lets it be: for CloudTrail it starts from a template of the call that the rule
-    names, for other logs it has the fields of the rule. A near miss differs from a match in one place, and shows that
-    one test decides. All of it was tried with the rule. What cannot be made is in `obstacles`, with the reason.
+    For CloudTrail, the match is made from the template of the call that the rule names; for other logs, it has the
+    fields of the rule. A near miss differs from a match in one place, which shows that one test decides the verdict.
+    Each record is checked with the rule. A missing record has its reason in `obstacles`.
 
-    The log source is not looked at. The same rule gives the same records, anywhere.
+    The log source is ignored. The same rule gives the same records on every machine.
 
     Args:
         rule: A compiled rule.
-        rules: For a correlation the rules that it refers to, with those that these refer to.
+        rules: For a correlation, all rules that it refers to, directly or through others.
 
     Raises:
-        UsageError: The rule is a correlation, and `rules` is missing or does not have what it refers to.
+        UsageError: The rule is a correlation, and `rules` is missing or lacks a rule that it refers to.
     """
     if isinstance(rule.definition, ir.CorrelationRule):
         from cloudsigma.testing.generation.sequences import generate_sequence
@@ -53,13 +53,13 @@ def generate(rule: Rule, rules: RuleSet | None = None) -> Generated:
 
 
 def _merged(misses: list[NearMiss]) -> tuple[NearMiss, ...]:
-    """Near misses of which none has the records of another: one may stand for several tests."""
+    """Merge near misses with the same records into one for several tests."""
     found: dict[str, NearMiss] = {}
     for miss in misses:
         key = json.dumps(miss.records, sort_keys=True, default=str)
         if (other := found.get(key)) is not None:
             reason = f"{other.reason}, and {miss.reason}"
-            miss = NearMiss(  # noqa: PLW2901  # the two as one
+            miss = NearMiss(  # noqa: PLW2901  # both in one
                 other.records, other.matching, other.differences, reason, (*other.tests, *miss.tests), other.line
             )
         found[key] = miss

@@ -1,4 +1,4 @@
-"""What is made of a rule: records that it matches, near misses that it does not, and what cannot be had and why."""
+"""The result of `generate`: matching records, near misses, and the reasons for missing ones."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from cloudsigma.engine.rule import Rule
 from cloudsigma.testing.records.changes import Difference
 
 ObstacleKind = Literal["contradiction", "dependent", "not found"]
-"""`contradiction`: nothing can match, and that is proved. `dependent`: the test cannot decide alone, proved too.
-`not found`: the search gave up."""
+"""`contradiction`: proved, no record can match. `dependent`: proved, the test cannot decide alone. `not found`: the
+search gave up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why there is no record, or no near miss."""
+    """The reason for a missing record or near miss."""
 
     kind: ObstacleKind
     reason: str
-    """In words."""
+    """The reason as a sentence."""
     test: str | None = None
-    """The test that has no near miss; `None` where the rule has no match."""
+    """The test without a near miss; `None` if the rule has no match."""
     line: int | None = None
-    """The line of the test, or of the first of those in conflict."""
+    """Line of the test, or of the first test in conflict, from 1."""
     conflict: tuple[str, ...] = ()
-    """The tests that stand against each other, each with its selection and line."""
+    """The tests that contradict each other, each with selection and line."""
 
     def __str__(self) -> str:
         return f"{self.test}: {self.reason}" if self.test else self.reason
@@ -34,14 +34,14 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Records on which the verdict was checked."""
+    """Records that the rule matches, checked with the rule."""
 
     records: tuple[dict[str, Any], ...]
-    """One record; of a correlation a sequence in time."""
+    """One record; for a correlation, a sequence in time."""
     template: Mapping[str, Any] | None = None
-    """The arguments of `testing.record` that the first record was started from, if it was."""
+    """Arguments of `testing.record` for the template that the first record was made from, if any."""
     note: str = ""
-    """What is unusual about it."""
+    """A remark about an unusual record."""
 
     @property
     def record(self) -> dict[str, Any]:
@@ -51,19 +51,19 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class NearMiss:
-    """Records that the rule does not match, and differ in one place from records that it does."""
+    """Records that the rule does not match, but that differ from matching records in one place only."""
 
     records: tuple[dict[str, Any], ...]
     matching: Sample
-    """What they differ from."""
+    """The matching records."""
     differences: tuple[Difference, ...]
-    """The one place; of a correlation also a record that is not there."""
+    """The one place; for a correlation, it may be a missing record."""
     reason: str
     """Why the rule does not match."""
     tests: tuple[str, ...] = ()
-    """The tests that decide it, as the rule has them, with selection and line."""
+    """The tests that decide the verdict, with selection and line."""
     line: int | None = None
-    """The line of the first of these."""
+    """Line of the first of these tests, from 1."""
 
     @property
     def record(self) -> dict[str, Any]:
@@ -73,19 +73,19 @@ class NearMiss:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """Records made for a rule. Each was tried with the rule; nothing is in here that does not do what it says."""
+    """Records made for a rule, each checked with the rule."""
 
     rule: Rule
     match: Sample | None
-    """What the rule matches; `None` where `obstacles` say why there is nothing."""
+    """The record that matches; `None` if none exists or was found, for the reason in `obstacles`."""
     near_misses: tuple[NearMiss, ...] = ()
     """One for each test that can decide alone."""
     obstacles: tuple[Obstacle, ...] = ()
-    """What could not be made: of the rule, or for a test."""
+    """Reasons for a missing match, or missing near misses."""
 
     @property
     def matching(self) -> tuple[Sample, ...]:
-        """All that the rule matches: the main one, then others that near misses differ from."""
+        """`match`, then the other matching records that near misses were made from."""
         found = [self.match] if self.match is not None else []
         for miss in self.near_misses:
             if miss.matching not in found:

@@ -1,7 +1,7 @@
-"""Near misses: for each test of a rule a record that differs in one place from one that matches, and does not match.
+"""Near misses: for each test of a rule, a record that differs in one place from a matching one and does not match.
 
-A near miss shows what one test is for, so the test must decide alone: with its verdict turned round the rule's verdict
-turns, in the matching record and in the near miss. Where no record leaves the verdict to a test, that is said.
+A near miss shows the effect of one test, so the test must decide alone: in both records, flipping it flips the verdict
+of the rule. If no record makes a test decisive, the reason is an `Obstacle`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class NearMisses:
         self._truths: dict[int, dict[RulePart, bool]] = {}
         self._near = {part: self._related(part) for part in maker.formula.parts}
         self._samples = [match]
-        """Matching records so far: one that is there already is better than a new one."""
+        """Matching records so far; they are reused before a new one is made."""
 
     def make(self, part: RulePart) -> NearMiss | Obstacle:
-        """The near miss of one test, or why there is none."""
+        """The near miss for one test, or the reason that there is none."""
         for sample in self._samples:
             if (found := self._from(sample, part)) is not None:
                 return found
@@ -65,11 +65,11 @@ class NearMisses:
     # --- from one matching record -----------------------------------------------------------------------------
 
     def _from(self, sample: Sample, part: RulePart, after: Assignment | None = None) -> NearMiss | None:
-        """A near miss of a matching record; `after` says what may be asked of the fields that change."""
+        """A near miss made from a matching record; `after` is an assignment for the fields that change."""
         record = sample.record
         truths = self._truth(record)
         if self._maker.formula.verdict({**truths, part: not truths[part]}):
-            return None  # the verdict does not hang on the test here
+            return None  # the test does not decide here
         masked: tuple[dict[str, Any], tuple[Difference, ...]] | None = None
         tried: set[str] = set()
         for other in self._changed(record, part, after or {}, holds=not truths[part]):
@@ -107,11 +107,11 @@ class NearMisses:
     def _truths_near(
         self, record: Mapping[str, Any], truths: Mapping[RulePart, bool], changed: RulePart
     ) -> dict[RulePart, bool]:
-        """Which tests are true of a record that differs in the field of one test from another."""
+        """Which tests hold for a record that differs from another in the field of one test."""
         return {part: is_true(part, record) if part in self._near[changed] else truth for part, truth in truths.items()}
 
     def _related(self, part: RulePart) -> frozenset[RulePart]:
-        """The tests that see a change of the field of a test."""
+        """The tests that a change of this test's field can affect."""
         fields = self._maker.fields
         own = {atom.field for atom in self._atoms[part]}
         seen = {other for name in own for other in (*fields.above[name], *fields.below[name])}
@@ -126,7 +126,7 @@ class NearMisses:
     def _changed(
         self, record: dict[str, Any], part: RulePart, after: Assignment, *, holds: bool
     ) -> Iterator[dict[str, Any]]:
-        """Records that differ in one place, for which the test may be true (`holds`) or false."""
+        """Records that differ in one place, in which the test is likely to hold or fail, as `holds` says."""
         name = part.field
         others = dict(self._asked(record, self._beside(part)))
         for way in list(_ways(part_node(part, holds=holds)))[:_MAX_WAYS]:
@@ -145,7 +145,7 @@ class NearMisses:
                 yield from self._whole(record, name, kept)
 
     def _whole(self, record: dict[str, Any], name: str | None, own: Mapping[Atom, bool]) -> Iterator[dict[str, Any]]:
-        """The field taken away, made null, or put where it was not."""
+        """Records with the field removed, set to null, or added."""
         wanted = [atom.matcher for atom, truth in own.items() if truth and is_of_one_value(atom.matcher)]
         unwanted = [atom.matcher for atom, truth in own.items() if not truth and is_of_one_value(atom.matcher)]
         there = list(paths(record, name)) if name is not None else []
@@ -158,7 +158,7 @@ class NearMisses:
                 yield _with(record, place, value)
 
     def _places(self, record: Mapping[str, Any], own: Mapping[Atom, bool]) -> list[tuple[KeyPath, Any]]:
-        """Where keywords can be changed: where they stand, else in the texts of the record, the spare one first."""
+        """Places to change for a keyword: values that contain it, or the spare field."""
         every = list(leaves(record, None))
         found = [
             (path, value)
@@ -169,7 +169,7 @@ class NearMisses:
         return found or [each for each in every if each[0] == spare]
 
     def _beside(self, part: RulePart) -> list[Atom]:
-        """What other tests ask of the same field."""
+        """Atoms of other tests on the same field."""
         own = set(self._atoms[part])
         return [
             atom
@@ -181,7 +181,7 @@ class NearMisses:
     def _asked(self, record: Mapping[str, Any], atoms: Any) -> list[tuple[Atom, bool]]:
         return [(atom, operators.field_matches(atom.matcher, record, atom.field)) for atom in atoms]
 
-    # --- why there is none ------------------------------------------------------------------------------------
+    # --- reasons for a missing near miss ----------------------------------------------------------------------
 
     def _obstacle(self, part: RulePart, ended: Sequence[Contradiction], problem: PairProblem) -> Obstacle:
         constant = [
@@ -190,13 +190,13 @@ class NearMisses:
             if isinstance(found := self._maker.make_any(part_node(part, holds=side)), Contradiction) and found.proved
         ]
         if constant:
-            reason = f"it cannot decide: it is {'false' if True in constant else 'true'} of every record"
+            reason = f"it cannot decide: it is {'false' if True in constant else 'true'} for every record"
             return Obstacle("dependent", reason, str(part), part.line)
         parts = {other for each in ended for atom in each.atoms for other in self._maker.sources.get(atom, ())}
         named = tuple(str(other) for other in self._maker.formula.parts if other in parts and other != part)
         proved = len(ended) == len(problem.sides) and all(each.proved for each in ended)
         reason = (
-            f"it cannot decide alone{problem.condition}: no value turns it round and leaves the verdict to it"
+            f"it cannot decide alone{problem.condition}: no value flips this test and, with it, the verdict"
             if proved
             else "no record was found in which it decides alone"
         )
@@ -206,7 +206,7 @@ class NearMisses:
 
 
 def is_true(part: RulePart, record: Mapping[str, Any]) -> bool:
-    """Whether one part is true of a record, by the definitions of the engine."""
+    """Whether one part holds for a record, evaluated by the engine's operators."""
     test = part.test
     matchers = test.matchers if part.value is None else (test.matchers[part.value],)
     met = (operators.field_matches(each, record, test.field) for each in matchers)
@@ -214,7 +214,7 @@ def is_true(part: RulePart, record: Mapping[str, Any]) -> bool:
 
 
 def _ways(node: Node) -> Iterator[tuple[Literal, ...]]:
-    """The ways to meet the formula of one test."""
+    """The conjunctions of literals that satisfy the formula of one test."""
     match node:
         case Literal():
             yield (node,)
@@ -228,7 +228,7 @@ def _ways(node: Node) -> Iterator[tuple[Literal, ...]]:
 def _near(
     value: Any, wanted: list[ir.Matcher], unwanted: list[ir.Matcher], name: str | None, way: tuple[Literal, ...]
 ) -> Iterator[Any]:
-    """Values that are what is asked, those that are like another value first."""
+    """Values that pass `wanted` and fail `unwanted`, those similar to the old value first."""
     networks = [each.atom.matcher.network for each in way if isinstance(each.atom.matcher, ir.Cidr)]
     close = [
         *realistic_values.of_one_kind(name),
@@ -254,7 +254,7 @@ def _near(
 
 
 def _referred(record: Mapping[str, Any], own: Assignment) -> list[Any]:
-    """The values of fields that are referred to."""
+    """Values of the fields that `fieldref` refers to."""
     references = [atom.matcher.field for atom in own if isinstance(atom.matcher, ir.FieldRef)]
     return [value for each in references for _, value in leaves(record, each)]
 
@@ -265,7 +265,7 @@ def _values(wanted: list[ir.Matcher], unwanted: list[ir.Matcher], name: str | No
 
 
 def _with(record: dict[str, Any], path: KeyPath, value: Any) -> dict[str, Any]:
-    """The record with another value at a place."""
+    """A copy of the record with another value at a path, or without it (`ABSENT`)."""
     made: dict[str, Any] = copied(record)
     if value is ABSENT:
         remove(made, path)

@@ -1,7 +1,7 @@
-"""Two records that differ in one field, and whose difference turns one test and with it the rule: as one formula.
+"""One formula for two records that differ in one field, where the difference flips one test and the rule's verdict.
 
-What the second record has in the fields that change is asked under names of its own; all else the two share. So one
-search finds both records, or proves that no two such records exist.
+In the formula, the changing fields of the second record have names with a prefix; all other fields are shared. So one
+search finds both records, or proves that no such pair exists.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from cloudsigma.testing.solver.formula import AllOf, AnyOf, Atom, Literal, Node,
 from cloudsigma.testing.solver.search import Contradiction, Model, Nogood, Search
 
 _AFTER = "\0after "
-"""Before the names of fields in the second record; no rule has such a name."""
+"""Prefix for fields of the second record; no rule can contain it."""
 _KEYWORDS = f"{_AFTER}keywords"
 
 
 class PairProblem:
-    """The two records that show what one test decides."""
+    """The search for two records in which one test decides."""
 
     def __init__(self, maker: RecordMaker, part: RulePart) -> None:
         self._maker = maker
         self._part = part
         self._decisive = maker.formula.decisive(part)
         self.single = False
-        """Whether a proof holds only where each field has one value."""
+        """Whether the proof holds only if each field has a single value."""
         fields = maker.fields
         self._changing = {*fields.above[part.field], *fields.below[part.field]}
         atoms = [*maker.sources, *(self._renamed(atom) for atom in maker.sources)]
@@ -35,11 +35,11 @@ class PairProblem:
 
     @property
     def sides(self) -> tuple[bool, ...]:
-        """What the test may be in the first record."""
+        """The truth values that the test may have in the first record."""
         return (True, False) if self._decisive is None else (self._decisive[1],)
 
     def model(self, side: bool, nogoods: Sequence[Nogood]) -> Model | Contradiction:  # noqa: FBT001
-        """What to ask of both records, the test being `side` in the first of them."""
+        """An assignment for both records, where the test has the truth value `side` in the first."""
         formula, part = self._maker.formula, self._part
         if self._decisive is not None:
             pivotal = self._decisive[0]
@@ -60,13 +60,13 @@ class PairProblem:
 
     @property
     def condition(self) -> str:
-        """Under which condition a proof holds."""
+        """The condition of the proof, as part of a sentence."""
         return " as long as each field has one value" if self.single else ""
 
     def parted(self, model: Model) -> tuple[dict[Atom, bool], dict[Atom, bool]]:
-        """What is asked of the first record, and of the changing fields of the second."""
+        """The assignment of the first record, and that of the second record's changing fields."""
         before = {atom: holds for atom, holds in model.asked.items() if not _is_after(atom)}
-        for atom, holds in model.asked.items():  # what the second record refers to must be in the first
+        for atom, holds in model.asked.items():  # a field that the second record refers to must be in the first
             if _is_after(atom) and holds and isinstance(atom.matcher, ir.FieldRef) and _AFTER not in atom.matcher.field:
                 before[Atom(atom.matcher.field, ir.Null())] = False
         after = {self._named(atom): holds for atom, holds in model.asked.items() if _is_after(atom)}
@@ -81,7 +81,7 @@ class PairProblem:
         return Atom(_KEYWORDS if atom.field is None else f"{_AFTER}{atom.field}", matcher)
 
     def _named(self, atom: Atom) -> Atom:
-        """The atom of the rule that was renamed."""
+        """The atom without the prefix, as the rule has it."""
         matcher, field = atom.matcher, atom.field
         if isinstance(matcher, ir.FieldRef):
             matcher = ir.FieldRef(matcher.field.removeprefix(_AFTER), matcher.comparison, matcher.cased)

@@ -1,4 +1,4 @@
-"""A record for a formula: what to ask of the fields, where to start from, and the verdict checked at the end."""
+"""Make a record that satisfies a formula: search an assignment, assemble a record, check it with the rule."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from cloudsigma.testing.solver.formula import Atom, Formula, Node, RulePart
 from cloudsigma.testing.solver.search import Contradiction, Model, Nogood, Search
 
 _MAX_MODELS = 12
-LISTS = "a field has a list of values here, because no single value meets all that is asked of it"
-FLAT = "keys of this record hold dots, because the rule asks different things of a field and of what is in it"
+LISTS = "a field has a list of values here, because no single value passes all of its tests"
+FLAT = "keys of this record contain dots, because the tests of a field contradict those of a field inside it"
 
 
 class RecordMaker:
     """Makes records for one detection rule."""
 
     def __init__(self, rule: Rule, more: Iterable[str] = ()) -> None:
-        """Take the rule, and names of more fields that will be asked for."""
+        """Take the rule, and names of more fields that formulas will be about."""
         definition = rule.definition
-        assert isinstance(definition, ir.DetectionRule)  # noqa: S101  # the caller looks at the kind of rule
+        assert isinstance(definition, ir.DetectionRule)  # noqa: S101  # checked by the caller
         self.rule = rule
         self.definition: ir.DetectionRule = definition
         self.formula = Formula(definition)
@@ -36,21 +36,21 @@ class RecordMaker:
         self.spare = start_records.SPARE if start_records.is_cloudtrail(definition) else "message"
 
     def matches(self, record: Mapping[str, Any]) -> bool:
-        """Whether the rule matches a record, by its predicate and by the plain evaluator, which must agree."""
+        """Whether the rule matches a record, by its predicate and by `explain`, which must agree."""
         verdict = explain(self.definition, record).matched
         if self.rule.predicate is not None and self.rule.predicate(record) is not verdict:
             raise AssertionError(f"predicate and explanation of {self.rule.title!r} differ on {record!r}")
         return verdict
 
     def make(self, node: Node, nogoods: tuple[Nogood, ...] = ()) -> Sample | Contradiction:
-        """A record for which a formula holds, and the rule with it.
+        """A record that satisfies a formula and that the rule matches, or why there is none.
 
-        A record as one expects it is tried for first, then one with lists of values, then one whose keys hold dots,
-        which allows most: what cannot be there cannot be at all.
+        First an ordinary record is tried, then one with lists of values, then one whose keys contain dots. The last
+        form is the most general: if no such record exists, no record does.
 
         Args:
-            node: The formula; it must not hold where the rule does not.
-            nogoods: What must not be asked together.
+            node: The formula; it must imply the formula of the rule.
+            nogoods: Assignments to exclude.
         """
         found: list[Contradiction] = []
         ways: list[tuple[FieldConstraints, bool, str]] = [(self.fields, True, ""), (self.fields, False, LISTS)]
@@ -85,27 +85,27 @@ class RecordMaker:
         return Contradiction(frozenset(), proved=False)
 
     def make_any(self, node: Node) -> Model | Contradiction:
-        """What must be asked for a formula to hold, of whatever record; or why nothing can be."""
+        """An assignment that satisfies a formula for records of any form, or why there is none."""
         return Search(FieldConstraints(self.sources, flat=True)).model(node, single=False)
 
     def obstacle(self, found: Contradiction) -> Obstacle:
-        """Why there is no record that the rule matches."""
+        """The reason that no record matches the rule."""
         parts = self.parts_of(found)
         conflict = tuple(str(part) for part in parts)
         line = next((part.line for part in parts if part.line is not None), None)
         if not found.proved:
             named = f": {'; '.join(conflict[:4])}" if conflict else ""
             return Obstacle(
-                "not found", f"no record was found that meets all of its tests{named}", None, line, conflict
+                "not found", f"no record was found that passes all of its tests{named}", None, line, conflict
             )
-        reason = "nothing can match: " + (
-            f"these cannot all be as the condition wants them: {'; '.join(conflict)}"
+        reason = "no record can match: " + (
+            f"the condition needs all of these, and they contradict each other: {'; '.join(conflict)}"
             if conflict
             else "its condition is never true"
         )
         return Obstacle("contradiction", reason, None, line, conflict)
 
     def parts_of(self, found: Contradiction) -> tuple[RulePart, ...]:
-        """The tests that the atoms of a contradiction are from, in the order of the rule."""
+        """The tests that the atoms of a contradiction belong to, in the order of the rule."""
         parts = {part for atom in found.atoms for part in self.sources.get(atom, ())}
         return tuple(part for part in self.formula.parts if part in parts)

@@ -1,4 +1,4 @@
-"""Sequences of records for correlations: one that matches, and sequences that lack one thing."""
+"""Generate sequences for a correlation: one that matches, and near misses that lack one thing."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from cloudsigma.testing.solver.formula import AllOf, Atom, Literal
 from cloudsigma.testing.solver.realistic_values import like
 
 MAX_EVENTS = 500
-"""A correlation that needs more events gets no sequence."""
+"""No sequence is made for a correlation that needs more events."""
 
 _START = dt.datetime(2026, 11, 20, 10, 15, 30, tzinfo=dt.UTC)
 _STEP = 60
-"""Seconds between two events, if the time span has room for that."""
+"""Seconds between two events, or less if the time span is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class _Sequences:
     """Makes sequences for one correlation."""
 
     def __init__(self, rule: Rule, rules: RuleSet) -> None:
-        assert rule.correlation is not None  # noqa: S101  # the caller looks at the kind of rule
+        assert rule.correlation is not None  # noqa: S101  # checked by the caller
         self.rule = rule
         self.correlation: ir.CorrelationRule = rule.correlation
         self.trouble = ""
@@ -83,13 +83,13 @@ class _Sequences:
         return None
 
     def obstacle(self) -> Obstacle:
-        """Why there is no sequence that matches."""
+        """The reason that no sequence matches."""
         sizes = [plan.size for plan in plans(self.correlation)]
         if not sizes:
-            reason = "nothing can match: its condition asks for no event, and there is no time frame without events"
+            reason = "no sequence can match: the condition needs a time frame without events, which does not exist"
             return Obstacle("contradiction", reason, None, self.rule.line)
         if min(sizes) > MAX_EVENTS:
-            reason = f"it needs {min(sizes)} events, and sequences end at {MAX_EVENTS}"
+            reason = f"it needs {min(sizes)} events, more than the limit of {MAX_EVENTS}"
         else:
             reason = self.trouble or "no sequence of records was found that matches"
         return Obstacle("not found", reason, None, self.rule.line)
@@ -104,7 +104,7 @@ class _Sequences:
         group: Mapping[str, str],
         asked: tuple[Literal, ...],
     ) -> list[TimedRecord] | None:
-        """The events of a plan, all in one group, whose values are those that the rule `lead` allows."""
+        """The events of a plan, all in one group, with group values that the rule `lead` allows."""
         group = dict(group)
         first = self._block(correlation, lead, plan.asked(plan.rules.index(lead), ()), group, asked)
         if first is None:
@@ -137,7 +137,7 @@ class _Sequences:
         group: Mapping[str, str],
         asked: tuple[Literal, ...],
     ) -> list[TimedRecord] | None:
-        """The events of one rule that a correlation refers to; of a correlation its whole sequence."""
+        """The events of one rule that a correlation refers to; for a nested correlation, its whole sequence."""
         mine = [Literal(Atom(_field(correlation, name, rule_id), matcher), holds) for name, matcher, holds in of_plan]
         for name in correlation.group_by:
             field = _field(correlation, name, rule_id)
@@ -163,13 +163,13 @@ class _Sequences:
         sample = maker.make(AllOf((maker.formula.node(), *literals)))
         if not isinstance(sample, Sample):
             obstacle = maker.obstacle(sample)
-            self.trouble = f"no record of {rule.title!r} fits: {obstacle.reason}"
+            self.trouble = f"no record for {rule.title!r} was found: {obstacle.reason}"
             return None
         self._start = _moment(sample.record) if "eventTime" in maker.fields.names else self._start
         return [TimedRecord(0, sample.record, sample.template)]
 
     def _timed(self, events: Sequence[TimedRecord]) -> tuple[dict[str, Any], ...]:
-        """The records at their times, each an event of its own, as case files have them."""
+        """The records with their times and unique event IDs, as in case files."""
         return tuple(
             {**copied(event.record), **place(self._start + dt.timedelta(seconds=event.after), position)}
             for position, event in enumerate(events)
@@ -178,19 +178,19 @@ class _Sequences:
     # --- near misses ------------------------------------------------------------------------------------------
 
     def near_misses(self, match: Sample) -> Iterator[NearMiss | Obstacle]:
-        """Sequences that lack one thing; an obstacle where the correlation matches all the same."""
+        """Sequences that lack one thing; an obstacle if the correlation still matches."""
         tried: dict[str, list[tuple[tuple[dict[str, Any], ...], tuple[Difference, ...]]]] = {}
         for what, records in self._lacking(match.records):
             tried.setdefault(what, []).append((records, _differences(match.records, records)))
         for what, ways in tried.items():
             found = next(((records, changes) for records, changes in ways if not self.matches(records)), None)
             if found is None:
-                yield Obstacle("dependent", "the correlation matches all the same", what, self.rule.line)
+                yield Obstacle("dependent", "the correlation still matches", what, self.rule.line)
             else:
                 yield NearMiss(found[0], match, found[1], what, (what,), self.rule.line)
 
     def _lacking(self, records: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, tuple[dict[str, Any], ...]]]:
-        """What is missed, and sequences that miss it."""
+        """Pairs of a description and a sequence that lacks the described thing."""
         correlation, plan = self.correlation, self._plan
         assert plan is not None  # noqa: S101  # set with the match
         of_several = correlation.type in ("temporal", "temporal_ordered")
@@ -216,7 +216,7 @@ class _Sequences:
     def _more(
         self, records: tuple[dict[str, Any], ...], plan: Plan
     ) -> Iterator[tuple[str, tuple[dict[str, Any], ...]]]:
-        """Sequences with events that must not be there, or too many."""
+        """Sequences with forbidden events, or too many events."""
         group = {
             name: (_texts(records[0], _field(self.correlation, name, plan.rules[0])) or [""])[0]
             for name in self.correlation.group_by
@@ -278,22 +278,22 @@ class _Sequences:
         return " and ".join(repr(title) for title in titles)
 
 
-# --- small things -------------------------------------------------------------------------------------------
+# --- times, fields, comparison ------------------------------------------------------------------------------
 
 
 def place(time: dt.datetime, position: int) -> dict[str, str]:
-    """What makes a record an event of its own at a time, as in case files."""
+    """Time and unique event ID of the record at a position, as in case files."""
     return {"eventTime": f"{time:%Y-%m-%dT%H:%M:%SZ}", "eventID": f"00000000-0000-4000-8000-{position:012}"}
 
 
 def _declared(rules: RuleSet) -> ir.LogSource:
-    """What records must be declared to be for all detection rules to look at them."""
+    """The log source that all detection rules of the set apply to."""
     sources = [rule.logsource for rule in rules if rule.logsource is not None]
     return next((each for each in sources if all(other.covers(each) for other in sources)), CLOUDTRAIL)
 
 
 def _field(correlation: ir.CorrelationRule, name: str, rule_id: str) -> str:
-    """What a name of the correlation is called in one of its rules."""
+    """The field name that one of the rules uses for a name of the correlation."""
     for alias in correlation.aliases:
         if alias.name == name:
             return dict(alias.fields).get(rule_id, name)
@@ -322,7 +322,7 @@ def _replaced(records: tuple[dict[str, Any], ...], position: int, record: dict[s
 
 
 def _differences(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> tuple[Difference, ...]:
-    """In what two sequences differ; records are told by their `eventID`."""
+    """The differences of two sequences; records are paired by `eventID`."""
     theirs = {record.get("eventID"): record for record in after}
     found: list[Difference] = []
     for position, record in enumerate(before):

@@ -1,4 +1,4 @@
-"""Records to start from: a template of the call that a rule names, made by whom and ending as the rule wants it."""
+"""Choose start records: templates of the calls that a rule names, with the principal and outcome that fit it best."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from cloudsigma.testing.records.templates import calls, read_call
 from cloudsigma.testing.solver.field_constraints import Assignment, FieldConstraints
 
 StartRecord = tuple[dict[str, Any], Mapping[str, Any] | None]
-"""A record, and the arguments of `record` that made it, if these did."""
+"""A record, and the arguments of `record` that it was made with, if any."""
 
 SPARE = "requestParameters.description"
-"""Where a text goes that may be anywhere in a record of CloudTrail."""
+"""Field of a CloudTrail record for text that may be in any field."""
 _USUAL = ("ec2:DescribeInstances", "iam:CreateUser")
 _UNKNOWN = {"requestParameters": None, "responseElements": None}
 
 
 @cache
 def names() -> dict[str, tuple[str, ...]]:
-    """Names of calls in lower case, and the calls that are templates."""
+    """Name of a call in lower case → the templates of that name."""
     found: dict[str, tuple[str, ...]] = {}
     for call in calls():
         name = call.partition(":")[2].lower()
@@ -35,12 +35,12 @@ def names() -> dict[str, tuple[str, ...]]:
 
 
 def is_cloudtrail(rule: ir.DetectionRule) -> bool:
-    """Whether a rule looks at CloudTrail's records."""
+    """Whether a rule applies to CloudTrail records."""
     return rule.logsource.covers(CLOUDTRAIL)
 
 
 def starts(rule: ir.DetectionRule, asked: Assignment, known: FieldConstraints) -> Iterator[StartRecord]:
-    """Records to start from for what is asked, the best first; an empty one is the last."""
+    """Start records for an assignment, the best first; the last is empty."""
     if is_cloudtrail(rule):
         found = _calls(asked, known)
         for call in found:
@@ -53,7 +53,7 @@ def starts(rule: ir.DetectionRule, asked: Assignment, known: FieldConstraints) -
 
 
 def _calls(asked: Assignment, known: FieldConstraints) -> list[str]:
-    """The calls that a rule may be about."""
+    """Templates for the event name and source of an assignment."""
     name, source = (_value(each, asked, known) for each in ("eventName", "eventSource"))
     if name is None:
         if source is None:
@@ -71,7 +71,7 @@ def _value(name: str, asked: Assignment, known: FieldConstraints) -> str | None:
 
 
 def _made(call: str, asked: Assignment) -> list[StartRecord]:
-    """Records of a call, those that are nearest to what is asked first; of equal ones the most usual."""
+    """Records of a call, sorted by the number of atoms with the wrong truth value; the most common form first."""
     usual = {"call": call}
     ways = [usual, *({"call": call, **dict(way)} for way in _ways())]
     found = []
@@ -105,7 +105,7 @@ def _ways() -> list[tuple[tuple[str, str], ...]]:
 
 @cache
 def _record(**arguments: Any) -> dict[str, Any] | None:
-    """The record of a template; shared, never to be changed. `None` where arguments do not fit together."""
+    """The record of a template, shared and not to be modified; `None` if the arguments do not fit together."""
     try:
         return record(**arguments)
     except UsageError:

@@ -1,6 +1,6 @@
-"""A file of cases for a rule, made of generated records: what `cloudsigma test --suggest` writes.
+"""Write a case file for a rule from generated records, for `cloudsigma test --suggest`.
 
-The text is read back as any file of cases is, and every case is run: a file whose cases do not pass is never given.
+The text is read back and every case is run before it is returned, so a suggested case always passes.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from cloudsigma.testing.records.record import record
 
 
 class NothingToSuggestError(UsageError):
-    """No record was found that the rule matches, so there is no case to write."""
+    """No matching record was found, so there is no case to write."""
 
 
 def suggest(rule: Rule, rules: RuleSet) -> str:
-    """The text of a file of cases for a rule.
+    """The text of a case file for a rule.
 
-    The first case is the record that matches; the others are near misses, each with the test that decides it. What
-    could not be made stands above the cases as comments.
+    The first case is the record that matches; the others are near misses, each with the test that decides it. A
+    comment at the top names each test without a near miss.
 
     Args:
         rule: The rule.
-        rules: The rules of its file, and for a correlation those that it refers to.
+        rules: The rules of its file, and for a correlation the rules that it refers to.
 
     Raises:
-        NothingToSuggestError: Nothing was found that the rule matches; the message says why.
-        UsageError: `rules` does not have what a correlation refers to.
+        NothingToSuggestError: No matching record was found; the message says why.
+        UsageError: `rules` lacks a rule that a correlation refers to.
     """
     made = generate(rule, rules)
     if made.match is None:
@@ -53,14 +53,14 @@ def suggest(rule: Rule, rules: RuleSet) -> str:
 
 
 def case_path(rule: Rule) -> Path:
-    """Where the cases of a rule belong: beside its file."""
+    """The path of a rule's case file, beside the rule file."""
     if rule.path is None:
-        raise UsageError(f"{rule.title!r} has no file, so there is no place beside it")
+        raise UsageError(f"{rule.title!r} was not read from a file, so no case file can be written beside it")
     return Path(rule.path).with_suffix(".cases.yml")
 
 
 def _check(text: str, rule: Rule, rules: RuleSet) -> None:
-    """Read the text and run its cases; raises `AssertionError` where one does not do what it says."""
+    """Read the text and run its cases; raises `AssertionError` if one fails."""
     declared = rule.logsource or rules.declared
     own = RuleSet(rules.rules, declared=declared if rule.correlation is None else rules.declared)
     with tempfile.TemporaryDirectory() as folder:
@@ -77,11 +77,11 @@ def _check(text: str, rule: Rule, rules: RuleSet) -> None:
 
 
 def _written(made: Generated, *, several: bool) -> str:
-    assert made.match is not None  # noqa: S101  # the caller has looked
+    assert made.match is not None  # noqa: S101  # checked by the caller
     rule = made.rule
     lines = [
         f"# Suggested by `cloudsigma test --suggest` for {_one_line(rule.title)}.",
-        "# The verdicts are what the rule says today: read each, and change what should be otherwise.",
+        "# The verdicts are the rule's own: read each case, and correct the rule or the case where one is wrong.",
     ]
     lines += [f"# No near miss for {_one_line(str(obstacle))}" for obstacle in made.obstacles]
     lines.append("")
@@ -117,7 +117,7 @@ def _of_one(
     *,
     match: bool,
 ) -> list[str]:
-    """The lines of a case of one record."""
+    """The lines of a case with one record."""
     at = next(at for at, each in enumerate(bases) if same(each, base))
     lines = [f"    {line}" for line in overrides(base, wanted)]
     whole = lines[:1] == ["    record:"]
@@ -125,23 +125,23 @@ def _of_one(
 
 
 def _unique(name: str, names: set[str]) -> str:
-    """A name that no other case has."""
+    """The name, with a number if another case has it."""
     found = next(each for each in (name, *(f"{name} ({at})" for at in range(2, len(names) + 3))) if each not in names)
     names.add(found)
     return found
 
 
 def _why(sample: Sample, made: Generated) -> str:
-    """Why a record matches, and what it is for."""
+    """The reason of a matching case."""
     note = f"; {sample.note}" if sample.note else ""
     shown = [test for miss in made.near_misses if miss.matching is sample for test in miss.tests]
     if sample is made.match or not shown:
-        return f"every test that the condition needs is met{note}"
-    return f"here the verdict hangs on {shown[0]}{note}"
+        return f"every test that the condition needs holds{note}"
+    return f"here {shown[0]} decides the verdict{note}"
 
 
 def _from(sample: Sample) -> dict[str, Any]:
-    """What the file has as the base of a sample: the template's record where that is shorter, else the record."""
+    """The base of a sample in the file: the template's record if the sample is close to it, or the sample itself."""
     if sample.template is not None:
         started = record(**sample.template)
         if changes_between(started, sample.record) is not None and len(differences(started, sample.record)) <= 6:
@@ -209,7 +209,7 @@ def _sequences(made: Generated) -> list[str]:
 
 
 def _timeless(made: Mapping[str, Any]) -> dict[str, Any]:
-    """The record without what a sequence gives it."""
+    """The record without time and event ID, which a sequence sets."""
     return {key: value for key, value in made.items() if key not in ("eventTime", "eventID")}
 
 
@@ -221,13 +221,13 @@ def write_suggestion(rule: Rule, rules: RuleSet) -> Path:
     """Write the suggested cases beside the rule's file, which must not have any yet.
 
     Raises:
-        UsageError: There is a file of cases already, or the rule has no file.
-        NothingToSuggestError: Nothing was found that the rule matches.
+        UsageError: A case file exists, or the rule was not read from a file.
+        NothingToSuggestError: No matching record was found.
         OSError: The file cannot be written.
     """
     path = case_path(rule)
     if os.path.lexists(path):
-        raise UsageError(f"{path} is there already; nothing was written. Move it away first")
+        raise UsageError(f"{path} exists, so nothing was written. Move it away first")
     text = suggest(rule, rules)
     with path.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)

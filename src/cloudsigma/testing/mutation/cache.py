@@ -1,7 +1,7 @@
-"""What mutating a rule has come to, kept on disk, so that only rules that have changed are mutated again.
+"""Cache the results of mutation on disk, so that only changed rules are mutated again.
 
-An entry is JSON under a name that is the hash of all it depends on. It is data: what cannot be read as the value that
-it should be is not there, and nothing in it is ever run.
+An entry is JSON under the hash of everything that it depends on. An entry that cannot be decoded is a miss, and nothing
+in it is executed.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _MOST_ENTRIES = 5000
 
 
 def default_cache() -> Path:
-    """The folder for what is known of this user's rules."""
+    """The user's cache folder for results of mutation."""
     return user_folder() / "mutation"
 
 
 class Cache(Generic[Value]):
-    """Values of one kind in a folder; without a folder it holds nothing and takes nothing."""
+    """A cache of values of one type in a folder; without a folder it is always empty."""
 
     def __init__(self, folder: Path | None, kind: type[Value]) -> None:
         self._entries = DiskCache(folder, ".json", most=_MOST_ENTRIES) if folder is not None else None
         self._decoder = msgspec.json.Decoder(kind)
 
     def get(self, key: str) -> Value | None:
-        """The entry, if it is there and whole."""
+        """The entry; `None` if it is missing or damaged."""
         data = self._entries.get(key) if self._entries is not None else None
         try:
             return self._decoder.decode(data) if data is not None else None
@@ -40,12 +40,12 @@ class Cache(Generic[Value]):
             return None
 
     def put(self, key: str, value: Value) -> None:
-        """Keep a value, where that is possible."""
+        """Store a value; a value that cannot be encoded is skipped."""
         if self._entries is not None:
             with contextlib.suppress(ValueError):
                 self._entries.put(key, msgspec.json.encode(value))
 
     def trim(self) -> None:
-        """Remove the oldest entries above a bound."""
+        """Evict the oldest entries above the limit."""
         if self._entries is not None:
             self._entries.trim()

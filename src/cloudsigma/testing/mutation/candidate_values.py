@@ -1,4 +1,4 @@
-"""Values with which a record may tell a rule from a mutant: near to what the two of them ask."""
+"""Candidate values: values near the tests of a rule and its mutant, on which the two may differ."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from cloudsigma.testing.solver.automata import automaton, texts
 from cloudsigma.testing.solver.regex_automaton import samples
 
 _WORK = 60_000
-"""Bound on the search for a text that one value takes and another does not; about 40 ms."""
+"""Limit of the search for a text that one matcher accepts and another rejects; about 40 ms."""
 _MOST = 40
-"""Values tried for a field, about."""
-_FEW_TOLD_APART = 8
-"""A text that one rule takes and the other does not is worked out where a field has at most this many values."""
+"""Approximate number of values to try for a field."""
+_FEW_MATCHERS = 8
+"""Texts that only one of the two rules accepts are searched if a field has at most this many matchers."""
 _FEW = 2
-"""Values tried for each value of a test that rule and mutant share, where there are others that they do not."""
+"""Values to try for a matcher that rule and mutant share, if they differ in others."""
 
 
 class Candidates:
-    """What to try for each field of a rule and its mutant, the fields in which they differ first."""
+    """Values to try for each field of a rule and its mutant; fields in which the two differ come first."""
 
     def __init__(self, original: Predicate, mutant: Predicate) -> None:
         ours, theirs = _by_field(original), _by_field(mutant)
@@ -34,7 +34,7 @@ class Candidates:
         differing = [name for name in names if ours.get(name) != theirs.get(name)]
         matchers = [clause.matcher for predicate in (original, mutant) for clause in predicate.clauses]
         referred = [each.field for each in matchers if isinstance(each, ir.FieldRef)]
-        ordered = [*referred, *differing, *names]  # what another field is compared with comes before it
+        ordered = [*referred, *differing, *names]  # a field that `fieldref` refers to comes first
         self.fields: tuple[str | None, ...] = tuple(dict.fromkeys(ordered))
         self.differing = frozenset(differing)
         self._matchers = {name: list(dict.fromkeys([*ours.get(name, ()), *theirs.get(name, ())])) for name in names}
@@ -46,12 +46,12 @@ class Candidates:
             ]
             for name in names
         }
-        """Those that one of the two rules does not have."""
+        """Matchers that only one of the two rules has."""
         self._sides = {name: (ours.get(name, []), theirs.get(name, [])) for name in differing}
         self._telling: dict[str | None, list[str]] = {}
 
     def values(self, field: str | None, record: Mapping[str, Any]) -> list[Any]:
-        """What to put into a field of the record, the likeliest to make a difference first."""
+        """Values for a field of the record, those most likely to make a difference first."""
         matchers = self._matchers.get(field, ())
         changed = self._changed.get(field, ())
         own = [value for matcher in changed for value in _near(matcher, record)]
@@ -63,7 +63,7 @@ class Candidates:
             own += _together(matchers)
         if field in self._sides and field not in self._telling:
             sides = self._sides[field]
-            few = all(len(side) <= _FEW_TOLD_APART for side in sides)
+            few = all(len(side) <= _FEW_MATCHERS for side in sides)
             self._telling[field] = list(_telling(*sides)) if few else []
         every = (*own, *self._telling.get(field, ()), ABSENT, None, "", "other")
         found = list({(type(value), repr(value)): value for value in every}.values())
@@ -78,7 +78,7 @@ def _by_field(predicate: Predicate) -> dict[str | None, list[ir.Matcher]]:
 
 
 def _telling(ours: Iterable[ir.Matcher], theirs: Iterable[ir.Matcher]) -> Iterator[str]:
-    """Texts that values of one rule take and those of the other do not."""
+    """Texts that only one of the two rules accepts."""
     for one, other in ((ours, theirs), (theirs, ours)):
         unwanted = [automaton(each) for each in other]
         if None in unwanted:
@@ -119,7 +119,7 @@ def _near(matcher: ir.Matcher, record: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _together(matchers: Sequence[ir.Matcher]) -> Iterator[Any]:
-    """Values that meet several matchers at once: texts joined, and lists, all of them and all but one."""
+    """Values that match several patterns at once: joined texts and lists, of all patterns and of all but one."""
     several = [each.variants[0] if isinstance(each, ir.OneOf) else each for each in matchers]
     plain = ["".join(_filled(part, "") for part in each.parts) for each in several if isinstance(each, ir.Pattern)]
     plain = list(dict.fromkeys(plain))[:8]

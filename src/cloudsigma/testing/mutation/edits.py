@@ -1,4 +1,4 @@
-"""Edits of a rule's text at the places of its YAML nodes, so that layout and comments stay as they are."""
+"""Edit a rule's text at the places of its YAML nodes, and keep layout and comments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cloudsigma.testing.cases.yaml_text import quoted as double_quoted
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edit:
-    """Text that stands in the place of a stretch of the old."""
+    """New text for a range of the old text."""
 
     start: int
     end: int
@@ -22,24 +22,24 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A rule's text with one mistake made in it."""
+    """One mistake in a rule, as edits of its text."""
 
     id: str
-    """What was changed, in a form that stays the same when other parts of the file change; unique in its document."""
+    """A description of the change, stable when other parts of the file change; unique in its document."""
     line: int
-    """Where, from 1."""
+    """Line of the change, from 1."""
     edits: tuple[Edit, ...]
 
 
 def edited(text: str, edits: Sequence[Edit]) -> str:
-    """The text with all edits made; they must not overlap."""
+    """The text with all edits applied; they must not overlap."""
     for edit in sorted(edits, reverse=True):
         text = text[: edit.start] + edit.text + text[edit.end :]
     return text
 
 
 def diff(before: str, after: str, path: str) -> str:
-    """The unified diff of a rule file, with one line around each change."""
+    """The unified diff of a rule file, with one line of context."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), path, path, n=1, lineterm="")
     return "\n".join(lines)
 
@@ -48,7 +48,7 @@ def diff(before: str, after: str, path: str) -> str:
 
 
 def rewritten(text: str, node: TextNode, value: str) -> Edit:
-    """Give a text scalar another value, in the same quotation marks where these can hold it."""
+    """Replace the value of a text scalar, with the same quotation marks if possible."""
     if node.style in ("", "'") and is_plain(value) and (not node.style or text[node.start] != "'"):
         return Edit(node.start, node.end, value)
     if "\n" in value or not value.isprintable() or node.style == '"':
@@ -62,7 +62,7 @@ def rewritten(text: str, node: TextNode, value: str) -> Edit:
 
 
 def rekeyed(node: TextNode, old: str, new: str) -> Edit | None:
-    """Change a key that stands in one piece; only its modifiers differ, so its quotation marks hold it still."""
+    """Change the modifiers of a key, inside its quotation marks; `None` if the key has escapes."""
     if node.style not in ("", "'", '"') or node.text != old or not new:
         return None
     if node.end - node.start != len(old) + 2 * len(node.style):  # it has escapes
@@ -71,7 +71,7 @@ def rekeyed(node: TextNode, old: str, new: str) -> Edit | None:
 
 
 def part_rewritten(text: str, node: TextNode, start: int, end: int, changed: str) -> Edit:
-    """Change a stretch of a scalar: in place where the text stands as it is, else the whole of it."""
+    """Change a range of a scalar: in place if the text has no escapes or folds, otherwise by rewriting the scalar."""
     begins = node.start + len(node.style if node.style in ("'", '"') else "")
     if text[begins : begins + len(node.text)] == node.text:
         return Edit(begins + start, begins + end, changed)
@@ -81,11 +81,11 @@ def part_rewritten(text: str, node: TextNode, start: int, end: int, changed: str
     return rewritten(text, node, whole)
 
 
-# --- taking parts away --------------------------------------------------------------------------------------
+# --- removals -----------------------------------------------------------------------------------------------
 
 
 def without_entry(text: str, parent: TextNode, position: int) -> Edit | None:
-    """Take a key and its value out of a map; `None` where that leaves nothing or cannot be done by cutting."""
+    """Remove a key and its value from a map; `None` if the map would be empty, or an alias prevents it."""
     entries = parent.entries
     if len(entries) < 2:
         return None
@@ -97,13 +97,13 @@ def without_entry(text: str, parent: TextNode, position: int) -> Edit | None:
 
 
 def without_item(text: str, parent: TextNode, position: int) -> Edit | None:
-    """Take an element out of a list; `None` where that leaves nothing or cannot be done by cutting."""
+    """Remove an element from a list; `None` if the list would be empty, or an alias prevents it."""
     items = parent.items
     if len(items) < 2 or any(item.shared for item in items):
         return None
     parts = [(item.start, item.end) for item in items]
     begins = items[position].start
-    if not parent.style:  # a block list: the element begins with its dash
+    if not parent.style:  # in a block list, the element starts with its dash
         dash = len(text[:begins].rstrip()) - 1
         if dash < 0 or text[dash] != "-":
             return None
@@ -115,20 +115,20 @@ def _without(
     text: str, parent: TextNode, parts: Sequence[tuple[int, int]], position: int, *, begins: int
 ) -> Edit | None:
     start, end = parts[position]
-    if parent.style:  # in brackets: with the comma behind it, or before the last
+    if parent.style:  # in brackets: also remove the comma after it, or before the last
         if position + 1 < len(parts):
             return Edit(start, parts[position + 1][0])
         return Edit(parts[position - 1][1], end)
     line = text.rfind("\n", 0, begins) + 1
     if not text[line:begins].strip(" "):
         return Edit(line, _end_of_line(text, end))
-    if position + 1 < len(parts):  # behind a dash: the next key takes its place
+    if position + 1 < len(parts):  # the first key after a dash: the next key moves there
         return Edit(start, parts[position + 1][0])
     return None
 
 
 def _end_of_line(text: str, end: int) -> int:
-    """Behind the end of the line in which a part ends; a block scalar ends behind its own."""
+    """The offset after the line in which a part ends; a block scalar includes its last line end."""
     if text[end - 1] == "\n":
         return end - (len(text[:end]) - len(text[:end].rstrip("\n"))) + 1
     found = text.find("\n", end)
@@ -139,7 +139,7 @@ def _end_of_line(text: str, end: int) -> int:
 
 
 def with_unique_ids(mutants: Sequence[Mutant]) -> Iterator[Mutant]:
-    """The mutants with IDs that no two share."""
+    """The mutants, with a number after repeated IDs."""
     taken: dict[str, int] = {}
     for mutant in mutants:
         number = taken[mutant.id] = taken.get(mutant.id, 0) + 1

@@ -1,8 +1,8 @@
-"""When do two rules mean the same? Proofs that are cheap and sound: what they do not show may still be so.
+"""Prove that two rules mean the same. The proofs are cheap and sound, but not complete.
 
-`canonical` brings a rule into a form that drops what Sigma does not look at: letter case of a value that is compared
-without it, the order and number of alternatives, an alternative that another one covers, brackets and quantifiers.
-`same_verdicts` tries every combination of outcomes that the tests of two rules can have.
+`canonical` normalizes a rule: letter case where it does not count, order and repetition of alternatives, alternatives
+that another one covers, parentheses and quantifiers. `same_verdicts` tries every combination of outcomes that the tests
+of two rules can have.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from cloudsigma import ir
 from cloudsigma.engine.evaluate import operators
 
 _MOST_TESTS = 14
-"""Combinations of outcomes are tried for at most this many different tests."""
+"""All combinations of outcomes are tried for at most this many different tests."""
 
 Form = tuple[Any, ...]
 """`("test", field, matcher)`, `("not", form)`, `("all", frozenset of forms)` or `("any", frozenset of forms)`."""
 
 
 def canonical(rule: ir.DetectionRule) -> Form:
-    """What the rule asks of a record. Two rules with one form match the same records."""
+    """The normal form of a rule. Two rules with equal forms match the same records."""
     selections = {selection.name: _body(selection.body) for selection in rule.selections}
     return _joined("any", [_expression(each.expression, selections) for each in rule.conditions])
 
@@ -37,10 +37,10 @@ def _body(body: ir.Group | ir.Test) -> Form:
 
 @lru_cache(maxsize=8192)
 def _test(test: ir.Test) -> Form:
-    """Remembered, since a mutant shares most of its tests with the rule."""
+    """The normal form of a test; cached, since a mutant shares most tests with the rule."""
     made = [_matcher(test.field, matcher) for matcher in test.matchers]
     form = _joined("all" if test.all_of else "any", made)
-    return _turned(form) if test.negated else form
+    return _negated(form) if test.negated else form
 
 
 def _expression(expression: ir.Expression, selections: dict[str, Form]) -> Form:
@@ -50,14 +50,14 @@ def _expression(expression: ir.Expression, selections: dict[str, Form]) -> Form:
         case ir.Quantified(all_of, _, names):
             return _joined("all" if all_of else "any", [selections[name] for name in names])
         case ir.Not(operand):
-            return _turned(_expression(operand, selections))
+            return _negated(_expression(operand, selections))
         case ir.And(operands):
             return _joined("all", [_expression(operand, selections) for operand in operands])
         case ir.Or(operands):
             return _joined("any", [_expression(operand, selections) for operand in operands])
 
 
-def _turned(form: Form) -> Form:
+def _negated(form: Form) -> Form:
     return form[1] if form[0] == "not" else ("not", form)
 
 
@@ -73,7 +73,7 @@ def _joined(kind: str, forms: Sequence[Form]) -> Form:
 
 
 def _needless(kind: str, forms: set[Form]) -> Iterator[Form]:
-    """The tests beside which there is one on the same field that makes them superfluous."""
+    """The tests that another test on the same field makes superfluous."""
     by_field: dict[str | None, list[tuple[Form, str, str]]] = {}
     for form in forms:
         if form[0] == "test":
@@ -81,7 +81,7 @@ def _needless(kind: str, forms: set[Form]) -> Iterator[Form]:
     for tests in by_field.values():
         for form, longest, whole in tests:
             for other, other_longest, other_whole in tests:
-                # Quick, and true wherever one covers the other: what the wide one must have, the narrow one has.
+                # A quick necessary condition: the narrow pattern contains the longest text of the wide one.
                 near = other_longest in whole if kind == "any" else longest in other_whole
                 if near and _superfluous(kind, form, other):
                     yield form
@@ -89,7 +89,7 @@ def _needless(kind: str, forms: set[Form]) -> Iterator[Form]:
 
 
 def _literals(matcher: ir.Matcher) -> tuple[str, str]:
-    """The longest text of a pattern and all of its texts, without regard to case."""
+    """The longest text of a pattern, and all its texts, case-folded."""
     if not isinstance(matcher, ir.Pattern):
         return "", ""
     parts = [operators.fold(part) for part in matcher.parts if isinstance(part, str)]
@@ -97,13 +97,13 @@ def _literals(matcher: ir.Matcher) -> tuple[str, str]:
 
 
 def _superfluous(kind: str, form: Form, other: Form) -> bool:
-    """Whether a form beside another one makes no difference: it is wider (`all`) or narrower (`any`)."""
+    """Whether a test next to another makes no difference: it is wider (`all`) or narrower (`any`)."""
     if form == other or form[0] != "test" or other[0] != "test" or form[1] != other[1]:
         return False
     narrow, wide = (other[2], form[2]) if kind == "all" else (form[2], other[2])
     if not covers(wide, narrow):
         return False
-    return not covers(narrow, wide) or repr(other[2]) < repr(form[2])  # of two that mean the same one stays
+    return not covers(narrow, wide) or repr(other[2]) < repr(form[2])  # of two equivalent tests, one is kept
 
 
 # --- single values ------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def _matcher(field: str | None, matcher: ir.Matcher) -> Form:
 
 
 def _pattern(pattern: ir.Pattern) -> ir.Pattern:
-    """The pattern with every run of wildcards in one order, and without regard to case where it has no letters."""
+    """The pattern with each run of wildcards in one order, and not `cased` if it has no letters."""
     parts: list[str | ir.Wildcard] = []
     run: list[ir.Wildcard] = []
     for part in (*pattern.parts, ""):
@@ -147,12 +147,12 @@ def _pattern(pattern: ir.Pattern) -> ir.Pattern:
 
 @lru_cache(maxsize=4096)
 def has_no_case(character: str) -> bool:
-    """Whether no other character is folded to the same."""
+    """Whether no other character has the same case folding."""
     return character.isascii() and not character.isalpha()
 
 
 def covers(wide: ir.Matcher, narrow: ir.Matcher) -> bool:
-    """Whether every value that passes the second passes the first as well; `False` where that is not known."""
+    """Whether every value that matches `narrow` is known to match `wide` as well."""
     if wide == narrow:
         return True
     match wide, narrow:
@@ -169,7 +169,7 @@ def covers(wide: ir.Matcher, narrow: ir.Matcher) -> bool:
 
 
 def _pattern_covers(wide: ir.Pattern, narrow: ir.Pattern) -> bool:
-    """Match the wide pattern with the narrow one as if its wildcards were characters, which `*` alone takes in."""
+    """Match the wide pattern against the narrow one, whose `*` only a `*` can match."""
     subject = list(_symbols(narrow, cased=wide.cased))
     wanted = list(_symbols(wide, cased=wide.cased))
     at, seen, star, resume = 0, 0, -1, 0
@@ -210,10 +210,10 @@ def _order_covers(wide: ir.Compare, narrow: ir.Compare) -> bool:
 
 
 def same_verdicts(one: Form, other: Form) -> int | None:
-    """Of how many tests no combination of outcomes tells the two apart; `None` where one does, or there are too many.
+    """The number of tests, if the two have the same verdict for every combination of outcomes; otherwise `None`.
 
-    Combinations that no record can have are left out: a value that passes a narrow test and not a wider one, a field
-    that is null or absent and has a value all the same.
+    Impossible combinations are skipped: a value that matches a narrow test but not a wider one, a field that is null or
+    absent and has a value. With too many tests the result is `None`, too.
     """
     tests = sorted({*_tests(one), *_tests(other)}, key=repr)
     if len(tests) > _MOST_TESTS:
@@ -237,14 +237,14 @@ def _tests(form: Form) -> Iterator[Form]:
 
 
 def _implications(tests: Sequence[Form]) -> Iterator[tuple[int, int, int]]:
-    """If the first bit is set, the bits of the second are those of the third."""
+    """Triples of bit masks: if the first bit is set, the bits of the second mask have the values of the third."""
     for one, other in combinations(range(len(tests)), 2):
         if tests[one][1] != tests[other][1]:
             continue
         for first, second in ((one, other), (other, one)):
             narrow, wide = tests[first][2], tests[second][2]
             if isinstance(narrow, ir.Exists) and isinstance(wide, ir.Null):
-                yield 1 << first, 1 << second, 1 << second  # absent is null as well
+                yield 1 << first, 1 << second, 1 << second  # an absent field is null as well
             elif isinstance(narrow, (ir.Null, ir.Exists)):
                 if not isinstance(wide, (ir.Null, ir.Exists)):
                     yield 1 << first, 1 << second, 0

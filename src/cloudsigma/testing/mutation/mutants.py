@@ -1,7 +1,7 @@
-"""Every mistake that could have been made in a rule, each as an edit of its text.
+"""Mutants: each known mistake that can be made in a rule, as an edit of its text.
 
-Here are those of a detection, in `mutants_values` those of single values, in `mutants_condition` and
-`mutants_correlation` those of the other parts. Whether a mutant means something else than the rule is not asked here.
+This module has the mistakes in selections, `mutants_values` those in single values, `mutants_condition` and
+`mutants_correlation` those in the other parts. A mutant may mean the same as the rule; `equivalence` checks that.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _COMPARISONS = ("exact", "contains", "startswith", "endswith")
 _NO_TEXT = frozenset(
     {"re", "cidr", "exists", "lt", "lte", "gt", "gte", "minute", "hour", "day", "week", "month", "year"}
 )
-"""With these a value is no text that could be compared in another way."""
+"""With these modifiers, a value is not compared as text."""
 _TRANSFORMATIONS = ("windash", "base64", "base64offset", "wide", "utf16le", "utf16be", "utf16", "fieldref", "neq")
-"""Forgotten, each of these leaves a rule that compiles and sees something else."""
+"""Modifiers whose removal leaves a rule that compiles and matches other records."""
 _LAST = ("cased", "all", "neq")
-"""A comparison stands before these."""
+"""Modifiers that follow a comparison."""
 _ORDERS = {"lt": "lte", "lte": "lt", "gt": "gte", "gte": "gt"}
 _OPPOSITES = {"lt": "gt", "lte": "gte", "gt": "lt", "gte": "lte"}
 
 
 def document_mutants(text: str) -> list[tuple[int, list[Mutant]]]:
-    """For each YAML document of a rule file that is a rule, filter or correlation: its line and its mutants."""
+    """Line and mutants of each rule, filter and correlation in a rule file."""
     found = []
     for document in text_nodes(text):
         mutants = list(with_unique_ids(list(_of_document(text, document))))
@@ -79,7 +79,7 @@ def _texts(node: TextNode | None) -> list[str]:
 
 
 def _only_by_pattern(name: str, condition: str) -> bool:
-    """Whether a selection is meant by a quantifier alone, so that its absence leaves a condition that reads."""
+    """Whether only quantifiers refer to a selection, so that the condition still parses without it."""
     words = re.findall(r"[^\s()]+", condition)
     patterns = [words[at + 1] for at, word in enumerate(words[:-1]) if word == "of"]
     meant = any(pattern == "them" or fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
@@ -124,7 +124,7 @@ def _item(text: str, key: TextNode, value: TextNode, way: str) -> Iterator[Mutan
 
 
 def _keys(key: TextNode, values: tuple[TextNode, ...], way: str) -> Iterator[Mutant]:
-    """Mistakes in the modifiers."""
+    """Mistakes in the modifiers of a key."""
     name, *modifiers = key.text.split("|")
     for what, changed in _modifier_changes(name, modifiers, values):
         edit = rekeyed(key, key.text, "|".join((name, *changed)))

@@ -1,4 +1,4 @@
-"""Mistakes in a condition: `and` for `or`, a lost `not`, another quantifier, an operand that is missing."""
+"""Mistakes in a condition: `and` for `or`, a lost `not`, another quantifier, a missing operand."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ _TOKEN = re.compile(r"[()]|[^\s()]+")
 _QUANTIFIERS = ("1", "any", "all")
 
 Change = tuple[str, tuple[int, int, str]]
-"""What was done, and a stretch of the condition with the text in its place."""
+"""A description, and the start, end and new text of the changed part of the condition."""
 
 
 @dataclass(slots=True)
 class _Operand:
-    """A stretch of the condition: an operand, or a chain of them."""
+    """The extent of an operand, or of a chain of operands, in the condition."""
 
     start: int
     end: int
     parts: list[_Operand] = field(default_factory=list)
-    """Of a chain its operands."""
+    """The operands of a chain."""
 
 
-class _Unreadable(Exception):  # noqa: N818  # says that there is nothing to do
+class _Unreadable(Exception):  # noqa: N818  # control flow: no mutants
     pass
 
 
 def condition_changes(text: str) -> list[Change]:
-    """The mistakes that can be made in a condition; none where it cannot be read."""
+    """The mistakes that can be made in a condition; none if it cannot be parsed."""
     reader = _Reader(text)
     try:
         reader.whole()
@@ -68,14 +68,14 @@ def _removals(text: str, chains: list[_Operand]) -> Iterator[tuple[int, int, str
 
 
 class _Reader:
-    """Reads the grammar of conditions (not before and before or), and keeps where everything stands."""
+    """Parses a condition (`not` binds tighter than `and`, `and` tighter than `or`) and records positions."""
 
     def __init__(self, text: str) -> None:
         self._tokens = [(found[0], found.start(), found.end()) for found in _TOKEN.finditer(text)]
         self._at = 0
         self.operators: list[tuple[int, int]] = []
         self.negations: list[tuple[int, int]] = []
-        """Each with the blanks behind it."""
+        """Each with the blanks after it."""
         self.quantifiers: list[tuple[int, int, str]] = []
         self.chains: list[_Operand] = []
 

@@ -1,4 +1,4 @@
-"""Mistakes in a correlation: window, threshold, type, group-by, the rules that it refers to and their order."""
+"""Mistakes in a correlation: time span, threshold, type, group-by, the rules that it refers to and their order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TYPES = {
     "value_avg": ("value_sum", "value_median"),
     "value_median": ("value_avg",),
 }
-"""For each type those that are taken for it. A count of events has no field, so none is taken for it."""
+"""Type → types it may be confused with. `event_count` has no field, so it has none."""
 _OPERATORS = {
     "gte": ("gt", "eq", "lte"),
     "gt": ("gte", "lt"),
@@ -37,7 +37,7 @@ _OPERATORS = {
 
 
 def correlation_mutants(text: str, section: TextNode) -> Iterator[Mutant]:
-    """The mistakes that can be made in the `correlation` part of a rule."""
+    """The mistakes that can be made in the `correlation` section of a rule."""
     for position, (key, value) in enumerate(section.entries):
         match key.text:
             case "timespan":
@@ -69,7 +69,7 @@ def _timespan(text: str, value: TextNode) -> Iterator[Mutant]:
 
 
 def _in_place(text: str, value: TextNode, changed: str) -> Edit:
-    """Digits and a letter are plain in YAML; quotation marks stay."""
+    """Replace a value that needs no quotation marks, and keep those that are there."""
     quoted = value.style in ("'", '"')
     start = value.start + quoted
     if text[start : start + len(value.text)] == value.text:
@@ -81,7 +81,7 @@ def _type(text: str, section: TextNode, value: TextNode) -> Iterator[Mutant]:
     for other in _TYPES.get(value.text, ()):
         edits = [_in_place(text, value, other)]
         condition = section.get("condition")
-        if value.text == "value_count" and condition is not None:  # a count of events has no field
+        if value.text == "value_count" and condition is not None:  # `event_count` has no field
             position = next((at for at, (key, _) in enumerate(condition.entries) if key.text == "field"), None)
             edit = without_entry(text, condition, position) if position is not None else None
             if edit is None:

@@ -1,4 +1,4 @@
-"""Mistakes in a single value: a wildcard or anchor that is missing, a number off by one, another kind of nothing."""
+"""Mistakes in a single value: a missing wildcard or anchor, a number off by one, null for empty text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _shown(node: TextNode) -> str:
 
 
 def _changes(node: TextNode, modifiers: frozenset[str], *, keyword: bool) -> Iterator[str | tuple[str]]:
-    """New texts, and in a tuple what is written without quotation marks."""
+    """New texts; those in a tuple are written without quotation marks."""
     if node.style in ("|", ">"):
         return
     match node.tag:

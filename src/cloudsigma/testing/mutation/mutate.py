@@ -1,10 +1,10 @@
-"""Mutation testing of rules: would the cases notice if the rule were wrong?
+"""Mutation testing of rules: would the cases notice a mistake in the rule?
 
-Every mistake that `mutants` knows is made in the text of a rule's file, one at a time. The changed text is compiled as
-any rule is, and the rule's cases are run with it, and those of correlations that refer to it. A mutant that makes
-a case fail is *killed*. One that no case notices has *survived*: it is shown as a diff of the file, with a case that
-would kill it. Not counted are mutants that do not compile and mutants that mean the same as the rule, by proof
-(`mutation_proof`) or because the file of cases says so (`equivalent_mutants`).
+Each mistake of `mutants` is made in the text of a rule file, one at a time. The changed rule is compiled and run with
+its cases, and with those of correlations that refer to it. A mutant that makes a case fail is *killed*. Otherwise it
+has *survived*, and is reported as a diff of the file with a case that would kill it. Not counted are mutants that do
+not compile, and mutants that mean the same as the rule, by proof (`equivalence`) or by the case file
+(`equivalent_mutants`).
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial, Tria
 __all__ = ["MutantResult", "MutationReport", "Proposal", "RuleMutation", "default_cache", "mutate"]
 
 _FORMAT = 1
-"""Of cache entries; another number wherever a rule may come to something else by a change of this package."""
-_SAME_MEANING = "it asks the same: what differs is nothing that Sigma looks at"
+"""Version of cache entries; to be increased when a change of this package can change results."""
+_SAME_MEANING = "it compiles to the same tests"
 
 
 def mutate(suite: Suite, *, cache: Path | None = None) -> MutationReport:
-    """Mutate the rules of a suite that have cases, and those that correlations with cases refer to.
+    """Mutate the rules of a suite that have cases, and the rules that correlations with cases refer to.
 
     Args:
-        suite: Its tests that cannot be run, and cases that fail with the rules as they are, kill nothing.
-        cache: A folder for what is known of rules, files of cases and versions that have not changed
-            (`default_cache()` is one for this user); `None`: no cache.
+        suite: The suite. A case that fails with the unchanged rule kills no mutant.
+        cache: Folder of cached results, by the content of rules and case files and by version (`default_cache()` is
+            the user's); `None`: no cache.
     """
     return _Mutation(suite, cache).report()
 
@@ -72,7 +72,7 @@ class _Mutation:
         return MutationReport(tuple(found), untested, tuple(dict.fromkeys(self._unread)))
 
     def _read_compilations(self) -> Iterator[_Compilation]:
-        """The compilations in which the rules under test were compiled, and the trials of each."""
+        """The compilations of the rules under test, one for each list of pipelines, with the trials of each."""
         options = self._suite.options or Options()
         given = dict.fromkeys((options.pipelines, *TYPES.values()))
         waiting = [test for test in self._suite.tests if test.rule is not None and test.case is not None]
@@ -93,7 +93,7 @@ class _Mutation:
                 yield _Compilation(sources, own, rules, list(_trials(mine)))
         for test in waiting:
             title = test.rule.title if test.rule is not None else test.name
-            self._unread.append(f"{title}: the rule cannot be compiled again as it was, so it is not mutated")
+            self._unread.append(f"{title}: compiling the rule again gave another result, so it is not mutated")
 
     def _of_file(self, source: RuleFile) -> Iterator[RuleMutation]:
         owners = _owners(source, self._compilations)
@@ -102,9 +102,9 @@ class _Mutation:
         everything = frozenset(key for ids in owners.values() for key in ids)
         found = dict(document_mutants(source.text))
         if not found and owners:
-            self._unread.append(f"{source.path}: the file holds what is no YAML, so its rules are not mutated")
+            self._unread.append(f"{source.path}: the file is not valid YAML, so its rules are not mutated")
         for line, mutants in found.items():
-            ids = owners.get(line) or everything  # what has an action may be a part of every rule
+            ids = owners.get(line) or everything  # a document with an action may be part of every rule
             if any(compilation.needing(ids) for compilation in self._compilations):
                 yield self._of_document(source, line, mutants, ids)
 
@@ -117,7 +117,7 @@ class _Mutation:
         value = document.value if document is not None and isinstance(document.value, dict) else {}
         trials = [trial for compilation in self._compilations for trial in compilation.needing(ids)]
         failing = {id(trial) for trial in trials if not trial.passes()}
-        problems = [f"the case {each.name!r} fails with the rule as it is" for each in trials if id(each) in failing]
+        problems = [f"the case {each.name!r} fails with the unchanged rule" for each in trials if id(each) in failing]
         title = str(value.get("title") or "")
         results = list(self._results(source, mutants, ids, failing, accepted, title))
         problems += _stale(accepted, results)
@@ -161,9 +161,9 @@ class _Mutation:
                 if same:
                     shown = diff(source.text, text, source.path)
                     yield MutantResult(mutant.id, mutant.line, "equivalent", _SAME_MEANING, shown)
-                continue  # else it does not compile, or nothing was changed
+                continue  # otherwise it does not compile
             meaning = frozenset((at, each.meaning) for at, each in enumerate(variants))
-            if meaning in seen:  # another edit came to the same
+            if meaning in seen:  # another edit has the same meaning
                 continue
             seen.add(meaning)
             killer = next((trial for each in variants if (trial := each.killer()) is not None), None)
@@ -190,14 +190,14 @@ class _Mutation:
 
     @staticmethod
     def _names_mutants(path: str) -> bool:
-        """Whether it may: reading a file of cases again takes longer than looking for a word."""
+        """Whether a case file may name mutants: searching for the key is faster than parsing the file."""
         try:
             return b"equivalent_mutants" in Path(path).read_bytes()
         except OSError:
             return False
 
     def _accepted(self, ids: frozenset[str]) -> dict[str, EquivalentMutant]:
-        """What the files of the rules' cases say of mutants, by the mutants' IDs."""
+        """The entries of `equivalent_mutants` for these rules, by the mutants' IDs."""
         found = {}
         titles = {
             name
@@ -224,7 +224,7 @@ class _Mutation:
         return found
 
     def _key(self, source: RuleFile, line: int, ids: frozenset[str], accepted: Mapping[str, EquivalentMutant]) -> str:
-        """The hash of all that the result depends on."""
+        """The hash of everything that the result depends on."""
         parts: list[Any] = [
             _FORMAT,
             cloudsigma.__version__,
@@ -250,7 +250,7 @@ class _Mutation:
 
 
 class _Compilation:
-    """One compilation to compile the rules, with the trials of rules that were compiled so."""
+    """The rules compiled with one list of pipelines, and the trials of these rules."""
 
     def __init__(
         self, sources: Recompiler, options: Options, rules: Mapping[str, Definition], trials: Sequence[Trial]
@@ -262,13 +262,13 @@ class _Compilation:
         self._needing: dict[frozenset[str], list[Trial]] = {}
 
     def needing(self, ids: frozenset[str]) -> list[Trial]:
-        """The trials whose outcome depends on one of the rules."""
+        """The trials that depend on one of the rules."""
         if ids not in self._needing:
             self._needing[ids] = [trial for trial in self.trials if trial.needs & ids]
         return self._needing[ids]
 
     def really(self, definitions: Mapping[str, Definition]) -> dict[str, Definition]:
-        """Those of the changed rules that are not the same by what they ask."""
+        """The changed rules whose meaning differs from the original's."""
         return {
             key: each
             for key, each in definitions.items()
@@ -278,7 +278,7 @@ class _Compilation:
 
 @dataclass(frozen=True, slots=True)
 class _Variant:
-    """What a mutant changes where rules were compiled in one compilation."""
+    """The effect of a mutant in one compilation."""
 
     compilation: _Compilation
     changed: ChangedRules
@@ -293,7 +293,7 @@ class _Variant:
         return next((trial for trial in self.trials if not trial.passes(self.changed)), None)
 
     def proofs(self) -> Iterator[str | None]:
-        """For each rule that it changes, why it can never be told from the rule; `None` where that is not known."""
+        """For each changed rule, the proof that it is equivalent to the original, or `None`."""
         for key, each in self.changed.definitions.items():
             yield _proof(self.compilation.rules[key], each)
 
@@ -313,7 +313,7 @@ def _trials(tests: Iterable[RuleTest]) -> Iterator[Trial]:
 
 
 def _owners(source: RuleFile, compilations: Sequence[_Compilation]) -> dict[int, frozenset[str]]:
-    """For each document of a file, by its line, the rules that it has a part in."""
+    """Line of each document in a file → the IDs of the rules that it contributes to."""
     found: dict[int, set[str]] = {}
     filters = {}
     for document in source.documents:
@@ -331,14 +331,14 @@ def _owners(source: RuleFile, compilations: Sequence[_Compilation]) -> dict[int,
 
 
 def _meaning(definition: Definition) -> Any:
-    """What can be told of a rule without trying it."""
+    """A form of a rule that is equal for rules with the same tests."""
     if isinstance(definition, ir.DetectionRule):
         return canonical(definition)
     return msgspec.structs.replace(definition, field_paths=(), generate=False)
 
 
 def _proof(original: Definition, mutant: Definition) -> str | None:
-    """Why a mutant can never be told from the rule; `None` where that is not known."""
+    """The proof that a mutant is equivalent to the rule, or `None`."""
     if not isinstance(original, ir.DetectionRule) or not isinstance(mutant, ir.DetectionRule):
         return None
     tests = same_verdicts(canonical(original), canonical(mutant))
@@ -348,7 +348,7 @@ def _proof(original: Definition, mutant: Definition) -> str | None:
 
 
 def _stale(accepted: Mapping[str, EquivalentMutant], results: Sequence[MutantResult]) -> Iterator[str]:
-    """Entries of `equivalent_mutants` that are not needed, or wrong."""
+    """Messages about entries of `equivalent_mutants` that are unnecessary or wrong."""
     known = {result.id: result for result in results}
     for name in accepted:
         result = known.get(name)

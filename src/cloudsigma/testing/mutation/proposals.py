@@ -1,4 +1,4 @@
-"""Cases for the survivors of one document: few that kill many, each made from what the file of cases has."""
+"""Propose cases for the survivors of one document: few cases that kill many, made from those in the case file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from cloudsigma.testing.mutation.sequence_search import changed_matches, content
 from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial, Trial
 
 _EARLIER = 6
-"""Proposals that are tried as starts for the next."""
+"""Number of earlier proposals to start the next search from."""
 _MOST_FAILED = 5
-"""After so many searches without a result, those for the same document are short: each takes about a second."""
+"""After this many searches without a result, the others of the document are short: each takes about a second."""
 _MOST_SEARCHED = 60
-"""So many cases are searched for one document: where more are missing, it is too early for details."""
+"""Searches for one document: if more cases are missing, details are of no use yet."""
 
 
 class Proposer:
-    """Proposes a case for each survivor of a document; one that kills another survivor as well is given again.
+    """Proposes a case for each survivor of a document; a case that kills several survivors is proposed for each.
 
     Args:
-        case_file: Reads a file of cases, which is where bases have names.
+        case_file: Reads a case file, for the names of its bases.
     """
 
     def __init__(self, case_file: Callable[[str], CaseFile]) -> None:
@@ -35,7 +35,7 @@ class Proposer:
         self._sequences: list[tuple[SequenceTrial, Proposal]] = []
 
     def propose(self, changed: ChangedRules, trials: Sequence[Trial], name: str) -> Proposal | None:
-        """A case on which the changed rules come to something else; `name` says what was changed."""
+        """A case with another result under the changed rules; `name` describes the change."""
         return self._record(changed, trials, name) or self._sequence(changed, trials, name)
 
     def _record(self, changed: ChangedRules, trials: Sequence[Trial], name: str) -> Proposal | None:
@@ -82,7 +82,7 @@ class Proposer:
         return found[1]
 
     def _starts(self, trials: Iterable[Trial]) -> Iterator[SearchStart]:
-        """The records of cases, and before each that which it was made from, all once."""
+        """The records of the cases, each after its base, without repetitions."""
         seen: set[str] = set()
         for trial in trials:
             names = {json.dumps(json_ready(each)): key for key, each in self._case_file(trial.path).bases.items()}

@@ -1,7 +1,7 @@
-"""The rule files of a suite, and what their rules become when the text of a file is changed.
+"""Recompile the rules of a suite when the text of a rule file changes.
 
-Only what a change can reach is compiled again: the changed document, with the Sigma filters that narrow it, and for a
-filter the rules that it narrows.
+Only affected rules are compiled again: the changed document with the Sigma filters that apply to it, or, for a filter,
+the rules that it applies to.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ class RuleFile:
         data = read_file(Path(path))
         self.path = path
         self.text = ""
-        """Empty where the file cannot be read."""
+        """Empty if the file cannot be read."""
         if isinstance(data, bytes):
             with suppress(UnicodeDecodeError):
                 self.text = read_text(data)
         self.documents: list[Document] = self.read(self.text) or []
-        """What the file comes to once its actions are carried out; none where a part of it cannot be read."""
+        """The documents after legacy actions; empty if one cannot be read."""
 
     def read(self, text: str) -> list[Document] | None:
-        """The documents of another text in the place of the file's; `None` where a part of it cannot be read."""
+        """The documents of a changed text; `None` if one cannot be read."""
         found: list[Document] = []
         for document in apply_actions(read_documents(text, self.path)):
             if isinstance(document, RuleError):
@@ -52,7 +52,7 @@ class RuleFile:
 
 
 class Recompiler:
-    """The rule files of a suite, compiled in one way."""
+    """Compiles changed rules of a suite, with one list of pipelines."""
 
     def __init__(self, sources: Sequence[RuleFile], options: Options, rules: Iterable[Definition]) -> None:
         self._sources = sources
@@ -69,10 +69,10 @@ class Recompiler:
         self._documents = {
             rule.metadata.id: document for document in everything if (rule := self._rule_of(document)) is not None
         }
-        """Where each rule comes from."""
+        """ID of a rule → its document."""
 
     def _rule_of(self, document: Document) -> Definition | None:
-        """The rule that a document is: the one with its ID, or where it has none the one at its place."""
+        """The rule of a document: the rule with its ID, or without an ID the rule at its place."""
         value = document.value if isinstance(document.value, dict) else {}
         rule = self._by_id.get(str(value.get("id")).lower())
         if rule is not None and rule.metadata.path == document.path:
@@ -80,12 +80,12 @@ class Recompiler:
         return self._by_place.get((document.path, document.line))
 
     def same(self, definition: Definition) -> bool:
-        """Whether a rule, compiled so, means what the suite says it means."""
+        """Whether compiling the rule's document gives the definition in the suite."""
         document = self._documents.get(definition.metadata.id)
         return document is not None and self._compiled(definition, document) == definition
 
     def changed(self, source: RuleFile, text: str) -> dict[str, Definition] | None:
-        """The rules that another text of a file changes, by their IDs; `None` where one of them does not compile."""
+        """ID → definition of the rules that a changed text affects; `None` if one does not compile."""
         after = source.read(text)
         before = source.documents
         if after is None:
@@ -93,7 +93,7 @@ class Recompiler:
         pairs: list[tuple[Document, Document | None]]
         if len(after) == len(before):
             pairs = [(one, other) for one, other in zip(before, after, strict=True) if one.value != other.value]
-        else:  # a filter has been taken out
+        else:  # a filter was removed
             kept = [document.value for document in after]
             pairs = [(one, None) for one in before if one.value not in kept]
         found: dict[str, Definition] = {}
@@ -106,13 +106,13 @@ class Recompiler:
 
     def _one(self, before: Document, after: Document | None) -> dict[str, Definition] | None:
         rule = self._rule_of(before)
-        if rule is None:  # one that is not used, which no case looks at
+        if rule is None:  # a rule that is not in the suite
             return {}
         made = self._compiled(rule, after) if after is not None else None
         return {rule.metadata.id: made} if made is not None else None
 
     def _compiled(self, rule: Definition, after: Document) -> Definition | None:
-        """The rule of a document, with the metadata of the one that it stands in the place of."""
+        """The rule of a changed document, with the metadata of the original."""
         if isinstance(rule, ir.CorrelationRule):
             referred = [self._documents[key] for key in self._closure(rule) if key in self._documents]
             found = self._compile([after, *referred])
@@ -137,7 +137,7 @@ class Recompiler:
         return found
 
     def _with_filter(self, before: Document, after: Document | None) -> dict[str, Definition] | None:
-        """All rules that filters narrow, with one of the filters changed or taken out."""
+        """All rules with filters, with one filter changed or removed."""
         filters = [after if each is before else each for each in self._filters]
         kept = [each for each in filters if each is not None]
         narrowed = {
@@ -167,14 +167,14 @@ def _is(document: Document, kind: str) -> bool:
 
 
 def _with_metadata(made: Any, rule: Definition) -> Definition:
-    """A rule keeps its ID when its content changes, also where that was made from the content."""
+    """The changed rule with the original's metadata: its ID may be derived from its content."""
     changed: Definition = replace(made, metadata=rule.metadata)
     return changed
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Mutants are odd on purpose, so nobody is warned of them."""
+    """Suppress pySigma's warnings, since mutants are wrong on purpose."""
     logger = logging.getLogger("sigma")
     before = logger.disabled
     logger.disabled = True

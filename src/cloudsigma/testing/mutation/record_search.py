@@ -1,4 +1,4 @@
-"""A case that would kill a surviving mutant: a record near those of the cases, on which rule and mutant differ."""
+"""Search a record that kills a surviving mutant: near the records of the cases, with different verdicts."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from cloudsigma.testing.records.changes import ABSENT, copied, same
 from cloudsigma.testing.records.places import paths, put, remove
 
 MOST_TRIED = 2000
-"""Records tried for one mutant, for each number of fields that are changed."""
+"""Records to try for one mutant, for each number of changed fields."""
 _STARTS = 15
 _KEYWORD_FIELDS = ("userAgent", "errorMessage")
-"""Fields of free text, for a keyword."""
+"""Free-text fields, for keywords."""
 
 
 class Proposal(msgspec.Struct, frozen=True):
     """A case that passes with the rule and fails with the mutant."""
 
     near: str
-    """The case that it was made from; empty if that is the record which cases start from."""
+    """The case that it was made from; empty if it was made from the base of the cases."""
     match: bool
-    """The rule's verdict. The author decides whether that is right."""
+    """The rule's verdict; the author decides whether it is right."""
     records: tuple[dict[str, Any], ...]
     yaml: str
-    """The case as it would stand in the file of cases."""
+    """The case as text for the case file."""
 
 
 class SearchStart(msgspec.Struct, frozen=True):
-    """A record to start from."""
+    """A record to start the search from."""
 
     record: Mapping[str, Any]
     case: str
-    """The case that it is of; empty: the base of one."""
+    """The name of its case; empty for the base of a case."""
     base: Mapping[str, Any] | None = None
-    """What the case was made from."""
+    """The base of the case."""
     base_name: str | None = None
-    """The base's name in the file of cases."""
+    """The base's name in the case file."""
 
 
 def propose(
@@ -55,15 +55,15 @@ def propose(
     name: str,
     most_changes: int = 3,
 ) -> Proposal | None:
-    """Search a record that tells a rule from a mutant.
+    """Search a record with different verdicts of a rule and a mutant.
 
     Args:
         original: The rule.
         mutant: The mutant.
-        starts: Where to begin.
-        earlier: Records that told other mutants from the rule: often one more change of them is enough.
-        name: What the mutant is.
-        most_changes: How many fields of a start may be changed at once.
+        starts: Records to start from.
+        earlier: Records that kill other mutants: one more change of them is often enough.
+        name: Description of the mutant.
+        most_changes: Number of fields that may be changed at once.
     """
     candidates = Candidates(original, mutant)
     ordered = sorted(starts, key=lambda start: (bool(start.case), not original.matches(start.record)))[:_STARTS]
@@ -85,7 +85,7 @@ def propose(
 
 
 class _Known:
-    """Verdicts of two rules on records that differ from one in a few fields: what the others say is known."""
+    """Verdicts of two rules on variants of a record; outcomes for unchanged fields are cached."""
 
     def __init__(self, original: Predicate, mutant: Predicate, record: Mapping[str, Any]) -> None:
         self._both = (original, mutant)
@@ -94,7 +94,7 @@ class _Known:
         self._kept: dict[frozenset[str], dict[tuple[str | None, ir.Matcher], bool]] = {}
 
     def changed_verdict(self, record: Mapping[str, Any], names_changed: frozenset[str]) -> bool | None:
-        """The verdict of the first rule if that of the other is another; `names_changed` are the fields that differ."""
+        """The verdict of the first rule if the two verdicts differ; `names_changed` are the changed fields."""
         if not self._memo:
             for predicate in self._both:
                 predicate.outcomes(self._record, self._memo)
@@ -114,7 +114,7 @@ class _Known:
 def _variants(
     record: Mapping[str, Any], candidates: Candidates, names: Sequence[str | None], depth: int
 ) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
-    """The record with `depth` of its fields changed, and the names of these."""
+    """Variants of the record with `depth` changed fields, and the names of these fields."""
     for position, field in enumerate(names):
         own = frozenset((field or _free_text(record),))
         for value in candidates.values(field, record):
@@ -129,12 +129,12 @@ def _variants(
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether one field may lie inside the other."""
+    """Whether one field is, or contains, the other."""
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 
 def _free_text(record: Mapping[str, Any]) -> str:
-    """A field for a keyword."""
+    """The free-text field to put a keyword into."""
     return next((name for name in _KEYWORD_FIELDS if name in record), _KEYWORD_FIELDS[0])
 
 

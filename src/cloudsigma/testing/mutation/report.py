@@ -1,4 +1,4 @@
-"""What mutating rules comes to, as values, as JSON and in words."""
+"""The report of mutation testing: values, JSON and text."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Status = Literal["killed", "survived", "equivalent", "accepted"]
 
 
 class MutantResult(msgspec.Struct, frozen=True):
-    """One mutant of a rule that compiles and is not the rule itself."""
+    """One mutant that compiles."""
 
     id: str
-    """What was changed; the file of cases may name it in `equivalent_mutants`."""
+    """A description of the change; a case file may name it in `equivalent_mutants`."""
     line: int
-    """Where the rule's file was changed, from 1."""
+    """Line of the change in the rule file, from 1."""
     status: Status
-    """`killed`: a case fails with it. `equivalent`: by proof. `accepted`: the file of cases says it is equivalent."""
+    """`killed`: a case fails with it. `equivalent`: proved. `accepted`: a case file says that it is equivalent."""
     reason: str = ""
-    """The case that killed it, the proof, or the reason that the file of cases gives."""
+    """The case that killed it, the proof, or the reason in the case file."""
     diff: str = ""
-    """Of one that was not killed: the unified diff of the rule's file."""
+    """Unless it was killed, the unified diff of the rule file."""
     proposal: Proposal | None = None
-    """Of one that survived: a case that would kill it, if one was found."""
+    """If it survived, a case that would kill it, if one was found."""
 
 
 class RuleMutation(msgspec.Struct, frozen=True):
@@ -38,14 +38,14 @@ class RuleMutation(msgspec.Struct, frozen=True):
     path: str
     line: int
     cases: int
-    """How many cases could have killed them."""
+    """Number of cases that could have killed them."""
     mutants: tuple[MutantResult, ...] = ()
     problems: tuple[str, ...] = ()
-    """What is wrong with the measurement: cases that fail with the rule as it is, entries of `equivalent_mutants` that
-    name no mutant or one that a case kills."""
+    """Problems of the measurement: cases that fail with the unchanged rule, entries of `equivalent_mutants` that name
+    no mutant, or a mutant that a case kills."""
 
     def of(self, *status: Status) -> tuple[MutantResult, ...]:
-        """The mutants that came out so."""
+        """The mutants with one of these statuses."""
         return tuple(mutant for mutant in self.mutants if mutant.status in status)
 
 
@@ -54,28 +54,28 @@ class MutationReport(msgspec.Struct, frozen=True):
 
     rules: tuple[RuleMutation, ...] = ()
     untested: tuple[str, ...] = ()
-    """Titles of rules that have no cases; they are not mutated and do not count."""
+    """Titles of rules without cases; they are not mutated and not counted."""
     unread: tuple[str, ...] = ()
-    """Why rules that have cases could not be mutated."""
+    """Reasons why rules with cases could not be mutated."""
 
     @property
     def killed(self) -> int:
-        """Mutants that a case noticed."""
+        """Number of mutants that a case killed."""
         return sum(len(rule.of("killed")) for rule in self.rules)
 
     @property
     def survived(self) -> int:
-        """Mutants that no case noticed and that are not known to be equivalent."""
+        """Number of mutants that no case killed and that are not known to be equivalent."""
         return sum(len(rule.of("survived")) for rule in self.rules)
 
     @property
     def score(self) -> float:
-        """The share of mutants that were killed, from 0 to 100; equivalent ones do not count. 100 without mutants."""
+        """The share of killed mutants, from 0 to 100, equivalent ones not counted; 100 without mutants."""
         total = self.killed + self.survived
         return 100 * self.killed / total if total else 100.0
 
     def shortfall(self, limit: float | None) -> str | None:
-        """Why the score misses a limit in percent; `None` if it does not. If a rule could not be mutated, it does."""
+        """Why the score misses a limit in percent, or `None`. A limit is also missed if a rule could not be mutated."""
         if not limit:
             return None
         if not self.rules:
@@ -85,13 +85,13 @@ class MutationReport(msgspec.Struct, frozen=True):
         return None if self.score >= limit else f"mutation score {self.score:.2f} % is below {limit:g} %"
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Plain values for JSON."""
         found: dict[str, Any] = msgspec.to_builtins(self)
         return {"score": round(self.score, 2), "killed": self.killed, "survived": self.survived, **found}
 
     @staticmethod
     def from_dict(value: Any) -> MutationReport:
-        """The report that `to_dict` has written; raises `ValueError` (msgspec's) for anything else."""
+        """Read the result of `to_dict`; raises `ValueError` (msgspec's) for anything else."""
         return msgspec.convert(value, MutationReport)
 
     def __str__(self) -> str:
@@ -113,7 +113,7 @@ def _report(report: MutationReport) -> Iterator[str]:
             yield f"  survived: {printable(mutant.id)}"
             yield from _indented(mutant.diff)
             if mutant.proposal is None:
-                yield "  no case is proposed: none was found, or too many others survive"
+                yield "  no case is proposed: none was found, or too many mutants survive"
                 continue
             if mutant.proposal.yaml in shown:
                 yield f"  the case for {printable(shown[mutant.proposal.yaml])} kills it too"

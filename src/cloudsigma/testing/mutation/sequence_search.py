@@ -1,4 +1,4 @@
-"""A sequence of records that would kill a surviving mutant of a correlation, or of a rule that one refers to."""
+"""Search a sequence that kills a surviving mutant of a correlation, or of a rule that a correlation refers to."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial
 from cloudsigma.testing.records.changes import copied
 
 MOST_TRIED = 600
-"""Sequences tried for one mutant."""
+"""Sequences to try for one mutant."""
 _MOST_COPIES = 60
 
 Records = Sequence[Mapping[str, Any]]
 _Sequence = list[tuple[int, dict[str, Any]]]
-"""Records, each with the position of the one that it was made from."""
+"""Records, each with the position of the record that it was made from."""
 
 
 def propose_sequence(
@@ -31,9 +31,9 @@ def propose_sequence(
     *,
     name: str,
 ) -> tuple[SequenceTrial, Proposal] | None:
-    """Search a sequence that comes to something else with the changed rules, and the trial that it was made from.
+    """Search a sequence with other matches under the changed rules; returns it with the trial it was made from.
 
-    `base_names` are by content.
+    `base_names` maps the content of a base to its name.
     """
     tried = 0
     ordered = sorted(trials, key=lambda trial: (not trial.case.match, len(trial.case.records)))
@@ -53,7 +53,7 @@ def propose_sequence(
 
 
 def changed_matches(trial: SequenceTrial, records: Records, changed: ChangedRules) -> int | None:
-    """How many matches the rule gives, if the changed rules do not give the same; else `None`."""
+    """The number of matches of the unchanged rules, if the changed rules give other matches; otherwise `None`."""
     correlated = trial.correlated
     verdicts = correlated.verdicts(records)
     given = changed.verdicts(records, verdicts)
@@ -63,7 +63,7 @@ def changed_matches(trial: SequenceTrial, records: Records, changed: ChangedRule
     return len(before) if correlated.members(records, given, changed.correlations) != before else None
 
 
-# --- what to try --------------------------------------------------------------------------------------------
+# --- variants -----------------------------------------------------------------------------------------------
 
 
 def _variants(
@@ -134,7 +134,7 @@ def _measured(rule: ir.CorrelationRule) -> tuple[str, ...]:
 
 
 def _others(field: str, sequence: _Sequence) -> Iterator[Any]:
-    """Values for a field by which events are grouped or measured: those of other records, and a new one."""
+    """Values for a grouped or measured field: those of other records, and a new one."""
     seen = [record.get(field) for _, record in sequence if isinstance(record.get(field), (str, int, float))]
     yield from list(dict.fromkeys(seen))[:3]
     yield "other"
@@ -144,7 +144,7 @@ def _others(field: str, sequence: _Sequence) -> Iterator[Any]:
 
 
 def _copies(sequence: _Sequence, rules: Sequence[ir.CorrelationRule]) -> Iterator[_Sequence]:
-    """As many copies of one record as are counted, one fewer and one more, with one or several measured values."""
+    """Copies of one record: as many as the threshold, one fewer, one more; with equal or distinct measured values."""
     counted = {int(rule.threshold.value) for rule in rules if rule.threshold is not None and not _is_temporal(rule)}
     for number in sorted({near for count in counted for near in (count - 1, count, count + 1)}):
         if not 0 < number <= _MOST_COPIES:
@@ -195,7 +195,7 @@ def _case(trial: SequenceTrial, sequence: _Sequence, matches: int, base_names: M
 
 
 def content(record: Mapping[str, Any]) -> str:
-    """The record without what its place in a sequence gives it, to find the base again."""
+    """The record as text, without time and event ID, which its place in a sequence sets."""
     return json.dumps(
         {key: value for key, value in record.items() if key not in ("eventTime", "eventID")}, sort_keys=True
     )

@@ -1,4 +1,4 @@
-"""Cases that rules are put to again and again, each time with some of the rules changed."""
+"""Run cases again and again, each time with some of the rules changed."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from cloudsigma.testing.coverage.correlation_replay import CorrelationReplay
 
 
 class ChangedRules:
-    """Rules in the place of those with their IDs."""
+    """Changed rules, which replace the rules with the same IDs."""
 
     def __init__(self, definitions: Mapping[str, ir.DetectionRule | ir.CorrelationRule]) -> None:
         self.definitions = definitions
         self.predicates = {
             key: Predicate(each) for key, each in definitions.items() if isinstance(each, ir.DetectionRule)
         }
-        """Of the detection rules."""
+        """Predicates of the changed detection rules, by ID."""
         self.correlations = {key: each for key, each in definitions.items() if isinstance(each, ir.CorrelationRule)}
 
     def verdicts(
         self, records: Sequence[Mapping[str, Any]], verdicts: Mapping[str, tuple[bool, ...]]
     ) -> dict[str, tuple[bool, ...]]:
-        """The verdicts on records by rule, with those of the changed rules in the place of theirs."""
+        """The verdicts by rule ID, recomputed for the changed rules."""
         return {
             key: tuple(map(self.predicates[key].matches, records)) if key in self.predicates else each
             for key, each in verdicts.items()
@@ -40,7 +40,7 @@ NOTHING_CHANGED = ChangedRules({})
 
 
 class Trial:
-    """One case of a detection rule. Verdicts are the plain evaluator's; each outcome is worked out once."""
+    """One case of a detection rule. Each outcome of a clause is computed once."""
 
     def __init__(self, test: RuleTest) -> None:
         if test.rule is None or test.case is None:
@@ -50,16 +50,16 @@ class Trial:
         self.case: Case = test.case
         self.rule_id = test.rule.id
         self.needs: frozenset[str] = frozenset((test.rule.id,))
-        """IDs of the rules that the outcome depends on."""
+        """IDs of the rules that the verdict depends on."""
         definition = test.rule.definition
         self.predicate: Predicate | None = None
-        """Of the rule as it is, where it is no correlation and looks at the records at all."""
+        """Predicate of the unchanged rule, if it is a detection rule whose log source fits."""
         if isinstance(definition, ir.DetectionRule) and definition.logsource.covers(test.rules.declared):
             self.predicate = Predicate(definition)
         self._memos: tuple[Memo, ...] = tuple({} for _ in test.case.records)
 
     def passes(self, changed: ChangedRules = NOTHING_CHANGED) -> bool:
-        """Whether the case has its verdict with these rules."""
+        """Whether the case passes with these rules."""
         predicate = changed.predicates.get(self.rule_id, self.predicate)
         if self.predicate is None or predicate is None:
             return _as_expected(self.case, 0)
@@ -68,7 +68,7 @@ class Trial:
 
 
 class SequenceTrial(Trial):
-    """One case of a correlation: its number of matches, and the groups and members that the case expects."""
+    """One case of a correlation, with its expected number of matches, groups and members."""
 
     def __init__(self, test: RuleTest, correlated: CorrelationReplay) -> None:
         super().__init__(test)
@@ -78,7 +78,7 @@ class SequenceTrial(Trial):
         self._expected = [dataclasses.replace(each, context={}) for each in self.case.expected]
 
     def passes(self, changed: ChangedRules = NOTHING_CHANGED) -> bool:
-        """As of a detection rule."""
+        """Whether the case passes with these rules."""
         if not self._verdicts:
             self._verdicts = self.correlated.verdicts(self.case.records)
         given = changed.verdicts(self.case.records, self._verdicts)

@@ -1,1 +1,1 @@
-"""Rules and their cases as pytest items."""
+"""The parts of the pytest plugin that are imported when a rule or case file is collected."""

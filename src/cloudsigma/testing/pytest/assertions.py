@@ -1,8 +1,7 @@
-"""Why an assertion about a rule failed, for tests in Python.
+"""Explain a failed `assert` about a rule, for tests in Python.
 
-The predicate of a rule gives a plain boolean, so that `is True` and `==` mean what they say. Those of the fixtures
-remember what they were called with; when an assertion fails, what they saw becomes a note of the exception, which
-pytest prints below the assertion.
+The predicate of a rule returns a plain boolean, so that `is True` and `==` work. The fixtures record their calls; when
+an assertion fails, an explanation of these calls is added to the exception as a note, which pytest prints.
 """
 
 from __future__ import annotations
@@ -24,36 +23,36 @@ from cloudsigma.escaping import printable
 from cloudsigma.rulesets.rule_set import RuleSet
 
 _SHOWN_CALLS = 3
-"""Of the calls in one assertion the last ones are explained: the very last is mostly the one that decided."""
+"""Explain at most this many calls of an assertion, the last ones."""
 _SHOWN_MATCHES = 5
 _KEPT_CALLS = 1000
-"""Calls of one test that are remembered."""
+"""Record at most this many calls of one test."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A question that a test asked."""
+    """A recorded call."""
 
     code: CodeType
     line: int
-    told: Callable[[], Iterable[str]]
-    """The answer in words, worked out when somebody wants to read it."""
+    explain: Callable[[], Iterable[str]]
+    """Makes the lines of the explanation, when they are needed."""
 
 
 class AssertionHelp:
-    """The calls of the running test; a plugin of pytest."""
+    """Plugin that records the calls of the running test."""
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
 
-    def note(self, frame: FrameType, told: Callable[[], Iterable[str]]) -> None:
-        """Remember a call that `frame` made."""
+    def note(self, frame: FrameType, explain: Callable[[], Iterable[str]]) -> None:
+        """Record a call made by `frame`."""
         if len(self._calls) < _KEPT_CALLS:
-            self._calls.append(_Call(frame.f_code, frame.f_lineno, told))
+            self._calls.append(_Call(frame.f_code, frame.f_lineno, explain))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:
-        """Forget the calls of the test before."""
+        """Discard the calls of the previous test."""
         self._calls.clear()
 
     @pytest.hookimpl(tryfirst=True)
@@ -61,17 +60,17 @@ class AssertionHelp:
         """Add notes to a failed assertion before it is shown."""
         if call.when != "call" or call.excinfo is None or not isinstance(call.excinfo.value, AssertionError):
             return
-        for told in self._about(call.excinfo):
-            call.excinfo.value.add_note("\n".join(printable(line) for line in told.told()))
+        for each in self._about(call.excinfo):
+            call.excinfo.value.add_note("\n".join(printable(line) for line in each.explain()))
 
     def _about(self, failed: pytest.ExceptionInfo[BaseException]) -> list[_Call]:
-        """The calls that the failed statement made; where it made none, the only one of the test."""
+        """The calls of the failed statement; if it made none, the only call of the test."""
         for entry in reversed(failed.traceback):
             code = entry.frame.code.raw
             first = entry.lineno + 1
             last = first + max(len(entry.statement.lines), 1) - 1
             made = [call for call in self._calls if call.code is code and first <= call.line <= last]
-            # A comprehension is a function of its own before Python 3.12.
+            # Before Python 3.12, a comprehension is a function.
             inner = [
                 call for call in self._calls
                 if call.code in code.co_consts and first <= call.line <= last
@@ -81,11 +80,11 @@ class AssertionHelp:
         return self._calls if len(self._calls) == 1 else []
 
 
-# --- what tests ask -----------------------------------------------------------------------------------------
+# --- recorded calls -----------------------------------------------------------------------------------------
 
 
 def observed(rules: RuleSet, help_of_run: AssertionHelp) -> RuleSet:
-    """The same rules with predicates that tell `help_of_run` of their calls."""
+    """The same rules, with predicates that record their calls."""
     own = tuple(_observed(rule, help_of_run) for rule in rules)
     return RuleSet(own, rules.errors, rules.warnings, rules.declared, rules.supporting)
 
@@ -98,7 +97,7 @@ def _observed(rule: Rule, help_of_run: AssertionHelp) -> Rule:
     def predicate(record: Mapping[str, Any]) -> bool:
         judge = rule.predicate
         verdict = judge is not None and judge(record)
-        help_of_run.note(sys._getframe(1), lambda: _explained(definition, record))  # noqa: SLF001  # who asks
+        help_of_run.note(sys._getframe(1), lambda: _explained(definition, record))  # noqa: SLF001  # the caller
         return verdict
 
     predicate.__qualname__ = f"predicate of {rule.title!r}"
@@ -108,7 +107,7 @@ def _observed(rule: Rule, help_of_run: AssertionHelp) -> Rule:
 
 
 def _explained(rule: ir.DetectionRule, record: Mapping[str, Any]) -> list[str]:
-    """The explanation that a predicate stands for: it does not look at the log source."""
+    """The explanation of a predicate's verdict, which does not depend on the log source."""
     tree = explain(rule, record)
     return _with_place(Explanation(rule.metadata.id, rule.metadata.title, tree.matched, True, tree), rule)  # noqa: FBT003
 
@@ -120,7 +119,7 @@ def _with_place(explanation: Explanation, rule: ir.DetectionRule) -> list[str]:
 
 
 class Evaluate:
-    """What the fixture `evaluate` gives: called with records it returns their matches."""
+    """The fixture `evaluate`: called with records, it returns their matches."""
 
     def __init__(self, rules: RuleSet, help_of_run: AssertionHelp) -> None:
         self._rules = rules
@@ -133,11 +132,11 @@ class Evaluate:
     def __call__(
         self, records: Mapping[str, Any] | Iterable[Mapping[str, Any]], *, rule: str | None = None
     ) -> list[Match]:
-        """The matches of a record, or of several in their order.
+        """The matches of one record, or of several in order.
 
         Args:
-            records: One record, or any number.
-            rule: ID or name of the one rule to ask, a correlation too; default: all rules.
+            records: One record, or several.
+            rule: ID or name of a single rule or correlation; default: all rules.
 
         Raises:
             UnknownRuleError: There is no such rule.
@@ -147,7 +146,7 @@ class Evaluate:
         if rule is not None:
             rules = self._chosen.setdefault(rule, rules.where(id=rule))
         matches = list(rules.evaluate(listed))
-        self._help.note(sys._getframe(1), lambda: _told(rules, listed, matches, rule))  # noqa: SLF001  # who asks
+        self._help.note(sys._getframe(1), lambda: _told(rules, listed, matches, rule))  # noqa: SLF001  # the caller
         return matches
 
 
@@ -166,13 +165,13 @@ def _told(
             if matches:
                 return
             detections = [max(detections, key=lambda each: _nearness(each, record))]
-            yield "the rule that comes nearest:"
+            yield "the nearest rule:"
         for each in detections:
             yield from _with_place(rules.explain(record, each.metadata.id), each)
 
 
 def _nearness(rule: ir.DetectionRule, record: Mapping[str, Any]) -> float:
-    """The share of the tests that came out as a match needs them."""
+    """The share of the rule's tests that have the outcome that a match needs."""
     wanted = list(_wanted(explain(rule, record), wanted=True))
     return sum(wanted) / len(wanted)
 

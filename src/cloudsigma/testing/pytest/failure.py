@@ -1,4 +1,4 @@
-"""A failed test of a rule as pytest shows it: text with a short form and, on a terminal, colors."""
+"""Show a failed test of a rule in pytest: the text, a short form, and colors on a terminal."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _MARKUP: dict[Style, dict[str, bool]] = {
 }
 
 _ERROR = re.compile(r".*? error: (?:(?:rule|case) (?:'[^']*'|\"[^\"]*\"): )?(.*)")
-"""The text of an error, less the place."""
+"""The text of an error, without its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """What pytest's summary and JUnit XML say of a failure."""
+    """The short form of a failure, for pytest's summary and JUnit XML."""
 
     message: str
     path: str = ""
@@ -33,21 +33,21 @@ class Crash:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Stands where pytest has the representation of an exception."""
+    """Takes the place of pytest's representation of an exception."""
 
     text: str
     reprcrash: Crash
 
     @classmethod
     def from_text(cls, text: str) -> Failure:
-        """Make it from the text of a result: its line of what is wrong is the short form."""
+        """Make a failure from the text of a result; its second line, or the error, is the short form."""
         first, _, rest = text.partition("\n")
         second = rest.partition("\n")[0].strip()
         error = _ERROR.fullmatch(first)
         return cls(text, Crash(second if first.endswith(": FAILED") and second else error[1] if error else first))
 
     def toterminal(self, writer: TerminalWriter) -> None:
-        """Write the text, what was met in green and what was not in red."""
+        """Write the text: passed tests in green, failed tests in red."""
         for line in self.text.splitlines():
             writer.line(line, **_MARKUP[style_of(line)])
 

@@ -56,7 +56,7 @@ def at(record: Any, path: KeyPath) -> Any:
 
 
 def put(record: Any, path: KeyPath, value: Any) -> None:
-    """Set the value at a path and create missing objects; where a key meets a list, its first object is used."""
+    """Set the value at a path and create missing objects; a key applied to a list uses the list's first object."""
     node = record
     for position, part in enumerate(path):
         if isinstance(node, list) and isinstance(part, str):

@@ -1,7 +1,7 @@
-"""CloudTrail records made from templates: who calls what with what, and how it ends.
+"""Make CloudTrail records from templates: call, principal, caller and outcome.
 
-They look as CloudTrail writes them, and nothing in them is real: accounts, addresses and keys are set aside for
-documentation, and identifiers are made from the arguments, so that the same arguments give the same record anywhere.
+The records have the form that CloudTrail writes. Accounts, addresses and keys are reserved for documentation, and
+identifiers are derived from the arguments, so that equal arguments give equal records on every machine.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ Principal = Literal[
     "unknown",
     "anonymous",
 ]
-"""Who calls: the kinds of `Context.principal`, and `anonymous`, a caller without credentials."""
+"""Kinds of `Context.principal`, and `anonymous`, a caller without credentials."""
 Outcome = Literal["success", "denied", "failed", "throttled"]
-"""How a call ends; the context of a throttled call says `failed`."""
+"""Outcome of a call; in its context, a throttled call is `failed`."""
 Caller = Literal["console", "cli", "sdk", "service"]
-"""With what a call is made; `service`: an AWS service makes it on the principal's behalf."""
+"""Client that makes the call; `service`: an AWS service on the principal's behalf."""
 
 PRINCIPALS: tuple[str, ...] = get_args(Principal)
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 CALLERS: tuple[str, ...] = get_args(Caller)
 
 DEFAULT_TIME = "2026-11-20T10:15:30Z"
-"""When calls are made, unless the caller says otherwise."""
+"""The default time of a call."""
 
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]")
 _SENTENCE = "User: ${caller} is not authorized to perform: ${action} on resource: ${resource} ${because}"
@@ -66,19 +66,18 @@ def record(
 
     Args:
         call: `service:Call`, one of `calls()`.
-        principal: Who calls; default: an IAM user, where the call is not made by others only. With a mapping the
-            parts of its name can be chosen: `{"kind": "role_session", "role": "Admin", "session": "ci-1"}`.
-        outcome: How the call ends; default: `success`.
-        caller: With what it is made; default: what is usual for the principal.
-        region: Default: `us-east-1`, or the region in which a global service is recorded.
-        account: The account that is called, 12 digits; the principal is of the same account unless it is an `account`.
-        time: When; text in ISO 8601, UTC where it has no zone.
-        request: Request parameters by their names, in the place of the template's. Response, resources and error
-            messages follow them.
-        set: Dotted names and values, set in the finished record. Nothing follows them.
+        principal: The kind of principal; default: an IAM user, or the first kind that can make the call. A mapping
+            chooses its names, too: `{"kind": "role_session", "role": "Admin", "session": "ci-1"}`.
+        outcome: The outcome of the call; default: `success`.
+        caller: The client; default: the usual one for the principal.
+        region: The region; default: `us-east-1`, or the region that records a global service.
+        account: ID of the called account, 12 digits. It is also the principal's, unless that is an `account`.
+        time: The time, as a datetime or ISO 8601 text; UTC if it has no zone.
+        request: Request parameters that replace the template's. Response, resources and error messages follow them.
+        set: Dotted names and values to set in the finished record; other members do not follow them.
 
     Raises:
-        UsageError: There is no such template, or the arguments do not fit together.
+        UsageError: There is no template for the call, or the arguments do not fit together.
     """
     service_data, data = read_call(call)
     service, _, name = call.partition(":")
@@ -87,11 +86,11 @@ def record(
     who = read_data("principals")[kind]
     callers = [each for each in who["callers"] if each in data.get("callers", CALLERS)]
     if not callers:
-        raise UsageError(f"a principal of the kind {kind} does not make the call {call}")
+        raise UsageError(f"a principal of the kind {kind} cannot make the call {call}")
     caller = _chosen("caller", caller, callers, CALLERS, f"a principal of the kind {kind} makes {call} with")
     moment = _time(time)
     if not re.fullmatch("[0-9]{12}", str(account)):
-        raise UsageError(f"the account {account!r} is no text of 12 digits")
+        raise UsageError(f"the account {account!r} is not text of 12 digits")
     partition, region = _region(region, service_data, service)
 
     seed = [call, kind, names, outcome, caller, region, account, moment.isoformat(), request or {}, set or {}]
@@ -138,7 +137,7 @@ def _assembled(
     name: str,
     caller: str,
 ) -> dict[str, Any]:
-    """The record with its members in CloudTrail's order; those that are `None` it does not have."""
+    """The members of a record in CloudTrail's order; members that are `None` are removed later."""
     by_service = caller == "service"
     agent = values.fill(read_data("callers")[caller])
     if by_service:
@@ -186,7 +185,7 @@ def _identity(
     identity: dict[str, Any] = values.fill(who["identity"])
     values.plain = before
     if is_sign_in:
-        identity.pop("accessKeyId", None)  # a sign-in is made with a password
+        identity.pop("accessKeyId", None)  # a sign-in uses a password
     elif caller == "console" and "temporary" in who:
         identity["accessKeyId"] = who["temporary"]
         identity["sessionContext"] = {
@@ -198,7 +197,7 @@ def _identity(
 
 
 def _named(identity: Mapping[str, Any]) -> str:
-    """What a sentence calls the principal: its ARN, else the best that there is."""
+    """The principal's name in a message: its ARN, or the next best identifier."""
     members = ("arn", "userName", "principalId", "invokedBy", "accountId")
     return str(next(identity[member] for member in members if identity.get(member)))
 
@@ -236,7 +235,7 @@ def _principal(principal: Any, data: Mapping[str, Any]) -> tuple[str, dict[str, 
     if kind not in PRINCIPALS:
         raise unknown("kind of principal", kind, PRINCIPALS)
     if kind not in makers:
-        raise UsageError(f"a principal of the kind {kind} does not make this call; use one of {', '.join(makers)}")
+        raise UsageError(f"a principal of the kind {kind} cannot make this call; use one of {', '.join(makers)}")
     who = read_data("principals")[kind]
     chosen = who.get("names", {})
     known = sorted({*chosen, *(["account"] if "${account}" in str(who["identity"]) else [])})
@@ -244,7 +243,7 @@ def _principal(principal: Any, data: Mapping[str, Any]) -> tuple[str, dict[str, 
         if name not in known:
             raise unknown(f"part of the name of the principal {kind}", name, known or ["none"])
         if not isinstance(value, str):
-            raise UsageError(f"{name} of the principal is {value!r}, which is no text")
+            raise UsageError(f"{name} of the principal is {value!r}, which is not text")
     return kind, {**chosen, **names}
 
 
@@ -263,13 +262,13 @@ def _time(time: Any) -> dt.datetime:
         moment = time if isinstance(time, dt.datetime) else dt.datetime.fromisoformat(time)
         return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     except (TypeError, ValueError, OverflowError) as error:
-        raise UsageError(f"the time {time!r} is none; write it like {DEFAULT_TIME}") from error
+        raise UsageError(f"{time!r} is not a time; write it like {DEFAULT_TIME}") from error
 
 
 def _region(region: str | None, service: Mapping[str, Any], name: str) -> tuple[str, str]:
-    """The partition, and the region in which the call is recorded."""
+    """The partition, and the region that records the call."""
     if region is not None and not (isinstance(region, str) and _REGION.fullmatch(region)):
-        raise UsageError(f"{region!r} is no region; write it like us-east-1")
+        raise UsageError(f"{region!r} is not a region; write it like us-east-1")
     start = (region or "us-east-1").split("-")
     partition = {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get("-".join(start[: 2 if start[1] == "gov" else 1]), "aws")
     home = service.get("home", {}).get(partition)

@@ -1,6 +1,6 @@
-"""The data that records are made from, and filling in what stands in it as `${name}`.
+"""Read the templates of records, and fill in their placeholders, `${name}`.
 
-The files are in `templates/`, which says what they hold.
+The files are in `templates/`; `templates/README.md` describes them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from cloudsigma.compiler.document import read_documents
 from cloudsigma.errors import RuleError, UsageError
 
 SERVICES = ("cloudtrail", "ec2", "iam", "kms", "organizations", "rolesanywhere", "s3", "signin", "sts")
-"""The services that have templates; a file each."""
+"""The services with templates, one file each."""
 
 _PLACEHOLDER = re.compile(r"\$\{([\w.-]+)\}")
 
 
 @cache
 def read_data(name: str) -> dict[str, Any]:
-    """The content of one file of templates; it is shared and must not be changed."""
+    """The content of one template file; it is shared and must not be modified."""
     [document] = read_documents(
         files("cloudsigma.testing.records").joinpath("templates", f"{name}.yml").read_bytes(), name
     )
@@ -39,12 +39,12 @@ def read_data(name: str) -> dict[str, Any]:
 
 
 def calls() -> tuple[str, ...]:
-    """The API calls that records can be made of, as `service:Call`, sorted."""
+    """The API calls with templates, as `service:Call`, sorted."""
     return tuple(sorted(f"{service}:{call}" for service in SERVICES for call in read_data(service)["calls"]))
 
 
 def read_call(call: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The data of a service, and of one of its calls with the service's defaults; raises `UsageError`."""
+    """The data of a service, and of one call with the service's defaults; raises `UsageError`."""
     service, _, name = call.partition(":")
     data = read_data(service) if service in SERVICES else {"calls": {}}
     if name not in data["calls"]:
@@ -53,12 +53,12 @@ def read_call(call: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def unknown(what: str, name: Any, known: Iterable[str]) -> UsageError:
-    """The error that there is no such thing, with the nearest that there is."""
+    """An error about an unknown name, with the nearest known one."""
     return UsageError(f"there is no {what} {name!r}. {nearest(str(name), known)}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """What an author may have meant, and what there is where that is short enough to be read."""
+    """A hint with the nearest known names, and a list of all names if it is short."""
     known = list(known)
     folded = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower(), folded, n=2, cutoff=0.5)
@@ -71,7 +71,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 class PlaceholderValues:
-    """What the placeholders of one record stand for."""
+    """The values of the placeholders of one record."""
 
     def __init__(self, seed: str, time: dt.datetime, plain: Mapping[str, Any]) -> None:
         self._seed = seed
@@ -88,7 +88,7 @@ class PlaceholderValues:
         self.request: Mapping[str, Any] = {}
 
     def fill(self, value: Any) -> Any:
-        """A copy of the value with every placeholder filled in."""
+        """A copy of the value with its placeholders filled in."""
         if isinstance(value, dict):
             return {key: self.fill(inner) for key, inner in value.items()}
         if isinstance(value, list):
@@ -123,7 +123,7 @@ class PlaceholderValues:
 
 
 def _date(time: dt.datetime, comma: str) -> str:
-    """`Nov 20, 2026 10:15:30 AM`, as Java writes it, whatever the locale."""
+    """`Nov 20, 2026 10:15:30 AM`, as Java writes it; independent of the locale."""
     months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     half = "AM" if time.hour < 12 else "PM"
     return f"{months[time.month - 1]} {time.day}, {time.year}{comma} {time.hour % 12 or 12}:{time:%M:%S} {half}"

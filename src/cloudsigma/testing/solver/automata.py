@@ -1,7 +1,7 @@
-"""Texts that several patterns accept and several others do not: the shortest one, or the proof that there is none.
+"""Find texts that several patterns accept and several others reject: the shortest first, or a proof that none exists.
 
-Patterns, expressions and IPv4 networks are automata, walked together one character at a time. Only characters that
-some automaton tells from its neighbours need to be tried, so a walk that has seen every state is a proof.
+Patterns, regular expressions and IPv4 networks are automata, which are walked together, one character at a time. One
+character of each class that no automaton distinguishes is tried, so a walk through every state is a proof.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from cloudsigma.engine.evaluate import operators
 from cloudsigma.testing.solver.regex_automaton import LAST, NICE, Expression, NotReadError, same_letters
 
 MAX_WORK, HASTY = 600_000, 60_000
-"""A walk gives up after about this many comparisons: half a second, or a tenth of it."""
+"""A walk gives up after about this many comparisons: half a second, or a tenth of that."""
 
 _SURROGATES = range(0xD800, 0xE000)
 
 
 class Automaton(Protocol):
-    """What a walk needs to know of a language."""
+    """An automaton that can be walked."""
 
     start: Any
     weight: int
-    """How dear a step is, about."""
+    """Approximate cost of a step."""
 
     def step(self, state: Any, character: str) -> Any:
         """The state after one more character."""
 
     def accepts(self, state: Any) -> bool:
-        """Whether the text may end here."""
+        """Whether the text may end in this state."""
 
     def is_dead(self, state: Any) -> bool:
-        """Whether no text that starts so is in the language."""
+        """Whether no continuation is accepted."""
 
     def is_full(self, state: Any) -> bool:
-        """Whether every text that starts so is in the language."""
+        """Whether every continuation is accepted."""
 
     def edges(self) -> Iterable[int]:
-        """Code points at which the behaviour may change."""
+        """Code points at which the behavior may change."""
 
     def place_of(self, character: str) -> Any:
-        """A value that characters share which the automaton does not tell apart."""
+        """The class of a character: equal for characters that the automaton does not distinguish."""
 
 
 class WildcardPattern:
-    """A pattern with wildcards; a state is a set of places in it, one bit each."""
+    """A pattern with wildcards; a state is a set of positions in it, one bit each."""
 
     def __init__(self, pattern: ir.Pattern) -> None:
         self._cased = pattern.cased
@@ -79,23 +79,23 @@ class WildcardPattern:
         return self._closed((state & (same | self._one)) << 1 | state & self._many)
 
     def accepts(self, state: int) -> bool:
-        """Whether the text may end here."""
+        """Whether the text may end in this state."""
         return bool(state >> len(self._elements) & 1)
 
     def is_dead(self, state: int) -> bool:
-        """Whether no text that starts so is in the language."""
+        """Whether no continuation is accepted."""
         return state == 0
 
     def is_full(self, state: int) -> bool:
-        """Whether every text that starts so is in the language."""
+        """Whether every continuation is accepted."""
         return bool(state & self._many & 1 << len(self._elements) - 1) if self._elements else False
 
     def place_of(self, character: str) -> int:
-        """A value that characters share which the automaton does not tell apart."""
+        """The class of a character: equal for characters that the automaton does not distinguish."""
         return self._places.get(character if self._cased else operators.fold(character), 0)
 
     def edges(self) -> Iterator[int]:
-        """Code points at which the behaviour may change."""
+        """Code points at which the behavior may change."""
         for element in self._places:
             for character in element if self._cased else same_letters(element):
                 yield ord(character)
@@ -104,7 +104,7 @@ class WildcardPattern:
 
 @lru_cache(maxsize=2048)
 def automaton(matcher: ir.Matcher) -> Automaton | None:
-    """The texts that a matcher accepts; `None` where they are no regular language that is easily written."""
+    """The automaton of a matcher; `None` if it has none, or one that is too large."""
     try:
         match matcher:
             case ir.Pattern():
@@ -122,23 +122,23 @@ def automaton(matcher: ir.Matcher) -> Automaton | None:
 
 @lru_cache(maxsize=1)
 def number_texts() -> Automaton:
-    """The texts of numbers, whichever; `1e400` is read as one that has no digits."""
+    """The automaton of all texts that are numbers, `inf` included (as `1e400` is read)."""
     return Expression(r"^-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|inf|Infinity)$")
 
 
 def _ipv4(network: operators.Network) -> Automaton | None:
     if not isinstance(network, ipaddress.IPv4Network):
-        return None  # an address of version 6 has many texts
+        return None  # an IPv6 address can be written in many ways
     first, last = network.network_address.packed, network.broadcast_address.packed
     octets = ["|".join(map(str, range(low, high + 1))) for low, high in zip(first, last, strict=True)]
     return Expression("^" + r"\.".join(f"(?:{octet})" for octet in octets) + "$")
 
 
 def texts(wanted: Sequence[Automaton], unwanted: Sequence[Automaton], work: int = MAX_WORK) -> Iterator[str | None]:
-    """Texts in all of the first and none of the second languages, short ones first.
+    """Texts that all of `wanted` accept and none of `unwanted`, the shortest first.
 
-    Every state of the walk gives one text at most. Where states are left over after `work`, the last item is `None`:
-    only without it do no items mean that there is no text.
+    Each state of the walk gives at most one text. If the walk ends before it has seen every state, the last item is
+    `None`. So no items at all prove that there is no text.
     """
     alphabet = _alphabet([*wanted, *unwanted])
     start = (tuple(each.start for each in wanted), tuple(each.start for each in unwanted))
@@ -173,10 +173,10 @@ def texts(wanted: Sequence[Automaton], unwanted: Sequence[Automaton], work: int 
 def _followed(
     automata: Sequence[Automaton], states: tuple[Any, ...], character: str, *, hopeless: str
 ) -> tuple[Any, ...] | None:
-    """The states after one more character; `None` where no text that goes on can be right."""
+    """The states after one more character; `None` if no continuation can be right."""
     found = []
     for each, at in zip(automata, states, strict=True):
-        if at == 0:  # a pattern that can match no more
+        if at == 0:  # a pattern that can no longer match
             found.append(0)
             continue
         following = each.step(at, character)
@@ -195,7 +195,7 @@ def _text(origin: dict[Any, tuple[Any, str] | None], state: Any) -> str:
 
 
 def _alphabet(automata: Sequence[Automaton]) -> list[str]:
-    """One character of each run of code points that no automaton tells apart, likely ones first."""
+    """One character of each class that no automaton distinguishes, common characters first."""
     cuts = sorted({0, 0xD800, 0xE000, *(cut for each in automata for cut in each.edges()), LAST + 1})
     runs = [range(low, high) for low, high in pairwise(cuts) if high <= LAST + 1]
     nice = [ord(character) for character in NICE]

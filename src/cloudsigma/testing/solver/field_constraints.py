@@ -1,7 +1,7 @@
-"""Whether values for the fields of a record can be what a rule asks, all at once.
+"""Check whether the fields of a record can have values that satisfy an assignment of atoms, all at once.
 
-A field stands for everything below it: what must not be in `requestParameters` must not be in
-`requestParameters.name` either, and keywords look at the whole record.
+A field includes everything below it: a value that is forbidden in `requestParameters` is forbidden in
+`requestParameters.name` too, and keywords apply to the whole record.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from cloudsigma.testing.solver.formula import Atom
 from cloudsigma.testing.solver.value_solver import FoundValue, NoValue, find_value
 
 Assignment = Mapping[Atom, bool]
-"""Atoms that must hold, or must not."""
+"""Atom → whether it must hold."""
 
 _NULL, _EXISTS = ir.Null(), ir.Exists(value=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Atoms that cannot be so together."""
+    """Atoms whose truth values contradict each other."""
 
     atoms: frozenset[Atom]
     proved: bool = True
-    """Whether that is certain, and not only that nothing was found."""
+    """Whether this is proved; if not, no value was found."""
 
 
 class FieldConstraints:
-    """The fields that a rule asks for, and how they lie in each other."""
+    """The fields of a rule, and which of them contain others."""
 
     def __init__(self, atoms: Iterable[Atom], *, flat: bool = False) -> None:
-        """Take all atoms of a rule; `flat`: names are keys as they are, dots and all, and no field lies in another."""
+        """Take all atoms of a rule; with `flat`, each name is one key, dots included, and no field contains another."""
         self._flat = flat
         names: dict[str | None, None] = {}
         for atom in atoms:
@@ -46,30 +46,30 @@ class FieldConstraints:
             name: tuple(other for other in self.names if paths[name][: len(paths[other])] == paths[other])
             for name in self.names
         }
-        """For each field those that it lies in, itself included."""
+        """Field → the fields that contain it, itself included."""
         self.below: dict[str | None, tuple[str | None, ...]] = {
             name: tuple(other for other in self.names if name in self.above[other]) for name in self.names
         }
-        """For each field those that lie in it, itself included."""
+        """Field → the fields that it contains, itself included."""
 
     def path(self, name: str | None) -> tuple[str, ...]:
-        """Where the field is put: the keys from the top of the record."""
+        """The keys from the top of the record to the field."""
         if name is None:
             return ()
         return (name,) if self._flat else tuple(name.split("."))
 
     @cached_property
     def nest(self) -> bool:
-        """Whether some field lies in another."""
+        """Whether some field contains another."""
         return any(len(above) > 1 + (None in above) for name, above in self.above.items() if name is not None)
 
     def conflict(self, asked: Assignment, touched: Iterable[str | None], *, single: bool) -> Conflict | None:
-        """What stands in the way of values for some fields and those around them.
+        """The first conflict in some fields, and in the fields that contain them or lie in them.
 
         Args:
-            asked: All that is asked so far.
-            touched: FieldConstraints for which something new is asked.
-            single: Whether each field must do with one value; else it may have a list of them.
+            asked: The assignment so far.
+            touched: Fields with new atoms.
+            single: Whether each field has a single value; otherwise it may have a list of values.
         """
         around = {other for name in touched for other in (*self.above[name], *self.below[name])}
         by_field = grouped(asked)
@@ -112,7 +112,7 @@ class FieldConstraints:
         return None
 
     def unwanted(self, name: str | None, asked: Mapping[str | None, Mapping[Atom, bool]]) -> list[Atom]:
-        """What no value of the field may meet: asked of the field, or of one that it lies in."""
+        """The atoms that no value of the field may pass: those of the field, and of the fields that contain it."""
         return [
             atom
             for above in self.above[name]
@@ -121,7 +121,7 @@ class FieldConstraints:
         ]
 
     def values(self, name: str | None, asked: Assignment, hints: Sequence[object] = ()) -> list[object] | None:
-        """Values with which the field is what is asked, as few as can be found; `None` where some are missing."""
+        """Values for the field that satisfy the assignment, as few as possible; `None` if one was not found."""
         by_field = grouped(asked)
         wanted = [
             atom.matcher for atom, holds in by_field.get(name, {}).items() if holds and is_of_one_value(atom.matcher)
@@ -146,7 +146,7 @@ class FieldConstraints:
 
 
 def is_of_one_value(matcher: ir.Matcher) -> bool:
-    """Whether a matcher looks at one value; the others look at a field, or at two."""
+    """Whether a matcher tests a single value; the others test a field as a whole, or compare two fields."""
     return not isinstance(matcher, (ir.Null, ir.Exists, ir.FieldRef))
 
 
@@ -155,7 +155,7 @@ def _refers(atom: Atom, *, holds: bool) -> bool:
 
 
 def grouped(asked: Assignment) -> dict[str | None, dict[Atom, bool]]:
-    """What is asked, by field."""
+    """The assignment, grouped by field."""
     found: dict[str | None, dict[Atom, bool]] = {}
     for atom, holds in asked.items():
         found.setdefault(atom.field, {})[atom] = holds

@@ -1,6 +1,6 @@
-"""A rule as a formula over what it asks of single fields, with `not` moved down to these.
+"""A rule as a boolean formula over atoms, in negation normal form.
 
-A formula is no larger than the rule: nothing is multiplied out.
+An atom is one value of a rule on one field. The formula is no larger than the rule: nothing is multiplied out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cloudsigma.ir.walk import names_in, tests_of
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """One value of a rule, asked of one field (`None`: of every value of the record)."""
+    """One matcher on one field (`None`: on every value of the record)."""
 
     field: str | None
     matcher: ir.Matcher
@@ -23,7 +23,7 @@ class Atom:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """An atom that must hold, or must not."""
+    """An atom that must hold, or must not hold."""
 
     atom: Atom
     holds: bool
@@ -31,14 +31,14 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Every one of these; nothing to ask where there are none."""
+    """A conjunction; true if it is empty."""
 
     nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """One of these; impossible where there are none."""
+    """A disjunction; false if it is empty."""
 
     nodes: tuple[Node, ...]
 
@@ -48,20 +48,20 @@ TRUE = AllOf(())
 FALSE = AnyOf(())
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # a large test is dear to compare, and a part is made once
+@dataclass(frozen=True, slots=True, eq=False)  # comparing a large test is slow, and each part is made once
 class RulePart:
-    """A test of a rule, or one value of a test that asks for all of them: what can be right or wrong on its own."""
+    """A test of a rule, or one value of a test with `all`: the unit that near misses flip."""
 
     selection: str
     test: ir.Test
     position: int
-    """Which test of the selection, from 0."""
+    """Position of the test in the selection, from 0."""
     value: int | None = None
-    """Which value of the test, if it asks for all of them."""
+    """Position of the value in a test with `all`; otherwise `None`."""
 
     @property
     def label(self) -> str:
-        """The test as one reads it: `eventName|endswith: Group`."""
+        """The test as it reads in the rule: `eventName|endswith: Group`."""
         name = "|".join((self.test.field or "", *self.test.modifiers)) or "keywords"
         shown = self.written[:3]
         listed = ", ".join(_short(each) for each in shown) + (", …" if len(self.written) > len(shown) else "")
@@ -69,17 +69,17 @@ class RulePart:
 
     @property
     def written(self) -> tuple[str, ...]:
-        """The values of the rule that it is about."""
+        """The values of this part, as the rule has them."""
         return self.test.written if self.value is None else (self.test.written[self.value],)
 
     @property
     def line(self) -> int | None:
-        """Where the test stands in the rule's file."""
+        """Line of the test in the rule file, from 1."""
         return self.test.line
 
     @property
     def field(self) -> str | None:
-        """The field that the test looks at."""
+        """The field of the test."""
         return self.test.field
 
     def __str__(self) -> str:
@@ -95,7 +95,7 @@ Truths = Mapping[RulePart, bool]
 
 
 class Formula:
-    """What a detection rule asks of a record."""
+    """A detection rule as a formula."""
 
     def __init__(self, rule: ir.DetectionRule) -> None:
         self._selections = {selection.name: selection for selection in rule.selections}
@@ -119,7 +119,7 @@ class Formula:
         )
 
     def sources(self) -> dict[Atom, tuple[RulePart, ...]]:
-        """The parts that ask for each atom."""
+        """Atom → the parts that contain it."""
         found: dict[Atom, list[RulePart]] = {}
         for part in self.parts:
             for atom in atoms_of(part):
@@ -127,18 +127,18 @@ class Formula:
         return {atom: tuple(parts) for atom, parts in found.items()}
 
     def node(self, *, holds: bool = True, given: Truths | None = None) -> Node:
-        """The formula of the rule, or of its contrary, where some parts are known to be true or false."""
+        """The formula of the rule, or of its negation, with the given truth values for some parts."""
         nodes = tuple(self._expression(condition.expression, holds, given or {}) for condition in self._conditions)
         return _joined(nodes, all_of=not holds)
 
     def verdict(self, truths: Truths) -> bool:
-        """Whether the rule matches where its parts are as given, all of them."""
+        """Whether the rule matches, given the truth values of all its parts."""
         return self.node(given=truths) == TRUE
 
     def decisive(self, part: RulePart) -> tuple[Node, bool] | None:
-        """What the rest of the rule must be for the verdict to hang on one part, and whether the rule wants it true.
+        """The formula under which one part decides the verdict, and whether the rule needs the part true.
 
-        `None` where the part stands in the conditions more than once.
+        `None` if the conditions contain the part more than once.
         """
         found = self._among([each.expression for each in self._conditions], part, all_of=False)
         return found[0] if len(found) == 1 else None
@@ -146,7 +146,7 @@ class Formula:
     def _among(
         self, members: Sequence[ir.Expression | ir.Group | ir.Test], part: RulePart, *, all_of: bool
     ) -> list[tuple[Node, bool]]:
-        """The same for members of which all must hold, or one: the others must hold, or must not."""
+        """`_within` for an AND (`all_of`) or an OR: the other members must be true, or false."""
         found = []
         for at, member in enumerate(members):
             for beside, wanted in self._within(member, part):
@@ -207,14 +207,14 @@ class Formula:
 
 
 def part_node(part: RulePart, *, holds: bool) -> Node:
-    """The formula of one part: that it is true, or that it is false."""
+    """The formula of one part, or of its negation."""
     test, wanted = part.test, holds is not part.test.negated
     matchers = test.matchers if part.value is None else (test.matchers[part.value],)
     return _joined(tuple(_asked(test.field, each, wanted) for each in matchers), all_of=test.all_of is wanted)
 
 
 def atoms_of(part: RulePart) -> Iterator[Atom]:
-    """The atoms that a part asks for."""
+    """The atoms of a part."""
     waiting: list[Node] = [part_node(part, holds=True)]
     for node in waiting:
         if isinstance(node, Literal):
@@ -224,19 +224,19 @@ def atoms_of(part: RulePart) -> Iterator[Atom]:
 
 
 def _asked(field: str | None, matcher: ir.Matcher, holds: bool) -> Node:  # noqa: FBT001
-    """One value of a rule as a formula; variants are alternatives, and what means the same is written the same."""
+    """One value of a rule as a formula; equal meanings give equal formulas."""
     match matcher:
         case ir.OneOf(variants):
             return _joined(tuple(_asked(field, each, holds) for each in variants), all_of=not holds)
         case ir.Exists(value):
             return Literal(Atom(field, ir.Exists(value=True)), holds is value)
         case ir.Pattern(parts) if set(parts) == {ir.Wildcard.MANY}:
-            return Literal(Atom(field, ir.Null()), not holds)  # any value at all has a text, but for null
+            return Literal(Atom(field, ir.Null()), not holds)  # every value but null has a text
     return Literal(Atom(field, matcher), holds)
 
 
 def _joined(nodes: tuple[Node, ...], *, all_of: bool) -> Node:
-    """Nodes as one, constants and repetitions taken away."""
+    """The conjunction or disjunction of nodes, without constants and repetitions."""
     kind, neutral, absorbing = (AllOf, TRUE, FALSE) if all_of else (AnyOf, FALSE, TRUE)
     if absorbing in nodes:
         return absorbing

@@ -1,4 +1,4 @@
-"""Values that look real: what a field usually holds, and what stands around the texts that a rule asks for."""
+"""Realistic values: the usual values of a field, and natural text around the parts that a rule asks for."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cloudsigma.testing.records.record import DEFAULT_TIME
 from cloudsigma.testing.records.templates import read_data
 
 _NETWORKS = ("198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24", "2001:db8::/32")
-"""Set aside for documentation."""
+"""Networks reserved for documentation (RFC 5737, RFC 3849)."""
 _KINDS = frozenset({"awsregion", "errorcode", "eventsource", "mfaused", "sourceipaddress", "useridentity.type"})
 _CALL = re.compile("(?:[A-Z][a-z]+){2,}")
 _PLAIN = ("example", "sample", "value-1", "7", "100", "1.5", "true", "")
 
 
 def usual(field: str | None) -> Iterator[Any]:
-    """Values that a field of this name may hold, likely ones first; without end in view, but finite."""
+    """Values that a field of this name may have, likely ones first."""
     whole = (field or "message").lower()
     name = whole.rpartition(".")[2]
     values: dict[str, list[Any]] = read_data("values")
@@ -32,7 +32,7 @@ def usual(field: str | None) -> Iterator[Any]:
 
 
 def of_one_kind(field: str | None) -> Iterator[Any]:
-    """Values of a field that has a few kinds of them, as an error code has: one of the others is near enough."""
+    """The other values of a field with few values, such as an error code."""
     whole = (field or "").lower()
     name = whole if whole in _KINDS else whole.rpartition(".")[2]
     if name in _KINDS:
@@ -40,7 +40,7 @@ def of_one_kind(field: str | None) -> Iterator[Any]:
 
 
 def for_matcher(matcher: ir.Matcher, field: str | None) -> Iterator[Any]:
-    """Values that may meet one matcher, all but patterns; whether they do is for the caller to see."""
+    """Values that may pass a matcher that is not a pattern; the caller checks them."""
     match matcher:
         case ir.Number(value):
             yield from (value, str(value), f"{value}.0", f"{value}.00", float(value))
@@ -61,7 +61,7 @@ def _around(limit: int | float) -> Iterator[int | float]:
 
 
 def addresses(network: str) -> Iterator[str]:
-    """Addresses in a network: of those set aside for documentation if there are some, then its first and last."""
+    """Addresses in a network: reserved for documentation if possible, then its first and last."""
     whole = operators.parse_network(network)
     for text in _NETWORKS:
         documented = operators.parse_network(text)
@@ -71,7 +71,7 @@ def addresses(network: str) -> Iterator[str]:
         if at < whole.num_addresses:
             yield str(whole[at])
     yield str(whole[-1])
-    if whole.prefixlen <= whole.max_prefixlen - 8:  # one of each smaller network, so that parts can be left out
+    if whole.prefixlen <= whole.max_prefixlen - 8:  # one of each smaller network, since some may be excluded
         for smaller in whole.subnets(prefixlen_diff=8):
             yield _address(str(smaller), 7)
 
@@ -82,7 +82,7 @@ def _address(network: str, at: int) -> str:
 
 
 def outside(network: str) -> Iterator[str]:
-    """Addresses near a network and not in it, and one that is set aside for documentation."""
+    """Addresses outside a network: reserved for documentation, and the nearest ones."""
     whole = operators.parse_network(network)
     for text in _NETWORKS:
         if operators.parse_network(text).version == whole.version:
@@ -94,7 +94,7 @@ def outside(network: str) -> Iterator[str]:
 
 
 def times(parts: Sequence[ir.TimePart], unwanted: Sequence[ir.TimePart]) -> Iterator[str]:
-    """A time with all of some parts and none of others, if there is one within a few years."""
+    """A time that passes `parts` and fails `unwanted`, if there is one within a few years."""
 
     def suits(time: dt.datetime, units: Sequence[str]) -> bool:
         def holds(part: ir.TimePart) -> bool:
@@ -123,7 +123,7 @@ def _written(time: dt.datetime) -> str:
 
 
 def like(value: Any) -> Iterator[Any]:
-    """Values that differ a little from another."""
+    """Values that differ slightly from the given one."""
     if isinstance(value, bool):
         yield not value
     elif isinstance(value, (int, float)):
@@ -148,7 +148,7 @@ def like(value: Any) -> Iterator[Any]:
 
 
 def of_patterns(patterns: Sequence[ir.Pattern], field: str | None) -> Iterator[str]:
-    """Texts that may meet all the patterns, natural ones first."""
+    """Texts that may match all the patterns, natural ones first."""
     pieces = [_pieces(pattern) for pattern in patterns]
     start = max((each[0] for each in pieces), key=len)
     end = max((each[-1] for each in pieces if len(each) > 1), key=len, default="")
@@ -176,7 +176,7 @@ def of_patterns(patterns: Sequence[ir.Pattern], field: str | None) -> Iterator[s
 
 
 def _pieces(pattern: ir.Pattern) -> list[str]:
-    """The text between the `*` of a pattern, with something for each `?`."""
+    """The parts of a pattern between its `*`, with `1` for each `?`."""
     pieces = [""]
     for part in pattern.parts:
         if part is ir.Wildcard.MANY:

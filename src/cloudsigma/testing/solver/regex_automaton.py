@@ -1,7 +1,7 @@
 """Regular expressions as automata that can be walked one character at a time.
 
-The expression is read by Python's own parser and given RE2's meaning: classes are ASCII, `$` is the end. What the two
-read differently is not read at all, so that what an automaton says of a language can be relied on.
+Python's parser reads the expression, which then gets RE2's meaning: classes are ASCII, `$` is the end of the text. An
+expression that the two read differently is refused, so that proofs by automata are sound.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from cloudsigma.engine.evaluate import operators
 
 Ranges = tuple[tuple[int, int], ...]
-"""Code points, from and to, both included."""
+"""Ranges of code points, both ends included."""
 
 LAST = 0x10FFFF
 _ANY: Ranges = ((0, LAST),)
@@ -28,7 +28,7 @@ _NEWLINE = 10
 _MAX_NODES = 5000
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _UNKNOWN_ESCAPES = frozenset("pPQEC")
-"""What Python's parser reads as something else than RE2 does, or not at all."""
+"""Escapes that Python's parser rejects, or reads differently from RE2."""
 
 
 class NotReadError(ValueError):
@@ -50,7 +50,7 @@ def _parsed(pattern: str, flags: str) -> Any:
 
 @lru_cache(maxsize=1)
 def _same_letters() -> dict[str, tuple[str, ...]]:
-    """Folded letter → the characters that fold to it; only where these are several, or one other."""
+    """Folded letter → the characters that fold to it, unless it is only the letter itself."""
     letters: dict[str, list[str]] = {}
     for code in range(LAST + 1):
         character = chr(code)
@@ -60,11 +60,11 @@ def _same_letters() -> dict[str, tuple[str, ...]]:
 
 
 _ALSO = {"k": ("\N{KELVIN SIGN}",), "s": ("\N{LATIN SMALL LETTER LONG S}",)}
-"""The only characters beyond ASCII that fold to one in it."""
+"""The only non-ASCII characters that fold to an ASCII letter."""
 
 
 def same_letters(character: str) -> tuple[str, ...]:
-    """The characters that equal this one where letter case does not count."""
+    """The characters with the same case folding."""
     folded = operators.fold(character)
     if folded.isascii():
         return tuple(dict.fromkeys((folded, folded.upper(), *_ALSO.get(folded, ()))))
@@ -82,7 +82,7 @@ def complement(ranges: Ranges) -> Ranges:
 
 
 def _without_case(ranges: Ranges) -> Ranges:
-    """The ranges with the other letter case of what is in them."""
+    """The ranges, and the other letter cases of their characters."""
     more = [
         (ord(other), ord(other))
         for low, high in ranges
@@ -93,14 +93,14 @@ def _without_case(ranges: Ranges) -> Ranges:
 
 
 class Expression:
-    """A regular expression, searched: states are what may stand next, with the kind of the character before."""
+    """A regular expression in search mode. A state is a set of nodes and the kind of the last character."""
 
     def __init__(self, pattern: str, flags: str = "") -> None:
         self._edges: list[list[tuple[Ranges, int]]] = []
         self._free: list[list[tuple[str | None, int]]] = []
         parsed = _parsed(pattern, flags)
         start, end = self._node(), self._node()
-        self._edges[start].append((_ANY, start))  # searched, not matched from the start
+        self._edges[start].append((_ANY, start))  # search: a match may start anywhere
         inner = self._sequence(parsed, parsed.state.flags, start)
         self._free[inner].append((None, end))
         self._edges[end].append((_ANY, end))
@@ -110,7 +110,7 @@ class Expression:
         self._moves: dict[tuple[Any, str], Any] = {}
         self._finals: dict[Any, bool] = {}
 
-    # --- what a walk needs ------------------------------------------------------------------------------------
+    # --- walking ----------------------------------------------------------------------------------------------
 
     def step(self, state: Any, character: str) -> Any:
         """The state after one more character."""
@@ -128,21 +128,21 @@ class Expression:
         return found
 
     def accepts(self, state: Any) -> bool:
-        """Whether the text may end here."""
+        """Whether the text may end in this state."""
         if (found := self._finals.get(state)) is None:
             found = self._finals[state] = self._end in self._closed(state, "end")
         return found
 
     def is_dead(self, state: Any) -> bool:
-        """Whether no text that starts so is in the language."""
+        """Whether no continuation is accepted."""
         return not state[0]
 
     def is_full(self, state: Any) -> bool:
-        """Whether every text that starts so is in the language."""
+        """Whether every continuation is accepted."""
         return self._end in state[0]
 
     def place_of(self, character: str) -> tuple[bool | str, ...]:
-        """A value that characters share which the automaton does not tell apart."""
+        """The class of a character: equal for characters that the automaton does not distinguish."""
         code = ord(character)
         return (_kind(code), *(any(low <= code <= high for low, high in ranges) for ranges in self._ranges))
 
@@ -151,7 +151,7 @@ class Expression:
         return tuple({ranges: None for edges in self._edges for ranges, _ in edges})
 
     def edges(self) -> Iterable[int]:
-        """Code points at which the behaviour may change."""
+        """Code points at which the behavior may change."""
         yield from (0, 9, 11, 12, 14, 32, 33, 48, 58, 65, 91, 95, 96, 97, 123)
         for ranges in self._ranges:
             for low, high in ranges:
@@ -283,15 +283,15 @@ _ASSERTIONS: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-# --- one text, quickly --------------------------------------------------------------------------------------
+# --- samples ------------------------------------------------------------------------------------------------
 
 NICE = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ -._/\\:"
-"""Characters that look well, the likeliest first."""
+"""Common characters, the preferred first."""
 _MAX_SAMPLE = 20_000
 
 
 def samples(pattern: str, flags: str = "") -> Iterable[str]:
-    """Texts that an expression is likely to match, made from its parts; what it asserts is not looked at."""
+    """Texts that an expression is likely to match, made from its parts; assertions are ignored."""
     try:
         parsed = _parsed(pattern, flags)
     except NotReadError:

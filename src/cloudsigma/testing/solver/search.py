@@ -1,7 +1,7 @@
-"""What to ask of single fields so that a formula holds: depth first, and back to what caused a dead end.
+"""Search for an assignment of atoms that satisfies a formula: depth first, with conflict-directed backjumping.
 
-A dead end knows the choices that it depends on. Choices that have no part in it are not tried again, so that a
-contradiction inside one filter is found once and not for every combination of the others.
+A dead end records the choices that it depends on, and the search jumps back to the last of them. So a contradiction
+inside one filter is found once, and not again for every combination of the other filters.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from cloudsigma.testing.solver.field_constraints import Conflict, FieldConstrain
 from cloudsigma.testing.solver.formula import AllOf, AnyOf, Atom, Literal, Node
 
 MAX_CHOICES = 3000
-"""A search gives up after this many choices."""
+"""The search gives up after this many choices."""
 
 Levels = frozenset[int]
-"""Choices that something depends on, by their depth."""
+"""Depths of the choices that something depends on."""
 _NO_LEVELS: Levels = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What must be asked; then the formula holds."""
+    """An assignment that satisfies the formula."""
 
     asked: dict[Atom, bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Nothing can be asked under which the formula holds."""
+    """No assignment satisfies the formula."""
 
     atoms: frozenset[Atom]
-    """What stands against each other."""
+    """The atoms in conflict."""
     proved: bool = True
-    """Whether that is certain, and not only that the search gave up."""
+    """Whether this is proved; if not, the search gave up."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class _Dead:
 
 @dataclass(slots=True)
 class _State:
-    """What is known at one point of the search."""
+    """The assignment and the open choices at one point of the search."""
 
     asked: dict[Atom, bool] = field(default_factory=dict)
     why: dict[Atom, Levels] = field(default_factory=dict)
@@ -60,12 +60,12 @@ class _State:
 
 @dataclass(slots=True)
 class _Choice:
-    """A place where one of several nodes was chosen."""
+    """A choice between several nodes."""
 
     before: _State
     choices: Iterator[Node]
     depends: Levels
-    """What the choice itself depends on, and all dead ends that it led to."""
+    """The earlier choices that this one and its dead ends depend on."""
     atoms: frozenset[Atom] = frozenset()
     proved: bool = True
 
@@ -77,19 +77,19 @@ class Search:
     """Finds models of formulas over one set of fields."""
 
     def __init__(self, fields: FieldConstraints, known_calls: Collection[str] = ()) -> None:
-        """Take the fields, and names of calls (in lower case) that are preferred where a rule has several."""
+        """Take the fields, and the names of calls (in lower case) to prefer if a rule has several."""
         self._fields = fields
         self._known_calls = known_calls
         self._single = True
         self._nogoods: Sequence[Nogood] = ()
 
     def model(self, node: Node, *, single: bool = True, nogoods: Sequence[Nogood] = ()) -> Model | Contradiction:
-        """What must be asked for a formula to hold, or why there is nothing.
+        """An assignment that satisfies a formula, or why there is none.
 
         Args:
             node: The formula.
-            single: Whether each field must do with one value; else it may have a list of them.
-            nogoods: What must not be asked together.
+            single: Whether each field has a single value; otherwise it may have a list of values.
+            nogoods: Assignments to exclude.
         """
         self._single, self._nogoods = single, nogoods
         stack: list[_Choice] = []
@@ -126,7 +126,7 @@ class Search:
             dead = self._ask(state, following, frozenset({len(stack)}))
 
     def _ask(self, state: _State, node: Node, levels: Levels) -> _Dead | None:
-        """Ask for a node and what follows from it at once."""
+        """Assert a node, and check the fields that it is about."""
         waiting, touched = [node], []
         while waiting:
             match waiting.pop():
@@ -158,7 +158,7 @@ class Search:
         return None
 
     def _propagate(self, state: _State) -> _Dead | None:
-        """Drop what holds already and what cannot, and ask for what is left alone, until nothing changes."""
+        """Unit propagation: drop satisfied choices and impossible alternatives, assert the only one left; repeat."""
         moved = True
         while moved:
             moved = False
@@ -190,12 +190,12 @@ class Search:
         return None
 
     def _next(self, state: _State) -> tuple[AnyOf, Levels]:
-        """The next choice: those that ask for values come first, since the others may be free once values are known."""
+        """The next choice; choices that need a value come first, since they often settle the others."""
         at = next((at for at, (chosen, _) in enumerate(state.open) if _asks_for_values(chosen)), 0)
         return state.open.pop(at)
 
     def _ordered(self, chosen: AnyOf, state: _State) -> list[Node]:
-        """The ways to meet a choice; what a field that nothing else is asked of can do without comes first."""
+        """The alternatives of a choice, the cheapest first: leaving out a field that nothing else needs."""
         asked = {atom.field for atom, holds in state.asked.items() if holds}
 
         def cost(node: Node) -> int:
@@ -210,7 +210,7 @@ class Search:
 
 
 def _known(node: Node, state: _State) -> tuple[bool | None, set[Atom]]:
-    """Whether a node holds by what is asked already, seen from close by; and the atoms against it if it cannot."""
+    """The truth value of a node under the assignment (`None`: open), and the atoms that make it false."""
     if isinstance(node, Literal):
         known = state.asked.get(node.atom)
         return (None, set()) if known is None else (known is node.holds, {node.atom})

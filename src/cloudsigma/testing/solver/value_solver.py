@@ -1,7 +1,7 @@
-"""One value that meets some matchers and none of some others, or the proof that there is none.
+"""Find one value that passes some matchers and fails others, or prove that none exists.
 
-Every value was tried with the definitions in `engine/evaluate/operators.py`. A value that looks real is tried first;
-then patterns are walked as automata, which finds a value or proves that there is none.
+Realistic values are tried first, with `engine/evaluate/operators.py`. Then patterns are walked as automata, which finds
+a value or proves that none exists.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cloudsigma.testing.solver.regex_automaton import samples
 
 _MAX_TRIED = 400
 _MAX_SMALLER = 30
-"""How often a smaller conflict is tried for."""
+"""Attempts to make a conflict smaller."""
 _NUMERIC = (ir.Number, ir.Compare)
 
 
@@ -32,12 +32,12 @@ class FoundValue:
 
 @dataclass(frozen=True, slots=True)
 class NoValue:
-    """There is no value, because of these."""
+    """No value passes all of `wanted` and fails all of `unwanted`."""
 
     wanted: tuple[ir.Matcher, ...]
     unwanted: tuple[ir.Matcher, ...]
     proved: bool = True
-    """Whether that is certain; if not, none was found by searching."""
+    """Whether this is proved; if not, the search found none."""
 
 
 Answer = FoundValue | NoValue
@@ -51,14 +51,14 @@ def find_value(
     *,
     hasty: bool = False,
 ) -> Answer:
-    """A value of a field that meets all of `wanted` and none of `unwanted`.
+    """A value of a field that passes all of `wanted` and none of `unwanted`.
 
     Args:
-        wanted: Matchers that look at one value: not `Null`, `Exists`, `FieldRef` or `OneOf`.
-        unwanted: The same.
-        field: The name of the field, for values that look real.
-        hints: Values to be tried before all others.
-        hasty: Whether to give up soon, without a proof.
+        wanted: Matchers that test a single value: not `Null`, `Exists`, `FieldRef` or `OneOf`.
+        unwanted: Matchers of the same kinds.
+        field: The name of the field, for realistic values.
+        hints: Values to try first.
+        hasty: Whether to give up early, without a proof.
     """
     for hint in hints:
         if meets(hint, wanted, unwanted):
@@ -67,7 +67,7 @@ def find_value(
 
 
 def meets(value: Any, wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> bool:
-    """Whether the value meets all of `wanted` and none of `unwanted`."""
+    """Whether the value passes all of `wanted` and none of `unwanted`."""
     return all(operators.matches(each, value) for each in wanted) and not any(
         operators.matches(each, value) for each in unwanted
     )
@@ -78,7 +78,7 @@ def _find_value(
     wanted: tuple[ir.Matcher, ...],
     unwanted: tuple[ir.Matcher, ...],
     field: str | None,
-    hasty: bool,  # noqa: FBT001  # remembered by its arguments
+    hasty: bool,  # noqa: FBT001  # positional, as a cache key
 ) -> Answer:
     for value in islice(_candidates(wanted, unwanted, field), _MAX_TRIED):
         if meets(value, wanted, unwanted):
@@ -117,7 +117,7 @@ def _candidates(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher], fi
 
 
 def _direct(wanted: tuple[ir.Matcher, ...], unwanted: tuple[ir.Matcher, ...]) -> NoValue | None:
-    """Conflicts of two that need no walk: a number with an order, one text or number with anything, networks."""
+    """Conflicts that need no walk: a fixed text or number with another matcher, orders, networks, parts of a time."""
     for each in wanted:
         if each in unwanted:
             return NoValue((each,), (each,))
@@ -146,7 +146,7 @@ def _is_cased(matcher: ir.Matcher) -> bool:
 
 
 def _numbers(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> NoValue | None:
-    """Orders that leave no number: every region between the limits, and every limit, is tried."""
+    """Comparisons that exclude every number: each limit and one number of each region between limits is tried."""
     orders = [each for each in wanted if isinstance(each, _NUMERIC)]
     if not orders:
         return None
@@ -158,7 +158,7 @@ def _numbers(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> No
 
 
 def _between(orders: Sequence[ir.Number | ir.Compare]) -> list[int | float]:
-    """A number of each region between the limits, and the limits."""
+    """The limits, and one number of each region between them."""
     limits = sorted({each.value for each in orders})
     middle = ((low + high) / 2 for low, high in pairwise(limits))
     return [limits[0] - 1, *limits, limits[-1] + 1, *middle]
@@ -169,7 +169,7 @@ def _networks(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> N
     for at, one in enumerate(cidrs):
         first = operators.parse_network(one.network)
         for other in cidrs[at + 1 :]:
-            if not first.overlaps(operators.parse_network(other.network)):  # nor does one of another version
+            if not first.overlaps(operators.parse_network(other.network)):  # also if the IP versions differ
                 return NoValue((one, other), ())
         for outer in unwanted:
             if isinstance(outer, ir.Cidr):
@@ -183,7 +183,7 @@ _PARTS = {"minute": range(60), "hour": range(24), "day": range(1, 32), "week": r
 
 
 def _moments(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> NoValue | None:
-    """Parts of a time, each unit for itself."""
+    """Parts of a time that contradict each other, unit by unit."""
     times = [each for each in wanted if isinstance(each, ir.TimePart)]
     against = [each for each in unwanted if isinstance(each, ir.TimePart)]
     for unit in {each.unit for each in times} | ({each.unit for each in against} if times else set()):
@@ -200,7 +200,7 @@ def _moments(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> No
 
 
 def _of_two(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> NoValue | None:
-    """Two patterns that no text meets, or one of which the other is a part: most conflicts are of this kind."""
+    """Two patterns that contradict each other, the commonest kind of conflict."""
     patterns = [each for each in wanted if isinstance(each, ir.Pattern)]
     for at, one in enumerate(patterns):
         sparse = [_filled(one, filler) for filler in ("\0", "")]
@@ -214,7 +214,7 @@ def _of_two(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> NoV
 
 
 def _filled(pattern: ir.Pattern, filler: str) -> str:
-    """The text of a pattern with something unlikely for its wildcards."""
+    """The text of a pattern with a filler for `*` and NUL for `?`."""
     return "".join(
         part if isinstance(part, str) else filler if part is ir.Wildcard.MANY else "\0" for part in pattern.parts
     )
@@ -222,14 +222,14 @@ def _filled(pattern: ir.Pattern, filler: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _is_empty(wanted: tuple[ir.Matcher, ...], unwanted: tuple[ir.Matcher, ...]) -> bool:
-    """Whether it is certain that no text meets all of `wanted` and none of `unwanted`."""
+    """Whether it is proved that no text passes all of `wanted` and none of `unwanted`."""
     inside = [found for each in wanted if (found := _widened(each)) is not None]
     outside = [found for each in unwanted if (found := automata.automaton(each)) is not None]
     return not list(islice(automata.texts(inside, outside, automata.HASTY), 1))
 
 
 def _walk(wanted: tuple[ir.Matcher, ...], unwanted: tuple[ir.Matcher, ...], work: int) -> NoValue | FoundValue:
-    """Search all texts. What is no regular language is left out or widened, which keeps a proof a proof."""
+    """Search all texts. Matchers without an automaton are widened or dropped, so that a proof stays valid."""
     inside = [(each, found) for each in wanted if (found := _widened(each)) is not None]
     outside = [(each, found) for each in unwanted if (found := automata.automaton(each)) is not None]
     complete = True
@@ -240,7 +240,7 @@ def _walk(wanted: tuple[ir.Matcher, ...], unwanted: tuple[ir.Matcher, ...], work
             return FoundValue(text)
         else:
             complete = False
-    if not complete or any(isinstance(each, ir.TimePart) for each in wanted):  # numbers may be times as well
+    if not complete or any(isinstance(each, ir.TimePart) for each in wanted):  # a number may be a time, too
         return NoValue(wanted, unwanted, proved=False)
     return _smallest([each for each, _ in inside], [each for each, _ in outside])
 
@@ -250,7 +250,7 @@ def _widened(matcher: ir.Matcher) -> automata.Automaton | None:
 
 
 def _smallest(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher], is_empty: Any = None) -> NoValue:
-    """Leave out of a conflict what it does not need, many at once first; of a very large one something may be left."""
+    """Shrink a conflict, large chunks first; the result may not be minimal."""
     is_empty = is_empty or (lambda some, others: _is_empty(tuple(some), tuple(others)))
     some, others = list(wanted), list(unwanted)
     step, tries = max(1, (len(some) + len(others)) // 3), _MAX_SMALLER
