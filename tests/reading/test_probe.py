@@ -29,6 +29,9 @@ class Everything:
 
     fields = FIELDS
 
+    def accepted(self) -> None:
+        """Nothing is counted."""
+
     def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
         return list(range(len(list(zip(*columns, strict=True)))))
 
@@ -37,6 +40,9 @@ class Wanted:
     """A probe like that of a rule set: it lets through what may have one of a few values."""
 
     fields = FIELDS
+
+    def accepted(self) -> None:
+        """Nothing is counted."""
 
     def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
         return [at for at, row in enumerate(zip(*columns, strict=True)) if wanted_row(row)]

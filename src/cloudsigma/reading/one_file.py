@@ -131,6 +131,8 @@ class OneFile:
         recorder, before = self._recorder, self._position
         self._position += probed.total
         self._count(probed.form, probed.total)
+        if self._view is not None:
+            self._view.accepted()
         if probed.insights:
             recorder.recognized["Insights event"] += probed.insights
             self._recognized = True

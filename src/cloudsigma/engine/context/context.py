@@ -146,7 +146,7 @@ def _outcome(record: Mapping[str, Any], code: str | None, message: str | None) -
         # AWS documents that some services report their errors there.
         code, message = text(response, "errorCode"), text(response, "errorMessage")
     if code is not None or message is not None:
-        return "denied" if _is_denial(code, message) else "failed"
+        return "denied" if is_denial(code, message) else "failed"
 
     event = text(record, "eventName")
     if event is None:
@@ -188,7 +188,7 @@ _DENIED_CODES_WHOLE = frozenset(
 _DENIED_MESSAGES = ("not authorized", "unauthorized", "access denied", "access is denied", "accessdenied")
 
 
-def _is_denial(code: str | None, message: str | None) -> bool:
+def is_denial(code: str | None, message: str | None) -> bool:
     """Whether an error means "not allowed" rather than "not possible"; expired or malformed credentials do not."""
     said = message.lower() if message is not None else ""
     if code is None:

@@ -121,6 +121,9 @@ class Matcher:
 
     # --- views of records -------------------------------------------------------------------------------------
 
+    def accepted(self) -> None:
+        """Nothing was counted that could have been dropped."""
+
     def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
         """Which of many records could match, from the values of `fields` alone: their numbers, counted from 0.
 

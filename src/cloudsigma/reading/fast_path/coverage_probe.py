@@ -39,6 +39,10 @@ class Covering(Probe):
                 own.append(iter(kept) if name in _KEPT else column)
         return self._probe.candidates(own)
 
+    def accepted(self) -> None:
+        """Tell the other probe; `count` is called besides."""
+        self._probe.accepted()
+
     def count(self, counts: CoverageCounts) -> None:
         """Count the records seen last; nothing where there were none."""
         kept, self._kept = self._kept, {}

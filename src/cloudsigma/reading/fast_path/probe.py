@@ -46,6 +46,9 @@ class Probe(Protocol):
         A column holds one field of every record: a text, `None` where it is null, `msgspec.UNSET` where it is absent.
         """
 
+    def accepted(self) -> None:
+        """Called once the records of the last `candidates` call are counted as read; until then they may be dropped."""
+
 
 class Probed(msgspec.Struct, frozen=True):
     """What was found in a file, or in some of its lines."""
@@ -133,6 +136,10 @@ class View:
             return self._probed("lines", len(block.data), views, lambda: lines)
         except _NOT_USUAL:
             return None
+
+    def accepted(self) -> None:
+        """Tell the probe that the records it saw last are part of the account."""
+        self._probe.accepted()
 
     def could_match(self, record: Mapping[str, Any]) -> bool:
         """Whether the probe lets a record through that was read whole; true too where a field is no text."""
