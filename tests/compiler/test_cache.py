@@ -46,9 +46,9 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     done: list[int] = []
     compile_documents = stages.compile_documents
 
-    def counted(*arguments: Any) -> Any:
+    def counted(*arguments: Any, **options: Any) -> Any:
         done.append(1)
-        return compile_documents(*arguments)
+        return compile_documents(*arguments, **options)
 
     monkeypatch.setattr(stages, "compile_documents", counted)
     return done

@@ -102,7 +102,10 @@ WRONG = {
         {"eventName: CreateGroup": "eventName: A\n        eventName: B"},
         ("yaml", 9, 9, "stands twice (first in line 8)", "silently replace"),
     ),
-    "broken YAML": ({"eventName: CreateGroup": "eventName: [A"}, ("yaml", 9, 14, "flow sequence", "brackets")),
+    "broken YAML": (
+        {"eventName: CreateGroup": "eventName: [A"},
+        ("yaml", 8, 20, "a [ is not closed", "Close it with ]"),
+    ),
     "field name that YAML reads as a boolean": (
         {"eventName: CreateGroup": "on: A"},
         ("schema", 8, 9, "field name as true, which is not text", "quotation marks"),

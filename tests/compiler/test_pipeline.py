@@ -305,7 +305,7 @@ def test_transformations_that_reach_outside_are_refused(tmp_path: Path, transfor
         ("[]", "schema", "is not a map"),
         ("", "schema", "is not a map"),
         ("a: 1\n---\nb: 2", "schema", "several documents"),
-        ("a: [", "yaml", "expected"),
+        ("a: [", "yaml", "bracket"),
         ("a: !!python/object:os.system x", "yaml", "tag"),
     ],
 )

@@ -146,7 +146,7 @@ def _compile(documents: Iterable[Document | RuleError], given: _Options) -> Rule
         from cloudsigma.compiler.pipeline import read_pipelines
 
         pipeline = read_pipelines(given.pipelines)
-    found = compile_documents(documents, check_placeholders(given.placeholders), pipeline)
+    found = compile_documents(documents, check_placeholders(given.placeholders), pipeline, declared=given.declared)
     rules, conflicts = without_duplicates([*map(Rule, found.rules), *map(Rule, found.correlations)])
     return RuleSet(rules, (*found.errors, *conflicts), tuple(found.warnings), given.declared)
 

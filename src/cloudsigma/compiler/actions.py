@@ -89,6 +89,8 @@ def _with_places(document: Document, source: Document) -> Document:
     document.keys.update(source.keys)
     document.values.update(source.values)
     document.spelled.update(source.spelled)
+    document.unwritten |= source.unwritten
+    document.comments += source.comments
     return document
 
 

@@ -34,7 +34,7 @@ def unknown_name(name: str, at: int, names: Sequence[str]) -> ConditionProblem:
         return ConditionProblem(reason, at, f"Operators are written in lower case: {name.lower()}.")
     if name in ("them", "all", "any", "1"):
         selector = "1 of them" if name in ("them", "any", "1") else "all of them"
-        reason = f"{name!r} is not a selection, and means something only in '1 of them' and 'all of them'"
+        reason = f"{name!r} is not a selection, and stands only in '1 of them' and 'all of them'"
         return ConditionProblem(reason, at, f"Write {selector}, or name the selections.")
     return ConditionProblem(f"no selection is called {quoted(name)}", at, nearest(name, names))
 

@@ -18,7 +18,9 @@ import msgspec
 import yaml
 
 from cloudsigma.compiler.limits import DEFAULT_LIMITS, RuleLimits
-from cloudsigma.errors import Category, RuleError
+from cloudsigma.compiler.remedies import shortened
+from cloudsigma.compiler.yaml_mistakes import yaml_mistake
+from cloudsigma.errors import Category, RuleError, Severity
 
 MAX_DEPTH = 64
 """Maps and lists may nest this deep."""
@@ -27,6 +29,7 @@ Path = tuple[str | int, ...]
 """The way to a node: keys and list positions from the top of the document."""
 
 _MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|$)", re.MULTILINE)
+_GLUED_COMMENT = re.compile(r"\s*(?:- |[^#'\"]*: )[^#'\"]*[^\s#'\"][ \t]+(#[^\s#]{1,20})\s*")
 _PREFIX = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_PREFIX + name for name in ("str", "int", "float", "bool", "null", "timestamp", "binary"))
 _MERGE = _PREFIX + "merge"
@@ -49,7 +52,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 class Document:
     """One YAML document: its value and where everything in it stands."""
 
-    __slots__ = ("keys", "line", "path", "spelled", "value", "values")
+    __slots__ = ("comments", "keys", "line", "path", "spelled", "unwritten", "value", "values")
 
     def __init__(self, value: Any, line: int, path: str | None) -> None:
         self.value = value
@@ -60,6 +63,10 @@ class Document:
         self.spelled: dict[Path, tuple[str, Any]] = {}
         """The values without quotation marks that YAML reads as another number, boolean or date than their text
         shows (`0644`, `1_000`, `1.10`, `No`): text and value."""
+        self.unwritten: set[Path] = set()
+        """Ways to nulls that are nothing but a key or a dash."""
+        self.comments: tuple[tuple[Place, str], ...] = ()
+        """Comments of one word, without a blank behind the #, that follow a value: `bob #1`."""
 
     def place(self, way: Path) -> Place:
         """The place of the key at this way, else of the value, else of the nearest node above."""
@@ -81,7 +88,16 @@ class Located:
 
     def error(self, category: Category, reason: str, way: Path, remedy: str | None = None) -> RuleError:
         """An error at a node of the document."""
-        place = self.document.place(way)
+        return self.at(self.document.place(way), category, reason, remedy)
+
+    def warning(self, category: Category, reason: str, remedy: str, way: Path) -> RuleError:
+        """A warning at a node of the document."""
+        return self.at(self.document.place(way), category, reason, remedy, "warning")
+
+    def at(
+        self, place: Place, category: Category, reason: str, remedy: str | None, severity: Severity = "error"
+    ) -> RuleError:
+        """An error or warning at a place of the document."""
         return RuleError(
             category,
             reason,
@@ -90,6 +106,7 @@ class Located:
             column=place.column,
             rule=self.rule,
             remedy=remedy,
+            severity=severity,
         )
 
 
@@ -198,12 +215,26 @@ class _Builder:
                     self._document.value = self._node(event, (), 0)
                     if self._document.value is not None:
                         self.documents.append(self._document)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            problem = " ".join(filter(None, (error.context, error.problem))) or "not YAML"
-            raise self._error(problem, mark) from error
+            if " #" in text:
+                self._note_comments(text)
         except (yaml.YAMLError, UnicodeEncodeError) as error:
-            raise self._error(f"not YAML: {_first_line(error)}", None) from error
+            found = yaml_mistake(error, text)
+            raise RuleError(
+                "yaml",
+                found.reason,
+                path=self._path,
+                line=self._first_line + found.line,
+                column=found.column + 1 if found.column is not None else None,
+                remedy=found.remedy,
+            ) from error
+
+    def _note_comments(self, text: str) -> None:
+        found: list[tuple[Place, str]] = []
+        for number, line in enumerate(text.split("\n")):
+            if "#" in line and (comment := _GLUED_COMMENT.fullmatch(line)):
+                found.append((Place(self._first_line + number, comment.start(1) + 1), comment[1]))
+        for document in self.documents:
+            document.comments = tuple(found)
 
     # --- nodes ------------------------------------------------------------------------------------------------
 
@@ -218,6 +249,8 @@ class _Builder:
             self._open_anchors.add(event.anchor)
         if kind_of_event is yaml.ScalarEvent:
             value = self._scalar(event, way)
+            if value is None and not event.value:
+                self._document.unwritten.add(way)
         else:
             if depth >= MAX_DEPTH:
                 raise self._error(
@@ -239,7 +272,11 @@ class _Builder:
         if event.anchor in self._open_anchors:
             raise self._error(f"the alias *{event.anchor} stands inside what it names", event.start_mark)
         if event.anchor not in self._anchors:
-            raise self._error(f"no anchor &{event.anchor} stands before this alias", event.start_mark)
+            raise self._error(
+                f"*{event.anchor} is an alias of YAML, and no &{event.anchor} stands before it",
+                event.start_mark,
+                remedy=f"Put it in quotation marks if text is meant: '*{event.anchor}'.",
+            )
         value, size, spelled = self._anchors[event.anchor]
         self._count(size, event)
         for inner, text_and_value in spelled:
@@ -348,10 +385,15 @@ class _Builder:
             return self._error(
                 "a lone = has a meaning of its own in YAML", event.start_mark, remedy="Put it in quotation marks."
             )
+        if tag == _MERGE:
+            return self._error(
+                "<< is a merge key of YAML, not a value", event.start_mark, remedy="Put it in quotation marks."
+            )
+        shown = shortened(tag.replace(_PREFIX, "!!"))
         return self._error(
-            f"the YAML tag {tag!r} is not allowed in a rule",
+            f"{shown} is a tag of YAML, which a rule may not have",
             event.start_mark,
-            remedy="Remove the tag: rules hold only text, numbers, booleans, lists and maps.",
+            remedy="Put the value in quotation marks if text is meant; a negation belongs in the condition.",
         )
 
     def _error(self, problem: str, mark: Any, remedy: str | None = None) -> RuleError:

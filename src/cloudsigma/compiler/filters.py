@@ -130,6 +130,8 @@ def filter_as_rule(document: Document) -> Document:
     made.keys.update({_moved(way): place for way, place in document.keys.items()})
     made.values.update({_moved(way): place for way, place in document.values.items()})
     made.spelled.update({_moved(way): spelled for way, spelled in document.spelled.items()})
+    made.unwritten.update(map(_moved, document.unwritten))
+    made.comments = document.comments
     return made
 
 

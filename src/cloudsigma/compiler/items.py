@@ -14,14 +14,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import re2
-from sigma.modifiers import modifier_mapping, reverse_modifier_mapping
+from sigma.modifiers import modifier_mapping
 
 from cloudsigma.compiler.document import Located, Path
 from cloudsigma.compiler.remedies import nearest, quoted, shortened, spelled
 from cloudsigma.errors import Category, RuleError
 
 _COMPARISONS = frozenset({"lt", "lte", "gt", "gte"})
-_TIME_PARTS = ("minute", "hour", "day", "week", "month", "year")
+TIME_RANGES: dict[str, tuple[int, int]] = {
+    "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "week": (1, 53), "month": (1, 12), "year": (1, 9999),
+}  # fmt: skip
+"""The least and the greatest value of each part of a time."""
+_TIME_PARTS = tuple(TIME_RANGES)
 _NEEDS_FIELD = frozenset({*_COMPARISONS, *_TIME_PARTS, "fieldref", "exists"})
 _NUMBERS = frozenset({*_COMPARISONS, *_TIME_PARTS})
 _ANY_CASE = "Text is compared without regard to case: write contains, startswith, endswith or no modifier."
@@ -79,8 +83,9 @@ def item_errors(key: str | None, values: list[Any], way: Path, located: Located)
             continue
         place: Path = (*way, at) if len(values) > 1 else way
         if isinstance(value, (dict, list)):
-            kind = "map" if isinstance(value, dict) else "list inside the list of values"
-            remedy = "Write nested fields as one dotted name: parent.child: value."
+            kind, remedy = "map", "Write nested fields as one dotted name: parent.child: value."
+            if isinstance(value, list):
+                kind, remedy = "list inside a list", "Write one list of values."
             yield located.error("value", f"a {kind} stands as a value", place, remedy)
         elif isinstance(value, (dt.date, dt.datetime, bytes)) or not _is_finite(value):
             kind = "binary" if isinstance(value, bytes) else "a date" if isinstance(value, dt.date) else "a number"
@@ -109,6 +114,29 @@ def _modifier_errors(modifiers: list[str], values: list[Any], way: Path, located
     if wide is not None and not any(modifier in ("base64", "base64offset") for modifier in modifiers):
         reason = f"{wide} without base64 asks for text with a zero byte beside each letter, which no record has"
         yield located.error("modifier", reason, way, f"Write {wide}|base64offset|contains, or remove {wide}.")
+
+
+def holds_for_part(unit: str, operator: str, number: int | float) -> bool | None:
+    """Whether a comparison holds for every value of a part of a time (true), for none (false), or for some (`None`)."""
+    least, most = TIME_RANGES[unit]
+    if operator == "eq":
+        return None if least <= number <= most else False
+    below = operator in ("lt", "lte")
+    first, last = (least, most) if below else (most, least)
+    if not _compares(operator, first, number):  # not even the one nearest to it
+        return False
+    return True if _compares(operator, last, number) else None
+
+
+def _compares(operator: str, left: int | float, right: int | float) -> bool:
+    match operator:
+        case "lt":
+            return left < right
+        case "lte":
+            return left <= right
+        case "gt":
+            return left > right
+    return left >= right
 
 
 def _is_finite(value: Any) -> bool:
@@ -153,7 +181,8 @@ class _Refusal:
     def told(self) -> _Told:
         message = self._message
         if found := re.match(r"Modifier (\w+) incompatible", message):
-            return self._wrong_type(reverse_modifier_mapping.get(found[1], found[1]))
+            written = (each for each in self._modifiers if modifier_mapping[each].__name__ == found[1])
+            return self._wrong_type(next(written, ""))
         if "expects number" in message:
             return self._not_a_number(next(each for each in self._modifiers if each in _COMPARISONS))
         if "only applicable to unmodified" in message:

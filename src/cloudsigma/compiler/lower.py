@@ -41,7 +41,7 @@ from sigma.types import (
 )
 
 from cloudsigma import ir
-from cloudsigma.compiler.items import expression_mistake
+from cloudsigma.compiler.items import TIME_RANGES, expression_mistake, holds_for_part
 from cloudsigma.errors import Category, RuleError, RuleErrors, each_error, one_or_group
 
 _WILDCARDS = {SpecialChars.WILDCARD_MULTI: ir.Wildcard.MANY, SpecialChars.WILDCARD_SINGLE: ir.Wildcard.ONE}
@@ -50,9 +50,8 @@ _NAMESPACE = uuid.UUID("0b6c1e3a-7f0c-4a55-9f62-6f1c5d0f7c11")
 """Of the IDs that are made from a rule's content."""
 _EXACT_FROM = 2**53
 """From here on pySigma's numbers may have lost digits; the value as YAML has it is taken instead."""
-_RANGES: dict[str, tuple[int, int]] = {
-    "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "week": (1, 53), "month": (1, 12), "year": (1, 9999),
-}  # fmt: skip
+_COMPARED = {"eq": "", "lt": "below ", "lte": "at most ", "gt": "above ", "gte": "at least "}
+"""Words before the number of a comparison."""
 
 
 def lower(
@@ -63,7 +62,7 @@ def lower(
     selection_lines: Mapping[str, int],
 ) -> ir.DetectionRule:
     """Turn a parsed rule into IR; raises `RuleError`, or `RuleErrors` for several items."""
-    given = _Given(metadata, [])
+    given = _Given(metadata.path, str(rule.id or rule.title), [])
     selections = tuple(
         ir.Selection(name, _detection(detection, given), selection_lines.get(name))
         for name, detection in rule.detection.detections.items()
@@ -121,7 +120,9 @@ def _plain(value: Any) -> Any:
 class _Given:
     """What every item of a rule is lowered with."""
 
-    metadata: ir.Metadata
+    path: str | None
+    rule: str
+    """The rule's ID or title, for errors."""
     errors: list[RuleError]
     """Of each item that cannot be lowered."""
 
@@ -143,7 +144,7 @@ class _Item:
 
     def __init__(self, item: SigmaDetectionItem, given: _Given) -> None:
         self._item = item
-        self._metadata = given.metadata
+        self._given = given
         self._cased = SigmaCaseSensitiveModifier in item.modifiers
         self._place: Any = item.source
         self._written: tuple[Any, ...] = getattr(item.source, "written", ())
@@ -239,11 +240,13 @@ class _Item:
         unit: Any = value.timestamp_part.name.lower()
         written = self._written[at] if at < len(self._written) else value.number
         if isinstance(written, float) and not written.is_integer():
-            raise self._error("value", f"{unit} is compared with {written}, no whole number", "Use a whole number.")
-        least, most = _RANGES[unit]
-        if operator == "eq" and not least <= value.number <= most:
-            raise self._error("value", f"no {unit} is {value.number}", f"It is between {least} and {most}.")
-        return ir.TimePart(unit, operator, int(value.number))
+            raise self._error("value", f"{unit} is a whole number, and {written} is not", "Write a whole number.")
+        number = int(value.number)
+        if holds_for_part(unit, operator, number) is False:
+            least, most = TIME_RANGES[unit]
+            reason = f"no {unit} is {_COMPARED[operator]}{number}"
+            raise self._error("value", reason, f"It is between {least} and {most}.")
+        return ir.TimePart(unit, operator, number)
 
     def _number(self, value: SigmaNumber, at: int) -> int | float:
         written = self._written[at] if at < len(self._written) else None
@@ -271,10 +274,10 @@ class _Item:
         return RuleError(
             category,
             reason,
-            path=self._metadata.path,
+            path=self._given.path,
             line=getattr(self._place, "line", None),
             column=getattr(self._place, "char", None),
-            rule=self._metadata.id,
+            rule=self._given.rule,
             remedy=remedy,
         )
 

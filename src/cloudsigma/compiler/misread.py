@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from cloudsigma.compiler.document import Document, Located, Path
-from cloudsigma.errors import one_or_group
+from cloudsigma.errors import RuleError
 
 _MISREAD = re.compile(r"[-+]?0[0-9]|[-+]?0[xXbB]|.*[_:]", re.ASCII)
 _BOOLEAN_WORDS = frozenset({"yes", "no", "on", "off", "y", "n"})
@@ -50,9 +50,8 @@ def misread_booleans(document: Document) -> dict[Path, str]:
     }
 
 
-def refuse_misread_numbers(document: Document) -> None:
-    """Raise `RuleError` or `RuleErrors` for numbers in a rule, filter or correlation that are not what they show."""
+def misread_errors(document: Document) -> list[RuleError]:
+    """The errors of a rule, filter or correlation with numbers that are not what they show."""
     found = misread_numbers(document, ("detection", "filter", "correlation"))
-    if found:
-        located = Located(document)
-        raise one_or_group([located.error("value", reason, way, remedy) for way, reason, remedy in found])
+    located = Located(document)
+    return [located.error("value", reason, way, remedy) for way, reason, remedy in found]

@@ -24,6 +24,7 @@ from cloudsigma.compiler.correlation_warnings import correlation_warnings
 from cloudsigma.compiler.correlations import lower_correlation, resolve
 from cloudsigma.compiler.cost import Cost, check_cost
 from cloudsigma.compiler.document import Document, Located
+from cloudsigma.compiler.doubts import attribute_doubts, filter_doubts, rule_doubts
 from cloudsigma.compiler.expansion import expand, require_values
 from cloudsigma.compiler.fieldpath import FieldPathProblem, parse_field_path
 from cloudsigma.compiler.filters import (
@@ -36,7 +37,7 @@ from cloudsigma.compiler.filters import (
 )
 from cloudsigma.compiler.limits import DEFAULT_LIMITS, RuleLimits
 from cloudsigma.compiler.loader import load_correlation, load_rule
-from cloudsigma.compiler.misread import refuse_misread_numbers
+from cloudsigma.compiler.misread import misread_errors
 from cloudsigma.compiler.placeholders import Placeholders
 from cloudsigma.compiler.remedies import quoted
 from cloudsigma.errors import RuleError, RuleErrors, each_error, one_or_group
@@ -63,9 +64,13 @@ def compile_documents(
     placeholders: Placeholders,
     pipeline: Pipeline | None = None,
     limits: RuleLimits = DEFAULT_LIMITS,
+    declared: ir.LogSource | None = None,
 ) -> Compiled:
-    """Compile documents; every one that is bad has an error, and filters narrow the rules that are good."""
-    return _Compilation(placeholders, pipeline, limits).compile(documents)
+    """Compile documents; every one that is bad has its errors, and filters narrow the rules that are good.
+
+    `declared` is the log source of the records; without it there are no warnings about doubtful rules.
+    """
+    return _Compilation(placeholders, pipeline, limits, declared).compile(documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,17 @@ class _Compilation:
     filters are known; without a pipeline they are lowered at once, and no pySigma rule is kept.
     """
 
-    def __init__(self, placeholders: Placeholders, pipeline: Pipeline | None, limits: RuleLimits) -> None:
+    def __init__(
+        self,
+        placeholders: Placeholders,
+        pipeline: Pipeline | None,
+        limits: RuleLimits,
+        declared: ir.LogSource | None,
+    ) -> None:
         self._placeholders = placeholders
         self._limits = limits
+        self._declared = declared
+        self._warnings: list[RuleError] = []
         self._processor = None
         if pipeline is not None:
             from cloudsigma.compiler.processing import Processor
@@ -119,7 +132,7 @@ class _Compilation:
                 found.rules.append(self._processed(each, [self._filters[at][1] for at in index.of(each.outline)]))
             except (RuleError, RuleErrors) as error:
                 self._report(each.at, error)
-        found.warnings = warnings_of(filters, found.rules, [rule for _, _, rule in self._correlations])
+        found.warnings = self._warnings + warnings_of(filters, found.rules, [rule for _, _, rule in self._correlations])
         for located, _, rule in self._correlations:
             found.warnings += correlation_warnings(located, rule)
         found.errors = [error for _, error in sorted(self._errors, key=lambda pair: pair[0])]
@@ -136,14 +149,34 @@ class _Compilation:
         if isinstance(document, RuleError):
             raise document
         value = document.value if isinstance(document.value, dict) else {}
-        refuse_misread_numbers(document)
+        if misread := misread_errors(document):
+            raise one_or_group([*misread, *self._other_errors(at, document)])
         if "correlation" in value:
             self._correlations.append(self._correlation(document))
+            if self._declared is not None:
+                self._warnings += attribute_doubts(value, Located(document))
         elif "filter" in value:
             self._filters.append(self._filter(at, document))
         else:
             parsed = self._parsed(at, document)
-            self._rules.append(parsed if self._processor is not None else self._lowered(parsed, parsed.rule, None))
+            if self._processor is not None:
+                self._rules.append(parsed)
+                return
+            lowered = self._lowered(parsed, parsed.rule, None)
+            self._rules.append(lowered)
+            if self._declared is not None:
+                self._warnings += rule_doubts(document, lowered, self._declared)
+
+    def _other_errors(self, at: int, document: Document) -> tuple[RuleError, ...]:
+        """The errors of a rule that is left out already."""
+        if not isinstance(document.value, dict) or "correlation" in document.value or "filter" in document.value:
+            return ()
+        try:
+            parsed = self._parsed(at, document)
+            self._lowered(parsed, parsed.rule, None)
+        except (RuleError, RuleErrors) as error:
+            return each_error(error)
+        return ()
 
     def _parsed(self, at: int, document: Document) -> _Parsed:
         try:
@@ -190,6 +223,8 @@ class _Compilation:
         definition = parsed.outline
         if self._processor is None:
             definition = self._lowered(parsed, parsed.rule, None)
+            if self._declared is not None:
+                self._warnings += filter_doubts(parsed.document, definition)
         return Filter(definition, rules, places, negates=_negates(document.value["filter"])), parsed
 
     # --- pipelines and correlations ---------------------------------------------------------------------------
@@ -201,6 +236,8 @@ class _Compilation:
         if self._processor is not None:
             texts = self._processor.process_rule(parsed.rule, copies, Located(parsed.document))
         rule = self._lowered(parsed, parsed.rule, texts)
+        if self._declared is not None:
+            self._warnings += rule_doubts(parsed.document, rule, self._declared)
         definitions: list[ir.DetectionRule] = []
         for each, processed in zip(filters, copies, strict=True):
             try:

@@ -1,0 +1,74 @@
+"""Warnings about rules that compile, but can hardly mean what their authors wrote.
+
+What needs knowledge of CloudTrail, such as misspelt field names, is left to the linter. Each check is cheap: together
+they take a few percent of the time that a rule takes to compile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cloudsigma import ir
+from cloudsigma.compiler.detections import items_of
+from cloudsigma.compiler.document import Document, Located
+from cloudsigma.compiler.doubts.attributes import attribute_doubts, logsource_doubt
+from cloudsigma.compiler.doubts.conditions import condition_doubts
+from cloudsigma.compiler.doubts.fields import field_doubt
+from cloudsigma.compiler.doubts.values import value_doubts
+from cloudsigma.compiler.remedies import quoted
+from cloudsigma.errors import RuleError
+
+__all__ = ["attribute_doubts", "filter_doubts", "rule_doubts"]
+
+
+def rule_doubts(document: Document, rule: ir.DetectionRule, declared: ir.LogSource) -> list[RuleError]:
+    """The warnings about a detection rule, in the order of the file.
+
+    A rule that never applies, since its log source is another, is not looked at further.
+
+    Args:
+        document: The rule as it is written.
+        rule: The same rule compiled, without its filters.
+        declared: The log source of the records.
+    """
+    located = Located(document)
+    found = list(attribute_doubts(document.value, located))
+    if rule.logsource.covers(declared):
+        found += _detection_doubts(document, rule, located)
+    elif (doubt := logsource_doubt(rule.logsource, declared)) is not None:
+        part, reason, remedy = doubt
+        found.append(located.warning("schema", reason, remedy, ("logsource", part)))
+    return sorted(found, key=lambda warning: (warning.line or 0, warning.column or 0))
+
+
+def filter_doubts(document: Document, definition: ir.DetectionRule) -> list[RuleError]:
+    """The warnings about a filter, whose document has the shape of a rule's."""
+    located = Located(document)
+    return [*attribute_doubts(document.value, located), *_detection_doubts(document, definition, located)]
+
+
+def _detection_doubts(document: Document, rule: ir.DetectionRule, located: Located) -> Iterator[RuleError]:
+    aws = rule.logsource.product == "aws" or rule.logsource.service == "cloudtrail"
+    detection = document.value["detection"]
+    for name, definition in detection.items():
+        if name == "condition":
+            continue
+        for key, values, way in items_of(definition, ("detection", name)):
+            listed: Sequence[Any] = values if isinstance(values, list) else (values,)
+            if key is not None and (doubt := field_doubt(key, aws=aws)) is not None:
+                yield located.warning("schema", *doubt, way)
+            yield from value_doubts(key, listed, way, located, aws=aws)
+    if document.comments:
+        yield from _comment_doubts(document, located)
+    yield from condition_doubts(rule, located, aws=aws)
+
+
+def _comment_doubts(document: Document, located: Located) -> Iterator[RuleError]:
+    """Values that end where a comment begins, which may have been meant as a part of them."""
+    lines = {place.line for way, place in document.values.items() if way[:1] == ("detection",) and len(way) > 2}
+    for place, comment in document.comments:
+        if place.line in lines:
+            reason = f"{quoted(comment)} is a comment, and not a part of the value"
+            remedy = "Put the value in quotation marks, or write a blank behind the #."
+            yield located.at(place, "value", reason, remedy, "warning")

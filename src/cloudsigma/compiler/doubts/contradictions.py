@@ -1,0 +1,255 @@
+"""Whether a condition can never be true: a cheap search that proves some contradictions, and never a wrong one.
+
+The parts that must hold are collected; one `or` after the other is split into its cases; where every case asks for two
+things that exclude each other, the condition is always false. A test implies another of the same field where each of
+its values is one of the other's. Two tests of one field exclude each other only where the field has a single value,
+as the scalars of a CloudTrail record have: of a list, one element may pass the first test and another the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from cloudsigma import ir
+from cloudsigma.engine.evaluate.operators import fold, matches
+from cloudsigma.ir.walk import all_tests, names_in
+
+_IDENTITY = ("type", "arn", "accountId", "userName", "principalId", "accessKeyId", "invokedBy")
+_ISSUER = ("type", "arn", "accountId", "userName", "principalId")
+SCALARS = frozenset(
+    {
+        "eventName", "eventSource", "awsRegion", "eventType", "eventVersion", "eventCategory", "eventID", "requestID",
+        "errorCode", "errorMessage", "sourceIPAddress", "userAgent", "recipientAccountId", "sharedEventID",
+        "vpcEndpointId", "readOnly", "managementEvent", "apiVersion",
+        *(f"userIdentity.{name}" for name in _IDENTITY),
+        *(f"userIdentity.sessionContext.sessionIssuer.{name}" for name in _ISSUER),
+    }
+)  # fmt: skip
+"""Fields of a CloudTrail record that hold one value."""
+
+_MAX_STEPS = 2_000
+"""Parts of a condition, and pairs of tests, that are looked at before the search gives up."""
+_MAX_SPLIT = 12
+"""Choices of one case that are split; the others are left out, which proves less and nothing wrong."""
+_MAX_PAIRS = 4_096
+"""Pairs of values of two tests that are compared."""
+_MAX_TEXT = 1_000
+"""Characters of a value that is compared with a pattern."""
+
+_Node = ir.Expression | ir.Group | ir.Test
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two tests that exclude each other in the first case that was tried."""
+
+    first: ir.Test
+    second: ir.Test
+    negated: bool
+    """Whether the second must not hold, and the first implies it."""
+
+
+def may_conflict(rule: ir.DetectionRule, *, aws: bool) -> bool:
+    """Whether a search may prove anything: something is negated, or the fields are scalars, and one is tested twice."""
+    tests = list(all_tests(rule))
+    negates = any("not" in condition.text for condition in rule.conditions) or any(test.negated for test in tests)
+    if not (negates or aws):
+        return False
+    fields = [test.field for test in tests if negates or test.field in SCALARS]
+    if len(set(fields)) < len(fields):
+        return True
+    if aws and any(test.all_of and test.field in SCALARS and len(test.matchers) > 1 for test in tests):
+        return True
+    used = [name for condition in rule.conditions for name in names_in(condition.expression)]
+    return negates and len(set(used)) < len(used)
+
+
+def conflict_of(expression: ir.Expression, bodies: Mapping[str, ir.Group | ir.Test], *, aws: bool) -> Conflict | None:
+    """The first conflict of an expression that is always false; `None` where it may be true, or nothing is proved."""
+    return _Search(bodies, aws=aws).conflict([(expression, True)], _Facts(), [])
+
+
+@dataclass(slots=True)
+class _Facts:
+    """Tests that must hold, and tests that must not, by field."""
+
+    hold: dict[str | None, list[ir.Test]] = field(default_factory=dict)
+    fail: dict[str | None, list[ir.Test]] = field(default_factory=dict)
+
+    def copy(self) -> _Facts:
+        return _Facts(
+            {name: list(tests) for name, tests in self.hold.items()},
+            {name: list(tests) for name, tests in self.fail.items()},
+        )
+
+
+class _Search:
+    def __init__(self, bodies: Mapping[str, ir.Group | ir.Test], *, aws: bool) -> None:
+        self._bodies = bodies
+        self._aws = aws
+        self._steps = 0
+
+    def conflict(
+        self, goals: list[tuple[_Node, bool]], facts: _Facts, choices: list[list[tuple[_Node, bool]]]
+    ) -> Conflict | None:
+        """The conflict of the first case, where all cases have one."""
+        while goals:
+            self._steps += 1
+            if self._steps > _MAX_STEPS:
+                return None
+            node, wanted = goals.pop()
+            if isinstance(node, ir.Test):
+                if conflict := self._add(node, facts, wanted=wanted is not node.negated):
+                    return conflict
+                continue
+            if isinstance(node, ir.Not):
+                goals.append((node.operand, not wanted))
+                continue
+            if isinstance(node, ir.Identifier):
+                goals.append((self._bodies[node.name], wanted))
+                continue
+            parts = [(part, wanted) for part in _parts(node)]
+            if _is_all(node) is wanted or len(parts) == 1:
+                goals += parts
+            else:
+                choices.append(parts)
+        return self._cases(facts, sorted(choices, key=len)[:_MAX_SPLIT])
+
+    def _cases(self, facts: _Facts, choices: list[list[tuple[_Node, bool]]]) -> Conflict | None:
+        if not choices:
+            return None
+        first: Conflict | None = None
+        for goal in choices[0]:
+            conflict = self.conflict([goal], facts.copy(), list(choices[1:]))
+            if conflict is None:
+                return None
+            first = first or conflict
+        return first
+
+    def _add(self, test: ir.Test, facts: _Facts, *, wanted: bool) -> Conflict | None:
+        name = test.field
+        others = facts.fail.get(name, ()) if wanted else facts.hold.get(name, ())
+        self._steps += len(others)
+        for other in others:
+            first, second = (test, other) if wanted else (other, test)
+            if _implies(first, second):
+                return Conflict(first, second, negated=True)
+        (facts.hold if wanted else facts.fail).setdefault(name, []).append(test)
+        if self._aws and name in SCALARS:
+            return _exclusion(facts.hold.get(name, ()), facts.fail.get(name, ()))
+        return None
+
+
+def _parts(node: ir.Expression | ir.Group) -> Sequence[_Node]:
+    match node:
+        case ir.And(operands) | ir.Or(operands):
+            return operands
+        case ir.Quantified(_, _, names):
+            return [ir.Identifier(name) for name in names]
+        case ir.Group(members, _):
+            return members
+    return ()
+
+
+def _is_all(node: ir.Expression | ir.Group) -> bool:
+    match node:
+        case ir.Quantified(all_of, _, _) | ir.Group(_, all_of):
+            return all_of
+    return isinstance(node, ir.And)
+
+
+# --- one field ----------------------------------------------------------------------------------------------
+
+
+def _implies(first: ir.Test, second: ir.Test) -> bool:
+    """Whether the second test of a field holds wherever the first does, both without their negation."""
+    if first.matchers == second.matchers and first.all_of == second.all_of:
+        return True
+    if len(first.matchers) * len(second.matchers) > _MAX_PAIRS:
+        return not second.all_of and not first.all_of and set(first.matchers) <= set(second.matchers)
+    if first.all_of:
+        covered = [any(_covers(wide, narrow) for narrow in first.matchers) for wide in second.matchers]
+    else:
+        if second.all_of and len(second.matchers) > 1:
+            return all(_covers(wide, narrow) for wide in second.matchers for narrow in first.matchers)
+        return all(any(_covers(wide, narrow) for wide in second.matchers) for narrow in first.matchers)
+    return all(covered) if second.all_of else any(covered)
+
+
+def _covers(wide: ir.Matcher, narrow: ir.Matcher) -> bool:
+    """Whether every value that the narrow matcher accepts is accepted by the wide one."""
+    if wide == narrow:
+        return True
+    if isinstance(narrow, ir.OneOf):
+        return all(_covers(wide, variant) for variant in narrow.variants)
+    if isinstance(wide, ir.OneOf):
+        return any(_covers(variant, narrow) for variant in wide.variants)
+    if not isinstance(wide, ir.Pattern) or not isinstance(narrow, ir.Pattern) or (wide.cased and not narrow.cased):
+        return False
+    text = _literal(narrow)
+    if text is not None:
+        return len(text) <= _MAX_TEXT and matches(wide, text)
+    return _has_text(wide, narrow)
+
+
+def _has_text(wide: ir.Pattern, narrow: ir.Pattern) -> bool:
+    """Whether a pattern of the form `*text*` covers another that has the text in one of its parts."""
+    many = ir.Wildcard.MANY
+    if len(wide.parts) != 3 or wide.parts[0] is not many or wide.parts[2] is not many:
+        return False
+    wanted = wide.parts[1]
+    if not isinstance(wanted, str):
+        return False
+    prepared = wanted if wide.cased else fold(wanted)
+    return any(prepared in (part if wide.cased else fold(part)) for part in narrow.parts if isinstance(part, str))
+
+
+def _literal(matcher: ir.Matcher) -> str | None:
+    """The text of a pattern without wildcards."""
+    if isinstance(matcher, ir.Pattern) and all(isinstance(part, str) for part in matcher.parts):
+        return "".join(part for part in matcher.parts if isinstance(part, str))
+    return None
+
+
+def _exclusion(hold: Sequence[ir.Test], fail: Sequence[ir.Test]) -> Conflict | None:
+    """The conflict of a field that has one value: no text that one test allows passes all others."""
+    for test in hold:
+        texts = [_literal(matcher) for matcher in test.matchers[:_MAX_PAIRS]]
+        if len(texts) < len(test.matchers) or any(text is None or len(text) > _MAX_TEXT for text in texts):
+            continue
+        left = {fold(text) for text in texts if text is not None}
+        if test.all_of and len(left) > 1:
+            return Conflict(test, test, negated=False)
+        for other in chain(hold, fail):
+            if len(left) * len(other.matchers) > _MAX_PAIRS:
+                continue
+            wanted = any(other is each for each in hold)
+            left = {text for text in left if _possible(other, text, wanted=wanted)}
+            if not left:
+                return Conflict(test, other, negated=not wanted)
+    return None
+
+
+def _possible(test: ir.Test, text: str, *, wanted: bool) -> bool:
+    """Whether a value that equals the text, but for case, may pass the test, or fail it where that is wanted."""
+    verdicts = [_verdict(matcher, text) for matcher in test.matchers]
+    if wanted:
+        impossible = [verdict is False for verdict in verdicts]
+        return not (any(impossible) if test.all_of else all(impossible))
+    certain = [verdict is True for verdict in verdicts]
+    return not (all(certain) if test.all_of else any(certain))
+
+
+def _verdict(matcher: ir.Matcher, text: str) -> bool | None:
+    """Whether a matcher accepts the text whatever the case of its letters; `None` where that depends."""
+    if isinstance(matcher, ir.OneOf):
+        verdicts = [_verdict(variant, text) for variant in matcher.variants]
+        return True if True in verdicts else None if None in verdicts else False
+    if isinstance(matcher, ir.Null):
+        return False
+    if not isinstance(matcher, ir.Pattern):
+        return None
+    accepted = matches(ir.Pattern(matcher.parts), text)
+    return accepted if not matcher.cased or not accepted else None

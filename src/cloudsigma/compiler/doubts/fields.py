@@ -1,0 +1,74 @@
+"""Doubts about a field name: syntax of other languages that Sigma reads as a part of the name."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from sigma.modifiers import modifier_mapping
+
+from cloudsigma.compiler.doubts.texts import invisible_in
+from cloudsigma.compiler.remedies import quoted, shortened
+
+_MODIFIERS = "|".join(sorted((name for name in modifier_mapping if len(name) > 1), key=len, reverse=True))
+_MODIFIER_BEHIND = re.compile(rf"(.+?)[.:/ ]+({_MODIFIERS})", re.DOTALL)
+_NEGATED = re.compile(r"(?:not\s+|!\s*)(.+)|(.+?)\s*!", re.IGNORECASE | re.DOTALL)
+_ARRAY_MARK = re.compile(r"\{\}|\[[0-9*@#-]*\]|(?<=\.)[0-9]+(?=\.|$)|(?<=\.)[*#](?=\.|$)")
+_PARTS_OF_AN_EVENT = re.compile(r"(?:Records(?:\[[0-9*]*\])?|detail|CloudTrailEvent)\.", re.IGNORECASE)
+_SUSPECT = re.compile(
+    r"[^A-Za-z0-9_.|-]|\.\.|^\.|\.(?:$|\|)|\.[0-9*#]|^(?:records|detail|cloudtrailevent)\.", re.IGNORECASE
+)
+_SUSPECT_END = re.compile(rf"\.(?:{_MODIFIERS})(?:\||$)")
+
+
+@lru_cache(maxsize=4_096)
+def field_doubt(key: str, *, aws: bool) -> tuple[str, str] | None:
+    """Reason and remedy for the key of an item; cached, since rules share most of their fields."""
+    if not _SUSPECT.search(key) and not _SUSPECT_END.search(key):
+        return None
+    name, *modifiers = key.split("|")
+    return _doubt(name, "".join(f"|{modifier}" for modifier in modifiers), aws=aws)
+
+
+def _doubt(name: str, modifiers: str, *, aws: bool) -> tuple[str, str] | None:
+    shown = f"the field name {quoted(name)}"
+    if hidden := invisible_in(name):
+        return f"{shown} has an invisible character ({hidden})", "Type the name again."
+    if found := _MODIFIER_BEHIND.fullmatch(name):
+        return f"{shown} ends like a modifier", f"Write {_key(found[1], f'|{found[2]}{modifiers}')}."
+    if found := _NEGATED.fullmatch(name):
+        plain = _key(found[1] or found[2], modifiers)
+        return f"{shown} is read with its negation", f"Write {plain} in a selection, and 'not' in the condition."
+    if name.startswith(("$.", "$[")):
+        return (
+            f"{shown} is a JSONPath, and a detection takes dotted names",
+            f"Write {_key(_plain(name[1:]), modifiers)}.",
+        )
+    if not aws:
+        return None
+    if found := _PARTS_OF_AN_EVENT.match(name):
+        plain = _key(_plain(name[found.end() :]), modifiers)
+        return f"{shown} begins with {found[0]!r}, which is no part of a record", f"Write {plain}."
+    if _ARRAY_MARK.search(name):
+        return (
+            f"{shown} marks a list, and lists need no mark: each element is tested",
+            f"Write {_key(_plain(name), modifiers)}.",
+        )
+    if ".." in name or name.startswith(".") or name.endswith("."):
+        return f"{shown} has an empty part", f"Write {_key(_plain(name), modifiers)}."
+    if found := re.search(r"->|[/:>]", name):
+        plain = _key(re.sub(r"\s*(?:->|[/:>])\s*", ".", name), modifiers)
+        return f"{shown} has {found[0]!r} between its parts", f"Write {plain}."
+    if "*" in name:
+        return f"{shown} has a wildcard, and names are compared as they are", "Write the whole name."
+    return None
+
+
+def _plain(name: str) -> str:
+    """The name without the marks of lists and without empty parts."""
+    parts = re.sub(r"\{\}|\[[^\]]*\]", "", name).split(".")
+    return ".".join(part for part in parts if part and not re.fullmatch(r"[0-9]+|[*#]", part))
+
+
+def _key(name: str, modifiers: str) -> str:
+    return shortened(f"{name.strip()}{modifiers}")
