@@ -161,8 +161,12 @@ def refusal(error: Exception, key: str | None, values: Any, way: Path, located: 
         reason = f"there is no modifier {quoted(unknown)}" if unknown else "there is a | without a modifier"
         return located.error("modifier", reason, way, remedy or nearest(unknown, modifier_mapping))
     listed = values if isinstance(values, list) else [values]
-    category, reason, remedy, at = _Refusal(str(error.args[0]) if error.args else "", modifiers, listed).told()
-    place = (*way, at) if at is not None and isinstance(values, list) and len(values) > 1 else way
+    ways = [(*way, at) for at in range(len(listed))] if isinstance(values, list) else [way]
+    written = [
+        located.document.spelled.get(each, (spelled(value),))[0] for each, value in zip(ways, listed, strict=True)
+    ]
+    category, reason, remedy, at = _Refusal(str(error.args[0]) if error.args else "", modifiers, listed, written).told()
+    place = ways[at] if at is not None and len(ways) > 1 else way
     return located.error(category, reason, place, remedy)
 
 
@@ -173,10 +177,11 @@ _Told = tuple[Category, str, str, int | None]
 class _Refusal:
     """One item that pySigma has refused with a message."""
 
-    def __init__(self, message: str, modifiers: list[str], values: list[Any]) -> None:
+    def __init__(self, message: str, modifiers: list[str], values: list[Any], written: list[str]) -> None:
         self._message = " ".join(message.split())
         self._modifiers = modifiers
         self._values = values
+        self._written = written
 
     def told(self) -> _Told:
         message = self._message
@@ -215,9 +220,9 @@ class _Refusal:
             if value is None:
                 return "modifier", f"{modifier} compares text, and the value is null", "Write field: null.", at
             kind = "a boolean" if isinstance(value, bool) else "a number"
-            reason = f"{modifier} compares text, and YAML reads {shortened(spelled(value))} as {kind}"
-            exact = "as the record has it" if isinstance(value, bool) else f"'{shortened(str(value))}'"
-            return "modifier", reason, f"Put it in quotation marks, {exact}.", at
+            shown = shortened(self._written[at])
+            reason = f"{modifier} compares text, and YAML reads {shown} as {kind}"
+            return "modifier", reason, f"Put it in quotation marks: '{shown}'.", at
         return self._out_of_order(modifier)
 
     def _not_a_number(self, modifier: str) -> _Told:
