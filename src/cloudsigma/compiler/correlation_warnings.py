@@ -53,7 +53,7 @@ def _threshold(located: Located, rule: ir.CorrelationRule) -> Iterator[RuleError
             if limit <= 1
             else "Write a whole number."
         )
-        yield located.error("condition", f"{written} can never hold: {why}", way, remedy)
+        yield located.warning("condition", f"{written} can never hold: {why}", way, remedy)
     elif (
         (operator == "gte" and limit < 1)
         or (operator == "gt" and limit < 0)
@@ -61,7 +61,7 @@ def _threshold(located: Located, rule: ir.CorrelationRule) -> Iterator[RuleError
         or (low == math.inf and limit > most)
         or (operator == "lte" and limit >= most)
     ):
-        yield located.error(
+        yield located.warning(
             "condition", f"{written} always holds, so every group of events gives a match", way,
             "Write the count from which it should match, for example gte: 2.",
         )  # fmt: skip
@@ -72,7 +72,7 @@ def _timespan(located: Located, rule: ir.CorrelationRule) -> Iterator[RuleError]
     if isinstance(written, str) and written.endswith("M"):
         days = round(rule.timespan / 86400)
         number = written[:-1]
-        yield located.error(
+        yield located.warning(
             "value", f"the timespan {written} is {number} {'month' if number == '1' else 'months'}",
             (*_WAY, "timespan"), f"Write {number}m for minutes, or {days}d if months are meant.",
         )  # fmt: skip
@@ -82,12 +82,12 @@ def _unused(located: Located, rule: ir.CorrelationRule) -> Iterator[RuleError]:
     fields = rule.threshold.fields if rule.threshold is not None else ()
     for alias in rule.aliases:
         if alias.name not in rule.group_by and alias.name not in fields:
-            yield located.error(
+            yield located.warning(
                 "reference", f"the alias {quoted(alias.name)} is not used", (*_WAY, "aliases", alias.name),
                 f"Add it to group-by: [{alias.name}], or remove it.",
             )  # fmt: skip
     if "logsource" in located.document.value:
-        yield located.error(
+        yield located.warning(
             "schema", "the logsource of a correlation is ignored", ("logsource",),
             "Remove it: a correlation sees the matches of its rules, which have log sources.",
         )  # fmt: skip

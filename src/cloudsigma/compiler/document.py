@@ -90,7 +90,7 @@ class Located:
         """An error at a node of the document."""
         return self.at(self.document.place(way), category, reason, remedy)
 
-    def warning(self, category: Category, reason: str, remedy: str, way: Path) -> RuleError:
+    def warning(self, category: Category, reason: str, way: Path, remedy: str) -> RuleError:
         """A warning at a node of the document."""
         return self.at(self.document.place(way), category, reason, remedy, "warning")
 

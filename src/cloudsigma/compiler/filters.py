@@ -70,14 +70,15 @@ class Filter:
             yield RuleError(
                 "condition", "the condition of the filter has no not: the rules keep only events that meet it",
                 path=about.path, line=condition.line, rule=about.title,
-                remedy=f"Write not ({condition.text.strip()}) to leave those events out.",
+                remedy=f"Write not ({condition.text.strip()}) to leave those events out.", severity="warning",
             )  # fmt: skip
 
     def _warning(self, category: Category, reason: str, at: int, remedy: str) -> RuleError:
         about = self.definition.metadata
         line, column = self.places[at] if at < len(self.places) else (about.line, None)
         return RuleError(
-            category, reason, path=about.path, line=line, column=column, rule=about.title, remedy=remedy
+            category, reason, path=about.path, line=line, column=column, rule=about.title, remedy=remedy,
+            severity="warning",
         )  # fmt: skip
 
 

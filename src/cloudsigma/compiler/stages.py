@@ -224,7 +224,7 @@ class _Compilation:
         if self._processor is None:
             definition = self._lowered(parsed, parsed.rule, None)
             if self._declared is not None:
-                self._warnings += filter_doubts(parsed.document, definition)
+                self._warnings += filter_doubts(parsed.document, definition, self._declared)
         return Filter(definition, rules, places, negates=_negates(document.value["filter"])), parsed
 
     # --- pipelines and correlations ---------------------------------------------------------------------------

@@ -35,21 +35,23 @@ def rule_doubts(document: Document, rule: ir.DetectionRule, declared: ir.LogSour
     located = Located(document)
     found = list(attribute_doubts(document.value, located))
     if rule.logsource.covers(declared):
-        found += _detection_doubts(document, rule, located)
+        found += _detection_doubts(document, rule, located, declared)
     elif (doubt := logsource_doubt(rule.logsource, declared)) is not None:
         part, reason, remedy = doubt
-        found.append(located.warning("schema", reason, remedy, ("logsource", part)))
+        found.append(located.warning("schema", reason, ("logsource", part), remedy))
     return sorted(found, key=lambda warning: (warning.line or 0, warning.column or 0))
 
 
-def filter_doubts(document: Document, definition: ir.DetectionRule) -> list[RuleError]:
+def filter_doubts(document: Document, definition: ir.DetectionRule, declared: ir.LogSource) -> list[RuleError]:
     """The warnings about a filter, whose document has the shape of a rule's."""
     located = Located(document)
-    return [*attribute_doubts(document.value, located), *_detection_doubts(document, definition, located)]
+    return [*attribute_doubts(document.value, located), *_detection_doubts(document, definition, located, declared)]
 
 
-def _detection_doubts(document: Document, rule: ir.DetectionRule, located: Located) -> Iterator[RuleError]:
-    aws = rule.logsource.product == "aws" or rule.logsource.service == "cloudtrail"
+def _detection_doubts(
+    document: Document, rule: ir.DetectionRule, located: Located, declared: ir.LogSource
+) -> Iterator[RuleError]:
+    aws = (declared.product or "").lower() == "aws"
     detection = document.value["detection"]
     for name, definition in detection.items():
         if name == "condition":
@@ -57,7 +59,8 @@ def _detection_doubts(document: Document, rule: ir.DetectionRule, located: Locat
         for key, values, way in items_of(definition, ("detection", name)):
             listed: Sequence[Any] = values if isinstance(values, list) else (values,)
             if key is not None and (doubt := field_doubt(key, aws=aws)) is not None:
-                yield located.warning("schema", *doubt, way)
+                reason, remedy = doubt
+                yield located.warning("schema", reason, way, remedy)
             yield from value_doubts(key, listed, way, located, aws=aws)
     if document.comments:
         yield from _comment_doubts(document, located)

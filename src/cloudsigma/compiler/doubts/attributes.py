@@ -32,16 +32,18 @@ def attribute_doubts(value: dict[Any, Any], located: Located) -> Iterator[RuleEr
     """Warnings about the top of a rule, correlation or filter."""
     for key in value:
         if key not in _KNOWN and (doubt := _key_doubt(str(key))) is not None:
-            yield located.warning("schema", *doubt, (key,))
+            reason, remedy = doubt
+            yield located.warning("schema", reason, (key,), remedy)
     for key in ("date", "modified"):
         date = value.get(key)
         if isinstance(date, str) and "/" in date:
             year, month, day = f"{date}//".split("/")[:3]
+            reason = f"{quoted(date)} is a date in the old format"
             remedy = f"Write {year}-{month:0>2}-{day:0>2}."
-            yield located.warning("schema", f"{quoted(date)} is a date in the old format", remedy, (key,))
+            yield located.warning("schema", reason, (key,), remedy)
     if value.get("taxonomy", "sigma") not in ("sigma", None):
         reason = f"the taxonomy {quoted(value['taxonomy'])} is not applied: fields are read as they are written"
-        yield located.warning("schema", reason, "Write the fields as CloudTrail names them.", ("taxonomy",))
+        yield located.warning("schema", reason, ("taxonomy",), "Write the fields as CloudTrail names them.")
     source = value.get("logsource")
     if isinstance(source, dict) and "correlation" not in value:
         for key in source:
@@ -49,7 +51,7 @@ def attribute_doubts(value: dict[Any, Any], located: Located) -> Iterator[RuleEr
                 found = closest(str(key), LOGSOURCE_KEYS)
                 remedy = f"Did you mean {quoted(found)}?" if found else "Remove it, or move it to the top of the rule."
                 reason = f"{quoted(key)} in logsource has no effect"
-                yield located.warning("schema", reason, remedy, ("logsource", key))
+                yield located.warning("schema", reason, ("logsource", key), remedy)
 
 
 @lru_cache(maxsize=1_000)
@@ -75,14 +77,16 @@ def logsource_doubt(source: ir.LogSource, declared: ir.LogSource) -> tuple[str, 
     remedy = f"Write logsource: {{{', '.join(f'{key}: {name}' for key, name in names.items())}}}."
     for part in parts:
         written = getattr(source, part)
-        if written is None or written == names.get(part):
+        if written is None or written.lower() == names.get(part, "").lower():
             continue
         elsewhere = next((key for key, name in names.items() if key != part and _alike(written, name)), None)
         if elsewhere is not None:
             return part, f"{quoted(written)} is the {elsewhere} of the records, not their {part}", remedy
         if part in names and _alike(written, names[part]):
             return part, f"the {part} of the records is {quoted(names[part])}, not {quoted(written)}", remedy
-        if part not in names and all(getattr(source, key) == name for key, name in names.items()):
+        if part not in names and all(
+            (getattr(source, key) or "").lower() == name.lower() for key, name in names.items()
+        ):
             return part, f"the records have no {part}, so that the rule never applies", remedy
     return None
 

@@ -19,7 +19,7 @@ def condition_doubts(rule: ir.DetectionRule, located: Located, *, aws: bool) -> 
     for name in unused:
         reason = f"no condition uses the selection {quoted(name)}"
         remedy = "Add it to the condition, or remove it."
-        yield located.warning("condition", reason, remedy, ("detection", name))
+        yield located.warning("condition", reason, ("detection", name), remedy)
     bodies = {selection.name: selection.body for selection in rule.selections}
     if may_conflict(rule, aws=aws):
         yield from _constant(rule, bodies, located, aws=aws)
@@ -27,7 +27,7 @@ def condition_doubts(rule: ir.DetectionRule, located: Located, *, aws: bool) -> 
         positive = _filter_as_selection(condition.expression, [selection.name for selection in rule.selections])
         if positive is not None:
             reason = f"{quoted(positive)} is named as a filter, and the condition does not negate it"
-            yield located.warning("condition", reason, f"Write not {positive}, or rename it.", _way(rule, at))
+            yield located.warning("condition", reason, _way(rule, at), f"Write not {positive}, or rename it.")
 
 
 def _constant(
@@ -50,10 +50,10 @@ def _constant(
     for at, condition in enumerate(rule.conditions):
         if conflict := conflict_of(condition.expression, bodies, aws=aws):
             reason = f"the condition can never be true: {_why(conflict)}"
-            yield located.warning("condition", reason, "Join the selections by or, or correct one.", _way(rule, at))
+            yield located.warning("condition", reason, _way(rule, at), "Join the selections by or, or correct one.")
         elif conflict_of(ir.Not(condition.expression), bodies, aws=aws):
             reason = "the condition is true for every record"
-            yield located.warning("condition", reason, "Remove the part that makes it so.", _way(rule, at))
+            yield located.warning("condition", reason, _way(rule, at), "Remove the part that makes it so.")
 
 
 def _why(conflict: Conflict) -> str:

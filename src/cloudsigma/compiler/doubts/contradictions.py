@@ -217,11 +217,10 @@ def _exclusion(hold: Sequence[ir.Test], fail: Sequence[ir.Test]) -> Conflict | N
     """The conflict of a field that has one value: no text that one test allows passes all others."""
     for test in hold:
         texts = [_literal(matcher) for matcher in test.matchers[:_MAX_PAIRS]]
-        if len(texts) < len(test.matchers) or any(text is None or len(text) > _MAX_TEXT for text in texts):
+        known = [fold(text) for text in texts if text is not None and len(text) <= _MAX_TEXT]
+        if not known or (len(known) < len(test.matchers) and not test.all_of):
             continue
-        left = {fold(text) for text in texts if text is not None}
-        if test.all_of and len(left) > 1:
-            return Conflict(test, test, negated=False)
+        left = set(known[:1] if test.all_of else known)
         for other in chain(hold, fail):
             if len(left) * len(other.matchers) > _MAX_PAIRS:
                 continue

@@ -44,7 +44,7 @@ def value_doubts(
     kind = _kind_of(key)
     if not values:
         reason = "an empty list asks for a field without a value"
-        yield located.warning("value", reason, "Add a value, or write null if that is meant.", way)
+        yield located.warning("value", reason, way, "Add a value, or write null if that is meant.")
     for at, value in enumerate(values):
         if type(value) is str:
             if not (kind.plain or kind.watched) and value and not _HIDDEN.search(value):
@@ -53,7 +53,8 @@ def value_doubts(
         else:
             doubt = _other_doubt(value, kind, (way, (*way, at)), located)
         if doubt is not None:
-            yield located.warning("value", *doubt, (*way, at) if len(values) > 1 else way)
+            reason, remedy = doubt
+            yield located.warning("value", reason, (*way, at) if len(values) > 1 else way, remedy)
 
 
 class _Kind:
