@@ -68,12 +68,6 @@ def lower_correlation(
     return _Reader(located, section).read(metadata, field_paths)
 
 
-def _remedy_of_type(written: object) -> str:
-    if written == "ordered_temporal":  # whose letters are nearest to `temporal`
-        return "Did you mean 'temporal_ordered'?"
-    return nearest(str(written), _TYPES)
-
-
 class _Reader:
     """Reads one `correlation` section."""
 
@@ -84,7 +78,7 @@ class _Reader:
     def read(self, metadata: ir.Metadata, field_paths: Sequence[ir.FieldPath]) -> ir.CorrelationRule:
         kind: Any = self._section.get("type")
         if kind not in _TYPES:
-            raise self._error("schema", f"there is no correlation type {kind!r}", "type", _remedy_of_type(kind))
+            raise self._error("schema", f"there is no correlation type {kind!r}", "type", nearest(str(kind), _TYPES))
         condition: Any = self._section.get("condition")
         extended = isinstance(condition, str)
         names = self._texts("rules")

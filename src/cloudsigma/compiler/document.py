@@ -19,6 +19,7 @@ import yaml
 
 from cloudsigma.compiler.limits import DEFAULT_LIMITS, RuleLimits
 from cloudsigma.compiler.remedies import shortened
+from cloudsigma.compiler.rule_text import decode, documents_of
 from cloudsigma.compiler.yaml_mistakes import yaml_mistake
 from cloudsigma.errors import Category, RuleError, Severity
 
@@ -28,7 +29,6 @@ MAX_DEPTH = 64
 Path = tuple[str | int, ...]
 """The way to a node: keys and list positions from the top of the document."""
 
-_MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|$)", re.MULTILINE)
 _GLUED_COMMENT = re.compile(r"\s*(?:- |[^#'\"]*: )[^#'\"]*[^\s#'\"][ \t]+(#[^\s#]{1,20})\s*")
 _PREFIX = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_PREFIX + name for name in ("str", "int", "float", "bool", "null", "timestamp", "binary"))
@@ -121,7 +121,7 @@ def read_documents(
         yield too_large(path, limits)
         return
     try:
-        text = _decode(data)
+        text = decode(data)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         yield RuleError(
@@ -132,7 +132,7 @@ def read_documents(
             remedy="Save it as UTF-8.",
         )
         return
-    for number, (first_line, part) in enumerate(_parts(text), start=1):
+    for number, (first_line, part) in enumerate(documents_of(text), start=1):
         if number > limits.documents:
             reason = f"the file has more than {limits.said('documents')} YAML documents"
             yield RuleError("yaml", reason, path=path, line=first_line, remedy="Split it into several files.")
@@ -151,39 +151,6 @@ def too_large(path: str | None, limits: RuleLimits) -> RuleError:
     """The error of a file that is larger than the limit."""
     reason = f"the file is larger than {limits.said('file')} bytes"
     return RuleError("yaml", reason, path=path, remedy="Split it into several files.")
-
-
-def _decode(data: bytes | str) -> str:
-    if isinstance(data, str):
-        return data.removeprefix("\ufeff")
-    for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8")):
-        if data.startswith(mark):
-            return data[len(mark) :].decode(encoding)
-    return data.decode("utf-8")
-
-
-def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """The text cut before each document marker, with the number of the first line of each part.
-
-    YAML forbids `---` and `...` at the start of a line inside any document, block scalars included, so the cut
-    needs no parser. Directives (`%YAML`) belong to the document that follows them.
-    """
-    starts = [0, *(found.start() for found in _MARKER.finditer(text) if found.start())]
-    held = 0
-    counted, line = 0, 1
-    for at, start in enumerate(starts):
-        end = starts[at + 1] if at + 1 < len(starts) else len(text)
-        lines = text[start:end].splitlines()
-        if any(line.startswith("%") for line in lines) and all(not line or line[0] in "%#." for line in lines):
-            held = held or start + 1
-            continue
-        begin = held - 1 if held else start
-        held = 0
-        part = text[begin:end]
-        # `...` only ends the document before it: here a comment, which keeps lines and columns as they are.
-        line += text.count("\n", counted, begin)
-        counted = begin
-        yield line, f"#{part[1:]}" if part.startswith("...") else part
 
 
 class _Builder:

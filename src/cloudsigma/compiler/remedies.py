@@ -44,6 +44,10 @@ def closest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
     if len(word) > _LONGEST:
         return None
     folded = {name.lower(): name for name in list(names)[:_COMPARED] if len(name) <= _LONGEST}
+    reordered = "_".join(sorted(word.lower().split("_")))  # ordered_temporal
+    for lowered, name in folded.items():
+        if "_" in lowered and "_".join(sorted(lowered.split("_"))) == reordered:
+            return name
     found = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=cutoff)
     return folded[found[0]] if found else None
 

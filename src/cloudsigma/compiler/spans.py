@@ -47,14 +47,6 @@ class TextNode:
         return next((value for name, value in self.entries if name.kind == "scalar" and name.text == key), None)
 
 
-def read_text(data: bytes | str) -> str:
-    """The text of a rule file; raises `UnicodeDecodeError`."""
-    if isinstance(data, str):
-        return data.removeprefix("\ufeff")
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    return data.decode(encoding)
-
-
 def text_nodes(text: str) -> list[TextNode]:
     """The documents of a YAML text; none where the text is no YAML as a whole or nests too deep."""
     try:

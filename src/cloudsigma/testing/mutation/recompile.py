@@ -19,7 +19,7 @@ from cloudsigma.compiler.actions import apply_actions
 from cloudsigma.compiler.document import Document, read_documents
 from cloudsigma.compiler.files import read_file
 from cloudsigma.compiler.placeholders import check_placeholders
-from cloudsigma.compiler.spans import read_text
+from cloudsigma.compiler.rule_text import decode
 from cloudsigma.compiler.stages import compile_documents
 from cloudsigma.errors import RuleError
 from cloudsigma.testing.cases.suite import Options
@@ -37,7 +37,7 @@ class RuleFile:
         """Empty if the file cannot be read."""
         if isinstance(data, bytes):
             with suppress(UnicodeDecodeError):
-                self.text = read_text(data)
+                self.text = decode(data)
         self.documents: list[Document] = self.read(self.text) or []
         """The documents after legacy actions; empty if one cannot be read."""
 
