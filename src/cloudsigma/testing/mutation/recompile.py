@@ -7,6 +7,7 @@ the rules that it applies to.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ class RuleFile:
 
     def __init__(self, path: str) -> None:
         data = read_file(Path(path))
-        self.path = path
+        self.path = os.fspath(Path(path))  # as the compiler names it: `./rule.yml` is `rule.yml`
         self.text = ""
         """Empty if the file cannot be read."""
         if isinstance(data, bytes):
