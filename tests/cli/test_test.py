@@ -316,7 +316,18 @@ def test_a_boolean_in_place_of_text_is_a_warning(tmp_path: Path, rules: Path, va
     )
     done = run(tmp_path, "rules")
     assert (done.returncode, done.stdout) == (0, "3 passed\n")
-    assert "group.cases.yml:5:45: case warning: case 'c': eventVersion is text in the record" in done.stderr
+    said = f"eventVersion is text in the record, but YAML reads {value} as the boolean"
+    assert f"group.cases.yml:5:45: case warning: case 'c': {said}" in done.stderr
+
+
+@pytest.mark.parametrize("value", ["012345671234", "1:30", "1_000", "0x1F"])
+def test_a_number_that_yaml_reads_as_another_is_refused(tmp_path: Path, rules: Path, value: str) -> None:
+    (rules / "group.cases.yml").write_text(
+        f"{CASES}  - {{name: c, reason: r, match: true, set: {{recipientAccountId: {value}}}}}\n"
+    )
+    done = run(tmp_path, "rules")
+    assert done.returncode == 4
+    assert f"group.cases.yml:5:45: case error: case 'c': {value} without quotation marks is the number" in done.stdout
 
 
 # --- for other programs -------------------------------------------------------------------------------------

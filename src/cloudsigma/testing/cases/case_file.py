@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cloudsigma.compiler.misread import misread_booleans
 from cloudsigma.errors import CaseError, UsageError
 from cloudsigma.testing.cases.case import Case, CaseFile, CaseWarning, EquivalentMutant
 from cloudsigma.testing.cases.expectations import read_expected
@@ -303,8 +304,9 @@ _REQUIRED = {
 
 def _not_text(node: YamlNode, case: str) -> CaseWarning:
     """The warning that `set` replaces text by a boolean: YAML reads No, yes and on as booleans."""
-    written = str(node.value).lower()
-    reason = f"{node.label} is text in the record, and YAML reads the value as the boolean {written}"
+    value = str(node.value).lower()
+    written = misread_booleans(node.document).get(node.way, value)
+    reason = f"{node.label} is text in the record, but YAML reads {written} as the boolean {value}"
     return CaseWarning(reason, "Put the value in quotation marks.", case, node.location)
 
 

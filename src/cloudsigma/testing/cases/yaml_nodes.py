@@ -7,11 +7,13 @@ import difflib
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from cloudsigma.compiler.document import Document, read_documents
 from cloudsigma.compiler.limits import DEFAULT_LIMITS
+from cloudsigma.compiler.misread import misread_numbers
 from cloudsigma.errors import CaseError, Location, RuleError
 from cloudsigma.testing.cases.record_files import read_regular
 
@@ -128,6 +130,8 @@ class YamlNode:
         elif isinstance(self.value, list):
             for element in self.elements():
                 element.json()
+        elif self.way in (misread := _misread(self.document)):
+            raise self.error(*misread[self.way])
         elif isinstance(self.value, (dt.date, bytes)) or (
             isinstance(self.value, float) and not math.isfinite(self.value)
         ):
@@ -136,6 +140,12 @@ class YamlNode:
                 "Put it in quotation marks.",
             )
         return self.value
+
+
+@lru_cache(maxsize=8)
+def _misread(document: Document) -> dict[tuple[Any, ...], tuple[str, str]]:
+    """Path → reason and remedy of the numbers that YAML reads differently from their text: `0123`, `1:30`."""
+    return {way: (reason, remedy) for way, reason, remedy in misread_numbers(document)}
 
 
 def kind_in_words(value: Any) -> str:

@@ -7,12 +7,13 @@ come from `engine.evaluate.operators`, as in explanations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from cloudsigma import ir
 from cloudsigma.engine.evaluate import operators
+from cloudsigma.ir.walk import Joint, Leaf, Node, fold
 
 Memo = MutableMapping[tuple[str | None, ir.Matcher], bool]
 """Known outcomes for one record: field and matcher → outcome."""
@@ -55,7 +56,7 @@ class Predicate:
     def __init__(self, rule: ir.DetectionRule) -> None:
         self.rule = rule
         clauses: list[Clause] = []
-        selections = {selection.name: _selection(selection, selection.body, clauses) for selection in rule.selections}
+        selections = {selection.name: _selection(selection, clauses) for selection in rule.selections}
         self.clauses = tuple(clauses)
         """In the order of the rule: by selection, test and value."""
         self._root = _Node("any", parts=tuple(_expression(each.expression, selections) for each in rule.conditions))
@@ -119,29 +120,29 @@ class Predicate:
         return found
 
 
-def _selection(selection: ir.Selection, body: ir.Group | ir.Test, clauses: list[Clause]) -> _Node:
-    if isinstance(body, ir.Group):
-        parts = tuple(_selection(selection, member, clauses) for member in body.members)
-        return _Node("all" if body.all_of else "any", parts=parts)
-    first = len(clauses)
-    clauses += [Clause(selection, body, position) for position in range(len(body.matchers))]
-    parts = tuple(_Node("clause", clause) for clause in range(first, len(clauses)))
-    node = _Node("all" if body.all_of else "any", parts=parts)
-    return _Node("not", parts=(node,)) if body.negated else node
+def _tree(root: Node, leaf: Callable[[Leaf], _Node]) -> _Node:
+    def join(parts: list[_Node], all_of: bool, _: Joint) -> _Node:  # noqa: FBT001  # called by `fold`
+        return _Node("all" if all_of else "any", parts=tuple(parts))
+
+    return fold(root, lambda each, _: leaf(each), join, lambda part: _Node("not", parts=(part,)))
+
+
+def _selection(selection: ir.Selection, clauses: list[Clause]) -> _Node:
+    """The tree of a selection; its clauses are appended to `clauses`."""
+
+    def test_node(test: Leaf) -> _Node:
+        assert isinstance(test, ir.Test)  # noqa: S101  # a selection contains no names
+        first = len(clauses)
+        clauses.extend(Clause(selection, test, position) for position in range(len(test.matchers)))
+        parts = tuple(_Node("clause", clause) for clause in range(first, len(clauses)))
+        node = _Node("all" if test.all_of else "any", parts=parts)
+        return _Node("not", parts=(node,)) if test.negated else node
+
+    return _tree(selection.body, test_node)
 
 
 def _expression(expression: ir.Expression, selections: Mapping[str, _Node]) -> _Node:
-    match expression:
-        case ir.Identifier(name):
-            return selections[name]
-        case ir.Quantified(all_of, _, names):
-            return _Node("all" if all_of else "any", parts=tuple(selections[name] for name in names))
-        case ir.Not(operand):
-            return _Node("not", parts=(_expression(operand, selections),))
-        case ir.And(operands):
-            return _Node("all", parts=tuple(_expression(operand, selections) for operand in operands))
-        case ir.Or(operands):
-            return _Node("any", parts=tuple(_expression(operand, selections) for operand in operands))
+    return _tree(expression, lambda name: selections[name.name])  # type: ignore[union-attr]  # it contains no tests
 
 
 def _used(node: _Node) -> Iterator[int]:

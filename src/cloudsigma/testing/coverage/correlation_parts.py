@@ -13,6 +13,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from cloudsigma import ir
+from cloudsigma.ir.walk import Joint, Leaf, fold
 from cloudsigma.testing.coverage.correlation_replay import CorrelationReplay, Members
 
 _ALWAYS = ir.Threshold("gte", -(10**30))
@@ -127,12 +128,13 @@ def _without_rule(rule: ir.CorrelationRule, name: str) -> ir.CorrelationRule:
 
 
 def _replaced(expression: ir.Expression, name: str, by: ir.Expression) -> ir.Expression:
-    match expression:
-        case ir.Identifier(own):
-            return by if own == name else expression
-        case ir.Not(operand):
-            return ir.Not(_replaced(operand, name, by))
-        case ir.And(operands) | ir.Or(operands):
-            return type(expression)(tuple(_replaced(operand, name, by) for operand in operands))
-        case ir.Quantified():  # does not occur in correlations
-            return expression
+    """The expression with the name of a rule replaced."""
+
+    def leaf(each: Leaf, _: bool) -> ir.Expression:  # noqa: FBT001  # called by `fold`
+        assert isinstance(each, ir.Identifier)  # noqa: S101  # a correlation contains no tests
+        return by if each.name == name else each
+
+    def join(parts: list[ir.Expression], all_of: bool, _: Joint) -> ir.Expression:  # noqa: FBT001
+        return ir.And(tuple(parts)) if all_of else ir.Or(tuple(parts))
+
+    return fold(expression, leaf, join, ir.Not)

@@ -15,6 +15,7 @@ from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.evaluate import operators
+from cloudsigma.ir.walk import Joint, Leaf, fold
 
 _MOST_TESTS = 14
 """All combinations of outcomes are tried for at most this many different tests."""
@@ -25,14 +26,20 @@ Form = tuple[Any, ...]
 
 def canonical(rule: ir.DetectionRule) -> Form:
     """The normal form of a rule. Two rules with equal forms match the same records."""
-    selections = {selection.name: _body(selection.body) for selection in rule.selections}
-    return _joined("any", [_expression(each.expression, selections) for each in rule.conditions])
+    bodies = {selection.name: selection.body for selection in rule.selections}
+    selections: dict[str, Form] = {}
 
+    def leaf(each: Leaf, _: bool) -> Form:  # noqa: FBT001  # called by `fold`
+        if isinstance(each, ir.Test):
+            return _test(each)
+        if each.name not in selections:
+            selections[each.name] = fold(bodies[each.name], leaf, join, _negated)
+        return selections[each.name]
 
-def _body(body: ir.Group | ir.Test) -> Form:
-    if isinstance(body, ir.Group):
-        return _joined("all" if body.all_of else "any", [_body(member) for member in body.members])
-    return _test(body)
+    def join(forms: list[Form], all_of: bool, _: Joint) -> Form:  # noqa: FBT001
+        return _joined("all" if all_of else "any", forms)
+
+    return _joined("any", [fold(each.expression, leaf, join, _negated) for each in rule.conditions])
 
 
 @lru_cache(maxsize=8192)
@@ -41,20 +48,6 @@ def _test(test: ir.Test) -> Form:
     made = [_matcher(test.field, matcher) for matcher in test.matchers]
     form = _joined("all" if test.all_of else "any", made)
     return _negated(form) if test.negated else form
-
-
-def _expression(expression: ir.Expression, selections: dict[str, Form]) -> Form:
-    match expression:
-        case ir.Identifier(name):
-            return selections[name]
-        case ir.Quantified(all_of, _, names):
-            return _joined("all" if all_of else "any", [selections[name] for name in names])
-        case ir.Not(operand):
-            return _negated(_expression(operand, selections))
-        case ir.And(operands):
-            return _joined("all", [_expression(operand, selections) for operand in operands])
-        case ir.Or(operands):
-            return _joined("any", [_expression(operand, selections) for operand in operands])
 
 
 def _negated(form: Form) -> Form:

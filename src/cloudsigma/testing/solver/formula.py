@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cloudsigma import ir
-from cloudsigma.ir.walk import names_in, tests_of
+from cloudsigma.ir.walk import Joint, Leaf, asks_for_all, fold, members_of, names_in, tests_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Formula:
 
     def node(self, *, holds: bool = True, given: Truths | None = None) -> Node:
         """The formula of the rule, or of its negation, with the given truth values for some parts."""
-        nodes = tuple(self._expression(condition.expression, holds, given or {}) for condition in self._conditions)
+        nodes = tuple(self._node(each.expression, holds=holds, given=given or {}) for each in self._conditions)
         return _joined(nodes, all_of=not holds)
 
     def verdict(self, truths: Truths) -> bool:
@@ -155,55 +155,43 @@ class Formula:
         return found
 
     def _within(self, member: ir.Expression | ir.Group | ir.Test, part: RulePart) -> list[tuple[Node, bool]]:
+        """For each place of the part in a member, the formula under which it decides, and its wanted truth value."""
         match member:
             case ir.Identifier(name):
                 return self._within(self._selections[name].body, part) if name == part.selection else []
-            case ir.Quantified(all_of, _, names):
-                return self._among([self._selections[name].body for name in names], part, all_of=all_of)
-            case ir.And(operands):
-                return self._among(operands, part, all_of=True)
-            case ir.Or(operands):
-                return self._among(operands, part, all_of=False)
             case ir.Not(operand):
                 return [(beside, not wanted) for beside, wanted in self._within(operand, part)]
-            case ir.Group(members, all_of):
-                return self._among(members, part, all_of=all_of)
             case ir.Test():
                 mine = self._parts[id(member)]
                 if part not in mine:
                     return []
                 others = tuple(part_node(other, holds=not member.negated) for other in mine if other is not part)
                 return [(_joined(others, all_of=True), True)]
+            case _:
+                return self._among(members_of(member), part, all_of=asks_for_all(member))
 
-    def _node(self, member: ir.Expression | ir.Group | ir.Test, *, holds: bool) -> Node:
-        if isinstance(member, (ir.Group, ir.Test)):
-            return self._body(member, holds, {})
-        return self._expression(member, holds, {})
+    def _node(
+        self, root: ir.Expression | ir.Group | ir.Test, *, holds: bool = True, given: Truths | None = None
+    ) -> Node:
+        """The formula of a condition or selection, or of its negation."""
+        known = given or {}
 
-    def _expression(self, expression: ir.Expression, holds: bool, given: Truths) -> Node:  # noqa: FBT001
-        match expression:
-            case ir.Identifier(name):
-                return self._body(self._selections[name].body, holds, given)
-            case ir.Quantified(all_of, _, names):
-                nodes = tuple(self._body(self._selections[name].body, holds, given) for name in names)
-                return _joined(nodes, all_of=all_of is holds)
-            case ir.And(operands):
-                return _joined(tuple(self._expression(each, holds, given) for each in operands), all_of=holds)
-            case ir.Or(operands):
-                return _joined(tuple(self._expression(each, holds, given) for each in operands), all_of=not holds)
-            case ir.Not(operand):
-                return self._expression(operand, not holds, given)
+        def leaf(each: Leaf, wanted: bool) -> Node:  # noqa: FBT001  # called by `fold`
+            if isinstance(each, ir.Test):
+                return self._test(each, known, holds=wanted)
+            return fold(self._selections[each.name].body, leaf, join, wanted=wanted)
 
-    def _body(self, body: ir.Group | ir.Test, holds: bool, given: Truths) -> Node:  # noqa: FBT001
-        if isinstance(body, ir.Group):
-            nodes = tuple(self._body(each, holds, given) for each in body.members)
-            return _joined(nodes, all_of=body.all_of is holds)
-        wanted = holds is not body.negated
+        def join(nodes: list[Node], all_of: bool, _: Joint) -> Node:  # noqa: FBT001
+            return _joined(tuple(nodes), all_of=all_of)
+
+        return fold(root, leaf, join, wanted=holds)
+
+    def _test(self, test: ir.Test, given: Truths, *, holds: bool) -> Node:
         nodes = tuple(
             (TRUE if given[part] is holds else FALSE) if part in given else part_node(part, holds=holds)
-            for part in self._parts[id(body)]
+            for part in self._parts[id(test)]
         )
-        return _joined(nodes, all_of=wanted) if len(nodes) > 1 else nodes[0]
+        return _joined(nodes, all_of=holds is not test.negated) if len(nodes) > 1 else nodes[0]
 
 
 def part_node(part: RulePart, *, holds: bool) -> Node:
