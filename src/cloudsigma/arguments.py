@@ -35,7 +35,7 @@ def check_paths(paths: Iterable[object], what: str) -> None:
     """Raise where one of the paths is not one: a list of them must be unpacked."""
     for path in paths:
         if isinstance(path, (list, tuple, set, frozenset)):
-            raise WrongTypeError("a path", path, f"each path as an argument of its own: {what}(*paths)")
+            raise WrongTypeError("a path", path, f"each path as a separate argument: {what}(*paths)")
         check_path("a path", path)
 
 

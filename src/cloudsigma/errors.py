@@ -25,7 +25,7 @@ class CloudSigmaError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place in a rule file: line and column count from 1; `None` where it is not known."""
+    """A place in a rule file: line and column count from 1; `None` if unknown."""
 
     path: str | None = None
     line: int | None = None
@@ -250,9 +250,9 @@ class InputLostError(CloudSigmaError):
         self.path = path
         """The file, folder or object; `-` for standard input."""
         self.reason = reason
-        """What is wrong with it."""
+        """The reason."""
         self.position = position
-        """Where in the file, as far as it is known."""
+        """Where in the file, if known."""
 
     def __str__(self) -> str:
         where = f" at {self.position}" if self.position else ""
@@ -306,7 +306,7 @@ class MissingPackageError(ImportError, UsageError):
 
 
 def shown_value(value: object) -> str:
-    """A value of the caller's in a message: itself where it is plain and short, else the name of its type."""
+    """How a message shows a value: a short plain one itself, any other by the name of its type."""
     if value is None or isinstance(value, (bool, int, float, str)):
         text = repr(value) if not isinstance(value, int) or abs(value) < 10**30 else "a large number"
         if len(text) <= 60:

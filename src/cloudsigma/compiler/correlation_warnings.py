@@ -20,7 +20,7 @@ def most_counted(rule_type: str, rules: int) -> float:
 
 
 def correlation_warnings(located: Located, rule: ir.CorrelationRule) -> list[RuleError]:
-    """Warnings about a correlation, as it was read and before a pipeline changes it."""
+    """Warnings about a correlation, before a pipeline changes it."""
     found = [*_threshold(located, rule), *_timespan(located, rule), *_unused(located, rule)]
     for each in found:
         each.severity = "warning"

@@ -1,7 +1,7 @@
 """Correlation document → IR; then its references, once all rules are known.
 
-pySigma checks the attributes that every rule has. What stands in `correlation` is read here: pySigma leaves unknown
-keys, circles, aliases and percentiles unchecked, and resolves numbers as positions.
+pySigma checks the attributes that every rule has. The section `correlation` is read here: pySigma leaves unknown keys,
+circles, aliases and percentiles unchecked, and resolves numbers as positions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cloudsigma import ir
 from cloudsigma.compiler.conditions import ConditionProblem, parse_condition, renamed
 from cloudsigma.compiler.document import Located
 from cloudsigma.compiler.remedies import nearest, quoted
+from cloudsigma.compiler.timespan import parse_timespan, timespan_remedy
 from cloudsigma.correlation.condition import MAX_TERMS, count_terms
 from cloudsigma.errors import RuleError
 
@@ -26,15 +27,7 @@ _KEYS_OF_THE_SECTION = ("rules", "group-by", "timespan", "condition", "aliases")
 """Those that no other rule has at the top level."""
 _TYPES = get_args(ir.CorrelationType)
 _OPERATORS = ("lt", "lte", "gt", "gte", "eq", "neq")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "M": 2629746, "y": 31556952}
-_TIMESPAN = re.compile(r"([0-9]+)([smhdwMy])", re.ASCII)
-_OTHER_TIMESPAN = re.compile(
-    r"([0-9]{1,9}) *((?:s(?:ec(?:ond)?)?|m(?:in(?:ute)?)?|h(?:r|our)?|d(?:ay)?|w(?:eek)?|mon(?:th)?|y(?:ear)?)?s?)"
-    r"(?![a-z])",
-    re.ASCII,
-)
 _OPERATOR_TEXT = re.compile(r"(lte?|gte?|n?eq) *:? *([0-9]{1,18})", re.ASCII)
-_LONGEST_TIMESPAN = 40
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _WORDS = frozenset({"and", "or", "not"})
 _WAY = ("correlation",)
@@ -150,10 +143,10 @@ class _Reader:
         value = self._section.get("timespan")
         if value is None:
             raise self._error("schema", "the correlation has no timespan", "timespan", "Add timespan: 10m.")
-        found = _TIMESPAN.fullmatch(value) if isinstance(value, str) else None
-        if found is None or len(found[1]) > 9 or int(found[1]) == 0:
-            raise self._error("value", f"{quoted(value)} is no timespan", "timespan", _timespan_remedy(value))
-        return int(found[1]) * _SECONDS[found[2]]
+        seconds = parse_timespan(value)
+        if seconds is None:
+            raise self._error("value", f"{quoted(value)} is no timespan", "timespan", timespan_remedy(value))
+        return seconds
 
     def _extended(self, kind: str, text: str, given: list[str]) -> tuple[ir.Expression, list[str]]:
         if not kind.startswith("temporal"):
@@ -174,7 +167,12 @@ class _Reader:
                 "temporal_ordered)", "condition", "Write several correlations, or use type: temporal.",
             )  # fmt: skip
         if _has_quantifier(expression):
-            raise self._error("condition", "1 of and all of stand for selections", "condition", "Name the rules.")
+            raise self._error(
+                "condition",
+                "1 of and all of need selections",
+                "condition",
+                "Name the rules.",
+            )
         if given and set(given) != set(found):
             raise self._error(
                 "condition", "the condition and rules do not name the same rules", "condition",
@@ -270,20 +268,6 @@ class _Reader:
         return tuple(aliases)
 
 
-def _timespan_remedy(value: object) -> str:
-    """How to write a timespan that people write in other ways: `10min`, `1h30m`, `10 m`, `600`."""
-    text = str(value).strip().lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    parts = _OTHER_TIMESPAN.findall(text[:_LONGEST_TIMESPAN])
-    known = "".join("".join(part) for part in parts) == text.replace(" ", "")
-    if not parts or not known or (len(parts) > 1 and not all(unit for _, unit in parts)):
-        return "Write a whole number and one of s, m, h, d, w, M (months) and y, such as 10m."
-    seconds = sum(int(number) * _SECONDS["M" if unit.startswith("mon") else unit[:1] or "s"] for number, unit in parts)
-    if seconds == 0:
-        return "Write a whole number above 0, such as 10m."
-    unit = next(unit for unit in ("M", "w", "d", "h", "m", "s") if seconds % _SECONDS[unit] == 0)
-    return f"Write {seconds // _SECONDS[unit]}{unit}."
-
-
 def _reachable(operator: str, value: float, rules: int) -> bool:
     """Whether a count of some of the rules can be as high as the condition wants."""
     return {"gt": value < rules, "gte": value <= rules, "eq": value <= rules}.get(operator, True)
@@ -307,7 +291,7 @@ def _has_quantifier(expression: ir.Expression) -> bool:
 def resolve(
     correlations: Sequence[tuple[Located, ir.CorrelationRule]], detections: Sequence[ir.DetectionRule]
 ) -> tuple[list[ir.CorrelationRule], list[RuleError]]:
-    """Put IDs in the place of references; correlations come after those that they refer to.
+    """Replace references by IDs; correlations come after those that they refer to.
 
     A correlation with a reference to nothing, to several rules or to itself is left out with its error, and so is
     one that refers to a correlation that is left out.

@@ -1,4 +1,4 @@
-"""Matches meet a correlation: from matches of rules to matches of correlation rules."""
+"""Correlations: matches of rules in, matches of correlation rules out."""
 
 from cloudsigma.correlation.correlator import MAX_ENTRIES, Correlator, check_lateness
 

@@ -93,7 +93,7 @@ def percentile(numbers: Iterable[int | float], rank: int) -> float | None:
     at = rank * (len(ordered) - 1) / 100
     low = math.floor(at)
     high = min(low + 1, len(ordered) - 1)
-    if at == low or ordered[low] == ordered[high]:  # also where they are infinite
+    if at == low or ordered[low] == ordered[high]:  # infinite ones, too
         return ordered[low]
     return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
 

@@ -20,7 +20,7 @@ class Chain:
 
     Args:
         rules: IDs in their order.
-        longest: The length above which lengths are not told apart.
+        longest: The longest length of interest; longer chains count as this long.
     """
 
     def __init__(self, rules: Sequence[str], longest: int) -> None:
@@ -31,7 +31,7 @@ class Chain:
         self._starts = [[math.inf, *[_NEVER] * longest] for _ in range(len(rules) + 1)]
 
     def start(self, length: int) -> float:
-        """The latest time at which a chain of the length starts; minus infinity where there is none."""
+        """The latest time at which a chain of the length starts; minus infinity without such a chain."""
         return self._starts[-1][length]
 
     def add(self, time: float, moment: Iterable[Entry]) -> None:
@@ -86,7 +86,7 @@ class Chain:
         return found
 
     def _augment(self, at: int, candidates: Sequence[frozenset[int]], matched: dict[int, int], tried: set[int]) -> int:
-        """Give the rule at a position an entry of its own, moving others if need be; 1 if that can be done, else 0."""
+        """Match the rule at a position to an entry, moving others if necessary; returns 1 on success, else 0."""
         for index, candidate in enumerate(candidates):
             if at in candidate and index not in tried:
                 tried.add(index)

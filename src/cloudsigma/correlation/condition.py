@@ -13,7 +13,7 @@ Term = tuple[frozenset[str], frozenset[str]]
 MAX_TERMS = 256
 """Terms that the condition of a `temporal_ordered` correlation may have; the compiler refuses more.
 
-Each is a chain of its own that is followed while a frame slides on, and their number can double with every `or`.
+Each is followed as a separate chain while a frame slides on, and their number can double with every `or`.
 """
 
 

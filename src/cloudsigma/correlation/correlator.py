@@ -49,7 +49,7 @@ class Correlator:
             Entries of a correlation that has changed since are dropped with a warning. Given an open connection, calls
             write into its transaction, and its owner commits.
         max_entries: Bound on the entries held; `None`: no bound. Above it the frames that start earliest are closed
-            early: what they hold by then is a match or is forgotten.
+            early: a match if the condition holds by then, else forgotten.
 
     Raises:
         UsageError: An argument has the wrong type, or `max_entries` or `lateness` is negative.
@@ -73,7 +73,7 @@ class Correlator:
         if state is not None:
             if not isinstance(state, (str, os.PathLike)) and not hasattr(state, "cursor"):
                 raise WrongTypeError("state", state, "a path as text or pathlib.Path, or an open sqlite3 connection")
-            from cloudsigma.correlation.state import State  # SQLite only where it is asked for
+            from cloudsigma.correlation.state import State  # imports SQLite
 
             self._state = State(state, known)
         self._load = OpenEntries()
@@ -254,7 +254,7 @@ def _referred_first(windows: list[GroupWindows]) -> list[GroupWindows]:
 
 
 def check_lateness(lateness: object) -> float:
-    """A lateness in seconds, infinite for `None`; raises where it is not a `timedelta` or is negative."""
+    """A lateness in seconds, infinite for `None`; raises `UsageError` unless it is a `timedelta` of 0 or more."""
     if lateness is None:
         return math.inf
     if not isinstance(lateness, dt.timedelta):

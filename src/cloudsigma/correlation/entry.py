@@ -34,7 +34,7 @@ class Entry(msgspec.Struct, gc=False):
 
 
 Key = str | tuple[str, ...]
-"""A group: the value of the one field in `group-by`, or the values of all of them where there are more, or none."""
+"""A group: the value of the only field in `group-by`, or a tuple of the values of several fields or none."""
 
 Moment = dict[object, Entry]
 """The entries of one group and one time, in the order in which they came, by a key that tells events apart."""

@@ -62,9 +62,9 @@ class CorrelationExplanation(msgspec.Struct, frozen=True):
     without_time: int
     """Matches that take no part, since their record has no time."""
     without_group: int
-    """The same for a record that lacks a field of group-by."""
+    """Matches that take no part, since their record lacks a field of group-by."""
     without_value: int
-    """The same for a record that lacks the field that is measured."""
+    """Matches that take no part, since their record lacks the field that is measured."""
     groups: tuple[GroupExplanation, ...]
     """The groups, the nearest to the condition first; at most 1,000."""
     more_groups: int = 0
@@ -158,7 +158,7 @@ def explain_correlation(
 def _timed(
     known: Mapping[str, Rule], definition: ir.CorrelationRule, rule_id: str, found: Mapping[str, list[Match]]
 ) -> list[tuple[Match, int | float | None]]:
-    """The matches of one rule with their times; those of a correlation are made of its own rules' matches."""
+    """The matches of one rule with their times; for a correlation, from the matches of its rules."""
     child = known[rule_id].correlation if rule_id in known else None
     if child is None:
         return [(match, match_time(match, definition.time_field)) for match in found.get(rule_id, ())]

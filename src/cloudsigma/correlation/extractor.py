@@ -71,7 +71,7 @@ class Extractor:
         return tuple(self._bounded([_texts(match, name) for name in self._measured], "combinations of values"))
 
     def _bounded(self, values: list[list[str]], what: str) -> list[Any]:
-        """The combinations of the values, one of each list; the values themselves where there is one list."""
+        """The combinations of the values, one of each list; of a single list its values."""
         if math.prod(map(len, values)) > MAX_GROUPS:
             message = f"an event has more than {MAX_GROUPS:,} {what}; the first {MAX_GROUPS:,} count"
             self._warn(what, f"the correlation {self._title!r}: {message}")

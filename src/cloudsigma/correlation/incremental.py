@@ -1,4 +1,4 @@
-"""Whether a condition holds for a frame that slides on, updated moment by moment instead of computed anew.
+"""Whether a condition holds for a frame that slides on, updated moment by moment.
 
 A tracker is told of the moments that enter the frame at its end, in order of time, and of those that leave it at its
 start. Its answers are those of `aggregation.holds` for the frame between.

@@ -1,4 +1,4 @@
-"""Sums that are exact whatever is put in and taken out, so that a sum that slides is the sum counted anew."""
+"""Exact sums: adding numbers and taking them out again leaves no rounding error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EXACT_AS_FLOAT = 2**53
 
 
 def as_float(number: int | float) -> float:
-    """The number as a float; infinite where it is too large."""
+    """The number as a float; infinite if it is too large."""
     try:
         return float(number)
     except OverflowError:
@@ -18,7 +18,7 @@ def as_float(number: int | float) -> float:
 
 
 def exact_sum(numbers: Iterable[int | float]) -> int | float:
-    """The sum: exact for whole numbers, and where there is a float, that of all as floats, rounded once."""
+    """The sum: exact for whole numbers; with a float among them the sum of all as floats, rounded once."""
     total = Total()
     for number in numbers:
         total.add(number)
@@ -73,7 +73,7 @@ class Total:
 
     @property
     def value(self) -> int | float:
-        """The sum: exact for whole numbers, and where there is a float, that of all as floats, rounded once."""
+        """The sum: exact for whole numbers; with a float among them the sum of all as floats, rounded once."""
         if not self._floats:
             return self._whole
         if self._nan or (self._plus and self._minus):

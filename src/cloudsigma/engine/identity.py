@@ -1,4 +1,4 @@
-"""Which records tell of one event, and the keys of matches: the one definition of both.
+"""Which records belong to one event, and the keys of matches: the one definition of both.
 
 Deduplication, correlations, checkpoints and case files all ask here.
 """
@@ -20,9 +20,9 @@ _UNIT = "\x1f"
 def event_id(record: Mapping[str, Any]) -> str | None:
     """The ID that all records of one event share, or `None` where the record has none.
 
-    It is `sharedEventID` where there is one: CloudTrail records a call through a VPC endpoint twice, as the call and as
-    network activity, and a call between accounts once in each, each time with an `eventID` of its own. Otherwise it is
-    `eventID`. IDs are not trusted alone: see `event_identity`.
+    That is `sharedEventID`, if the record has it: CloudTrail records a call through a VPC endpoint twice, as the call
+    and as network activity, and a call between accounts once in each account, always with another `eventID`. Otherwise
+    it is `eventID`. IDs are not trusted alone: see `event_identity`.
     """
     for name in ("sharedEventID", "eventID"):
         value = record.get(name)
@@ -32,7 +32,7 @@ def event_id(record: Mapping[str, Any]) -> str | None:
 
 
 def event_identity(record: Mapping[str, Any]) -> str:
-    """Text that is the same for every record of one event, in any process.
+    """A text that all records of one event share, in any process.
 
     Records of one event have the same ID (`event_id`), `eventTime` and `eventName` and, unless the ID is a
     `sharedEventID`, the same `recipientAccountId`. Without an ID, equal records have the same identity.
@@ -58,7 +58,7 @@ def same_event(record: Mapping[str, Any]) -> object:
 
 
 def match_key(rule_id: str, record: Mapping[str, Any]) -> str:
-    """The key of a detection rule's match: the same for every record of one event, in any run."""
+    """The key of a detection rule's match, which all records of one event share, in any run."""
     return key_of_identity(rule_id, event_identity(record))
 
 

@@ -17,11 +17,11 @@ _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\ud
 _MOST_BITS = 14_000
 """Python refuses to write the digits of somewhat larger integers."""
 _MAX_DEPTH = 200
-"""JSON of a value nested deeper than this shows a text in the place of what is below."""
+"""Deeper levels of a value are replaced by a text."""
 
 
 def plain_json(value: Any) -> bytes:
-    """One line of JSON for any value whatever: the plain way, which the quick one of msgspec is held against."""
+    """One line of JSON for any value: the plain way, against which tests compare that of msgspec."""
     text = json.dumps(json_ready(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return safe(text.encode(errors="surrogatepass"))
 
@@ -30,7 +30,7 @@ def json_ready(value: Any, depth: int = 0) -> Any:
     """A value in the forms that JSON has; the same value gives the same form in any process.
 
     NaN and infinity become `None`; a decimal, and an integer of thousands of digits, a text; times are ISO 8601, bytes
-    base64; a set is a sorted list. Anything else becomes its `str`, or the name of its type where that is an address.
+    base64; a set is a sorted list. Anything else becomes its `str`, or its type's name if the `str` is an address.
     """
     if depth > _MAX_DEPTH:
         return f"nested deeper than {_MAX_DEPTH} levels"

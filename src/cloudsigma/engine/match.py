@@ -36,7 +36,7 @@ class Match(msgspec.Struct, frozen=True):
     origin: Origin | None = None
     """Where the record came from, when the reader knows."""
     session: Link | None = None
-    """Who is behind the call, once its sessions are linked (`Sessions.link`)."""
+    """The identity behind the call, once its sessions are linked (`Sessions.link`)."""
     group: dict[str, str] = msgspec.field(default_factory=dict)
     """Of a correlation with group-by: field or alias → value as text; else empty."""
     matches: tuple[Match, ...] = ()

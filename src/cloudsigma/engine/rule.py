@@ -42,7 +42,7 @@ class Rule:
 
     @cached_property
     def identity(self) -> str:
-        """Hex digest of what the rule means: equal for equal rules, wherever their files are."""
+        """Hex digest of the definition: equal for equal rules, wherever their files are."""
         return rule_identity(self.definition)
 
     def evidence(self, record: Mapping[str, Any]) -> tuple[Evidence, ...]:
@@ -146,7 +146,7 @@ class Rule:
 
     @property
     def logsource(self) -> ir.LogSource | None:
-        """Which logs the rule is for; a correlation has none of its own."""
+        """Which logs the rule is for; `None` of a correlation."""
         return self.definition.logsource if isinstance(self.definition, ir.DetectionRule) else None
 
     @property

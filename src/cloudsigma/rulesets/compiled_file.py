@@ -1,7 +1,7 @@
-"""A rule set as data ⇄ bytes: what is saved, cached and shipped.
+"""A rule set as data ⇄ bytes: for files, the cache and the package.
 
-It is JSON and holds the IR, never code: reading one cannot run anything, whoever wrote it. What a reader trusts it with
-is the verdict: rules may be missing from it, or changed.
+It is JSON and holds the IR, never code: reading a file cannot run anything. But rules may be missing from a file, or
+changed, so a reader trusts its author with the verdicts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FORMAT = 1
 
 
 class ArtifactProblem(Exception):  # noqa: N818  # caught where the file is known
-    """Why bytes are no rule set, or a rule set cannot be written: a reason, and what to do."""
+    """Why bytes are not a rule set, or a rule set cannot be written: a reason and a remedy."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason)
@@ -92,7 +92,7 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 def encode(artifact: Artifact, *, written_by: str, predicates: Iterable[tuple[str, str]] = ()) -> bytes:
-    """The bytes of a rule set; raises `ArtifactProblem` where it would not come back as it is.
+    """The bytes of a rule set; raises `ArtifactProblem` if reading them would not return an equal rule set.
 
     Args:
         artifact: The rule set.
@@ -113,7 +113,7 @@ def encode(artifact: Artifact, *, written_by: str, predicates: Iterable[tuple[st
 def _exactly(artifact: Artifact) -> bytes | None:
     """The JSON, if it says the same when it is read.
 
-    All parts have types that come back as they are, but for attributes of a rule's own, which may be anything.
+    All parts have types that JSON keeps, except custom attributes, which may be anything.
     """
     if any(rule.metadata.custom and not _comes_back(rule.metadata.custom) for rule in artifact.rules):
         return None

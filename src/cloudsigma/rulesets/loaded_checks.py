@@ -18,7 +18,7 @@ _DEEPEST = 100
 
 
 class Damage(Exception):  # noqa: N818  # becomes a UsageError that names the file
-    """What is wrong with a rule, in words that follow "it is damaged:"."""
+    """A defect of a rule, in words that follow "it is damaged:"."""
 
 
 def check_loaded(saved: Artifact) -> None:

@@ -1,4 +1,4 @@
-"""What a user holds: compiled rules together, and what can be asked of them."""
+"""A set of compiled rules: a collection that matches, evaluates and explains."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class RuleSet:
     rules: tuple[Rule, ...]
     """The rules, in the order they were loaded."""
     errors: tuple[RuleError, ...] = ()
-    """Of the rules that were left out (`on_error="skip"`)."""
+    """The errors of the rules that were left out (`on_error="skip"`)."""
     warnings: tuple[RuleError, ...] = ()
-    """What is doubtful and was loaded all the same."""
+    """Doubts about rules that were loaded all the same."""
     declared: ir.LogSource = CLOUDTRAIL
     """The log source that the records are declared to be."""
     supporting: frozenset[str] = frozenset()
@@ -73,7 +73,7 @@ class RuleSet:
         """The rule with this ID or name.
 
         Raises:
-            UnknownRuleError: There is none; a `KeyError`, too.
+            UnknownRuleError: No rule has it; a `KeyError`, too.
             WrongTypeError: The key is not text; a `TypeError`, too.
         """
         if not isinstance(key, str):
@@ -121,12 +121,12 @@ class RuleSet:
         id: str | Collection[str] | None = None,  # noqa: A002  # the field's own word, public contract
         exclude: str | Collection[str] | None = None,
     ) -> RuleSet:
-        """A smaller set. Rules that its correlations refer to stay in it, but give no matches of their own.
+        """A smaller set. Rules that its correlations refer to stay in it, but are not reported themselves.
 
         Args:
             level: The minimum level; a rule without a level counts as below every level but `informational`.
             status: One status, or several of which the rule has one.
-            tag: One tag, or several of which the rule has one; `attack.t1098` also stands for its sub-techniques.
+            tag: One tag, or several of which the rule has one; `attack.t1098` includes its sub-techniques.
             id: IDs or names of the rules to keep.
             exclude: IDs or names of the rules to leave out.
 
@@ -195,8 +195,8 @@ class RuleSet:
     def found_by(self) -> dict[str, str | None]:
         """How the detection rules that apply are found, by ID: the field that tells which records could match.
 
-        Nearly every rule is found by `eventName`. `None` stands for a rule that is evaluated for every record, which
-        costs the most.
+        Nearly every rule is found by `eventName`. A rule with `None` is evaluated for every record, which costs the
+        most.
         """
         return self._matcher.found_by
 
@@ -204,7 +204,7 @@ class RuleSet:
         """Those of the rules that apply which no record with one of these events could have matched.
 
         Args:
-            events: Pairs of event source and event name; `None` where it is null or absent.
+            events: Pairs of event source and event name; `None` for a null or missing one.
         """
         found = could_have_matched(self.rules, events)
         applying = {*self.found_by, *(rule.id for rule in self.rules if rule.correlation is not None)}
@@ -257,7 +257,7 @@ class RuleSet:
                 if not told and "eventName" not in record and _ENVELOPES.intersection(record):
                     told = True
                     _log.warning(
-                        "record %d looks like an envelope around records, and is evaluated as it is; "
+                        "record %d looks like an envelope around records, and was not unwrapped; "
                         "cloudsigma.read_records(value) gives the records in it",
                         position,
                     )
@@ -320,7 +320,7 @@ class RuleSet:
         The source of each predicate stands in it too, for people; it is not read back.
 
         Raises:
-            UsageError: A rule has an attribute of its own that JSON cannot hold, such as `.nan`.
+            UsageError: A rule has a custom attribute that JSON cannot hold, such as `.nan`.
             FileAccessError: The file cannot be written; an `OSError`, too.
         """
         from cloudsigma.rulesets.saved import save_rules  # it loads rule sets, too

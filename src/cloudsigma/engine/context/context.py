@@ -17,11 +17,11 @@ from cloudsigma.engine.json_form import json_ready
 __all__ = ["Context", "Kind", "Outcome", "Principal", "Resource", "read_context"]
 
 Outcome = Literal["success", "denied", "failed", "unknown"]
-"""How a call ended; `read_context` says how it is told."""
+"""How a call ended; `read_context` has the rules."""
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What an alert says about a record; everything is `None` that the record does not say.
+    """The facts of a record that an alert shows; `None` for everything that the record does not say.
 
     The fields in their order are the JSON form, too.
     """
@@ -51,7 +51,7 @@ class Context(msgspec.Struct, frozen=True):
     event_type: str | None = None
     """`AwsApiCall`, `AwsConsoleSignIn`, `AwsServiceEvent`, …"""
     read_only: bool | None = None
-    """Whether the call only reads; records of old versions do not say."""
+    """Whether the call only reads; missing from records of old versions."""
     request_id: str | None = None
     """The service's ID of the request; several records may share one."""
     error_code: str | None = None
@@ -96,10 +96,10 @@ _TEXTS = (
 def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] | None = None) -> Context:
     """Read the context of a record; never raises, whatever the record holds.
 
-    `outcome` is `denied` where the error says that the caller was not allowed to, `failed` for any other error
-    code or message (also where there is only a message, or only `responseElements` has them); of a sign-in it is
-    the result that the record states. A call without an error is a `success`. Events that are no calls (of
-    services, insights, VPC endpoints) need not state how anything ended: `unknown`, unless they do.
+    `outcome` is `denied` if the error says that the caller was not allowed to make the call, and `failed` for any other
+    error code or message, also one in `responseElements`. A sign-in, and an operation that a service completed, has the
+    result that the record states. A call without an error is a `success`. Other events (of services, insights, VPC
+    endpoints) are `unknown`.
     """
     principal = read_principal(record)
     resource, resources = read_resources(record)

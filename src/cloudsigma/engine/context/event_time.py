@@ -97,7 +97,7 @@ def _read_text(value: str) -> dt.datetime | None:
 
 
 def _read_datetime(value: dt.datetime) -> dt.datetime:
-    # Piece by piece: a subclass may have methods of its own, and comparisons that fail.
+    # Piece by piece: methods and comparisons of a subclass may fail.
     plain = dt.datetime(
         value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond,
         value.tzinfo or dt.UTC, fold=value.fold,

@@ -51,7 +51,7 @@ class Principal(msgspec.Struct, frozen=True):
     arn: str | None = None
     """The identity's ARN; of a role session that of the session."""
     kind: Kind = "unknown"
-    """What kind of identity it is; `unknown` where the record's type tells nothing (also of type `Directory`)."""
+    """The kind of identity; `unknown` if the record's type says nothing (also for type `Directory`)."""
     name: str | None = None
     """User name; of a role session the role's name, of the root user the account's alias."""
     id: str | None = None
@@ -59,15 +59,15 @@ class Principal(msgspec.Struct, frozen=True):
     account: str | None = None
     """The account that the identity belongs to."""
     session_name: str | None = None
-    """The name that was given to the session: of an assumed role or of a federated user."""
+    """The name given to the session of an assumed role or federated user."""
     issuer_arn: str | None = None
-    """Whose credentials the session was made with: the role, or the user that asked for a federation token."""
+    """The role that was assumed, or the user that asked for a federation token."""
     invoked_by: str | None = None
     """The AWS service that made the call on the identity's behalf."""
     access_key_id: str | None = None
     """The access key that signed the request."""
     mfa: bool | None = None
-    """Whether the session, or the console sign-in that this record tells of, used MFA, as CloudTrail has it."""
+    """Whether the session, or the console sign-in in this record, used MFA, as CloudTrail has it."""
     on_behalf_of: str | None = None
     """ID of the IAM Identity Center user that the identity acted for (`onBehalfOf.userId`)."""
     text: str = ""
@@ -96,7 +96,7 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 def read_principal(record: Mapping[str, Any]) -> Principal | None:
-    """The principal of a record, or `None` where its `userIdentity` is missing or says nothing that names one."""
+    """The principal of a record, or `None` if its `userIdentity` is missing or names nobody."""
     identity = mapping(record, "userIdentity")
     if not identity:
         return None

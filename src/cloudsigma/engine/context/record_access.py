@@ -13,9 +13,12 @@ from urllib.parse import unquote
 _WITHHELD = frozenset({"HIDDEN_DUE_TO_SECURITY_REASONS", "<sensitiveDataRemoved>"})
 """Written by CloudTrail in place of a value, beside any number of `*` alone."""
 
+_LOOK_AGAIN = "*<Ha"
+"""First letters of withheld values, and of ARNs that may be percent-encoded."""
+
 
 def text(node: Mapping[str, Any], key: str) -> str | None:
-    """A text as recorded; `None` where there is none, or an empty one."""
+    """A text as recorded; `None` if it is missing or empty."""
     value = node.get(key)
     if value is None:  # as common as a text
         return None
@@ -23,8 +26,12 @@ def text(node: Mapping[str, Any], key: str) -> str | None:
 
 
 def name(node: Mapping[str, Any], key: str) -> str | None:
-    """A text that names something; `None` where it is missing, empty or withheld. Percent-encoded ARNs are decoded."""
+    """A text that names something; `None` if it is missing, empty or withheld. Decodes percent-encoded ARNs."""
     value = node.get(key)
+    if type(value) is str and value:
+        first = value[0]
+        if first not in _LOOK_AGAIN or (first == "a" and value[3:4] != "%"):  # nearly all
+            return value
     return None if value is None else name_in(value)
 
 
@@ -34,12 +41,12 @@ def name_in(value: Any) -> str | None:
         return None
     if value[0] == "*" and not value.strip("*"):
         return None
-    # Parts of a URL's path are recorded as they were sent: arn%3Aaws%3Alambda%3A…
+    # Parts of a URL's path are recorded in the form of the request: arn%3Aaws%3Alambda%3A…
     return unquote(value) if value[3:6] in ("%3A", "%3a") and value.startswith("arn") else value
 
 
 def mapping(node: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """An object, or an empty one where there is none."""
+    """An object; an empty one if it is missing."""
     value = node.get(key)
     if type(value) is dict:
         return value
@@ -48,7 +55,7 @@ def mapping(node: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def flag(value: Any) -> bool | None:
-    """A boolean, also where CloudTrail or an export wrote it as text (`"true"`, `"Yes"`)."""
+    """A boolean, also one that CloudTrail or an export wrote as text (`"true"`, `"Yes"`)."""
     if isinstance(value, bool):
         return value
     return _FLAGS.get(value.lower()) if isinstance(value, str) else None

@@ -56,6 +56,8 @@ def read_resources(record: Mapping[str, Any]) -> tuple[Resource | None, tuple[Re
     acted_on = _acted_on(record, listed)
     if not acted_on:
         return (listed[0] if listed else None), tuple(listed)
+    if not listed and len(acted_on) == 1:
+        return acted_on[0], (acted_on[0],)
     return acted_on[0], tuple(dict.fromkeys([*listed, *acted_on]))
 
 
@@ -95,9 +97,9 @@ def _acted_on(record: Mapping[str, Any], listed: Sequence[Resource]) -> list[Res
         acted_on += _found(target, request, response)
     if not acted_on:
         return [] if listed else _denied(record, event)
-    if len(acted_on) == 1 and not source.startswith(_S3):
+    if len(acted_on) == 1 and not (BUCKET_KEYS.isdisjoint(request) and "xport" not in event.lower()):
         acted_on += _buckets(source, event, request)
-    return [_with_arn(resource, listed) for resource in acted_on]
+    return [_with_arn(resource, listed) for resource in acted_on] if listed else acted_on
 
 
 def _found(target: Target, request: dict[str, Any], response: dict[str, Any]) -> list[Resource]:
@@ -197,7 +199,7 @@ def _single(target: Target, request: dict[str, Any], response: dict[str, Any]) -
 def _own_names(target: Target, node: dict[str, Any]) -> list[str]:
     """The names of a resource in an object that describes it."""
     keys = target.inner_keys
-    if "state" in node and "requestedtimestamp" in node:  # an operation, with an ID of its own
+    if "state" in node and "requestedtimestamp" in node:  # an operation: `id` is not that of the resource
         keys = tuple(key for key in keys if key != "id")
     return [value for key in keys if (value := name(node, key)) is not None]
 
@@ -222,7 +224,7 @@ def _several(target: Target, node: dict[str, Any]) -> list[Resource]:
 
 
 def _elements(value: Any) -> Sequence[Any]:
-    """The elements of a list, which EC2 wraps in `items` or `item` and leaves out where there is but one."""
+    """The elements of a list, which EC2 wraps in `items` or `item`, and leaves out for a single element."""
     if isinstance(value, Mapping):
         inner = value.get("items", value.get("item"))
         value = value if inner is None else inner

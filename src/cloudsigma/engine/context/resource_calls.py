@@ -23,7 +23,7 @@ class Target(NamedTuple):
     arn_keys: tuple[str, ...]
     """Keys of the request and the top of the response."""
     name_keys: tuple[str, ...]
-    """The same for names and IDs, the best first."""
+    """Keys of names and IDs there, the best first."""
     list_keys: tuple[str, ...]
     """Keys of a list of such resources or their names."""
     wrappers: tuple[str, ...]
@@ -159,7 +159,7 @@ def _runs(phrases: list[list[str]]) -> list[str]:
 
 
 def _singulars(noun: str) -> tuple[str, ...]:
-    """The noun as it is, and what it may be the plural of; the last is the likeliest."""
+    """The noun itself and its possible singulars, the likeliest last."""
     if noun.endswith("ies"):
         return noun, noun[:-3] + "y"
     if noun.endswith(("sses", "xes", "ches")):
@@ -284,7 +284,7 @@ def describe_arn(arn: str) -> tuple[str | None, str | None]:
     kind, rest = match.groups()
     type_ = _arn_types().get((service_name, kind))
     if service_name in {"iam", "sts"}:
-        rest = rest.rpartition("/")[2]  # what stands before is the path
+        rest = rest.rpartition("/")[2]  # without the path
     elif service_name == "logs":
         rest = rest.removesuffix(":*")
     elif service_name == "ssm" and kind == "parameter" and "/" in rest:

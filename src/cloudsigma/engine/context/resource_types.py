@@ -1,8 +1,8 @@
 """Data: what the services call their resources, in event names, in parameters, and in CloudFormation.
 
 Each service lists its nouns, written `Noun[=Type][:key,…]`. The noun is what event names say: `DBSnapshot` of
-`DeleteDBSnapshot`. The type is the CloudFormation name without the service's prefix (CloudTrail's own where
-CloudFormation has none: `AWS::EC2::Ami`), the noun itself where it is left out; `=-` says that it cannot be told.
+`DeleteDBSnapshot`. The type is the CloudFormation name without the service's prefix (or CloudTrail's
+own: `AWS::EC2::Ami`); without it the noun itself is the type; `=-` says that it cannot be told.
 The keys name the resource in parameters, besides those that every noun has: `<noun>Arn`, `<noun>Name`,
 `<noun>Identifier`, `<noun>Id` and `<noun>` alone, in any case. `Noun>Other,…` is a part or a property of another
 resource: who makes a login profile acts on the user.

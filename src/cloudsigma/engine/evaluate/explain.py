@@ -221,7 +221,7 @@ def _outcome(
             matched, given = operators.field_matches(matcher, record, field), list(values) if wanted else []
         case ir.FieldRef(other, comparison, cased):
             theirs = fields.values(record, other)
-            given = [v for v in values if any(operators.agree(v, each, comparison, cased=cased) for each in theirs)]
+            given = list(operators.agreeing(values, theirs, comparison, cased=cased))
             matched = bool(given)
         case _:
             given = [value for value in values if operators.matches(matcher, value)]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, cast
@@ -18,6 +19,13 @@ from cloudsigma import ir
 from cloudsigma.engine.context.event_time import read_time
 from cloudsigma.engine.evaluate import fields
 from cloudsigma.engine.numbers import Numeric, number_text, order, read_number
+
+_log = logging.getLogger("cloudsigma")
+
+MAX_PAIRS = 100_000
+"""Pairs of values that `fieldref` with `startswith`, `endswith` or `contains` compares in one record."""
+_FEW_PAIRS = 64
+"""Up to so many the plain definition is quicker."""
 
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -107,9 +115,7 @@ def field_matches(matcher: ir.Matcher, record: Mapping[str, Any], name: str | No
             return bool(fields.nodes(record, name or "")) is wanted
         case ir.FieldRef(other, comparison, cased):
             theirs = fields.values(record, other)
-            return any(
-                agree(ours, their, comparison, cased=cased) for ours in fields.values(record, name) for their in theirs
-            )
+            return any(True for _ in agreeing(fields.values(record, name), theirs, comparison, cased=cased))
         case _:
             return any(matches(matcher, value) for value in fields.values(record, name))
 
@@ -251,6 +257,54 @@ def agree(ours: Any, theirs: Any, comparison: ir.Comparison, *, cased: bool = Fa
                 and (mine := number(ours)) is not None
                 and mine == number(theirs)
             )
+
+
+def agreeing(
+    ours: Sequence[Any], theirs: Sequence[Any], comparison: ir.Comparison, *, cased: bool = False
+) -> Iterator[Any]:
+    """Those of our values that `agree` with one of theirs, in linear time for `equals`.
+
+    The other comparisons look at `MAX_PAIRS` pairs, and a warning says so: arrays in a record multiply.
+    """
+    if len(ours) * len(theirs) <= _FEW_PAIRS:
+        yield from (v for v in ours if any(agree(v, other, comparison, cased=cased) for other in theirs))
+    elif comparison == "equals":
+        yield from _equal(ours, theirs, cased=cased)
+    else:
+        yield from _related(ours, theirs, comparison, cased=cased)
+
+
+def _equal(ours: Sequence[Any], theirs: Sequence[Any], *, cased: bool) -> Iterator[Any]:
+    texts = {said if cased else fold(said) for said in map(text, theirs) if said is not None}
+    numbers = {given for given in map(number, theirs) if given is not None}
+    written = {given for each in theirs if _is_number(each) and (given := number(each)) is not None}
+    for each in ours:
+        said = text(each)
+        if said is None:
+            continue
+        if (said if cased else fold(said)) in texts:
+            yield each
+            continue
+        given = number(each)
+        equals_itself = given is not None and given == given  # noqa: PLR0124  # NaN does not
+        if equals_itself and given in (numbers if _is_number(each) else written):
+            yield each
+
+
+def _related(ours: Sequence[Any], theirs: Sequence[Any], comparison: ir.Comparison, *, cased: bool) -> Iterator[Any]:
+    pairs = 0
+    for each in ours:
+        for other in theirs:
+            pairs += 1
+            if pairs > MAX_PAIRS:
+                _log.warning(
+                    "fieldref with %s: two fields of a record have more than %d pairs of values; the others were not "
+                    "compared", comparison, MAX_PAIRS,
+                )  # fmt: skip
+                return
+            if agree(each, other, comparison, cased=cased):
+                yield each
+                break
 
 
 def _is_number(value: Any) -> bool:

@@ -295,12 +295,8 @@ def agrees(
 
     def test(record: Mapping[str, Any]) -> bool:
         mine = ours(record)
-        return any(
-            operators.agree(our, other, comparison, cased=cased)
-            for our in mine
-            for read in theirs
-            for other in read(record)
-        )
+        others = theirs[0](record) if len(theirs) == 1 else [other for read in theirs for other in read(record)]
+        return any(True for _ in operators.agreeing(mine, others, comparison, cased=cased))
 
     return test
 

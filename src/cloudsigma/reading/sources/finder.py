@@ -31,7 +31,7 @@ class SourceFinder:
         self._given: list[str | Source] = []
         for path in paths:
             if isinstance(path, (list, tuple)) and path and all(isinstance(each, (str, os.PathLike)) for each in path):
-                raise WrongTypeError("a path", path, "each path as an argument of its own: scan(*paths)")
+                raise WrongTypeError("a path", path, "each path as a separate argument: scan(*paths)")
             if isinstance(path, (Mapping, list, bytes)):
                 self._given.append(ValueSource(path, 1 + sum(isinstance(each, Source) for each in self._given)))
                 continue
