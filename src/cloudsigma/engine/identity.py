@@ -10,8 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import UNSET
+
 from cloudsigma.engine.context.event_time import EVENT_TIME
 from cloudsigma.engine.json_form import json_ready
+from cloudsigma.engine.python_values import plain_record, read_value
 
 _UNIT = "\x1f"
 """Separator between joined parts; never occurs raw in the JSON fallback."""
@@ -25,10 +28,19 @@ def event_id(record: Mapping[str, Any]) -> str | None:
     it is `eventID`. IDs are not trusted alone: see `event_identity`.
     """
     for name in ("sharedEventID", "eventID"):
-        value = record.get(name)
+        value = _member(record, name)
         if isinstance(value, str) and value:
             return value
     return None
+
+
+def _member(record: Mapping[str, Any], name: str) -> Any:
+    """A member of a record, read as the value that it is; `None` where it is missing."""
+    value = record.get(name)
+    if type(value) is str or value is None:
+        return value
+    value = read_value(value)
+    return None if value is UNSET else value
 
 
 def event_identity(record: Mapping[str, Any]) -> str:
@@ -37,14 +49,14 @@ def event_identity(record: Mapping[str, Any]) -> str:
     Records of one event have the same ID (`event_id`), `eventTime` and `eventName` and, unless the ID is a
     `sharedEventID`, the same `recipientAccountId`. Without an ID, equal records have the same identity.
     """
-    shared = record.get("sharedEventID")
+    shared = _member(record, "sharedEventID")
     if shared is None or not isinstance(shared, str) or not shared:
-        event = record.get("eventID")
+        event = _member(record, "eventID")
         if not isinstance(event, str) or not event:
-            return _written([record])
-        parts: list[Any] = [event, record.get(EVENT_TIME), record.get("eventName"), record.get("recipientAccountId")]
+            return _written([plain_record(record)])
+        parts: list[Any] = [event, *(_member(record, name) for name in (EVENT_TIME, "eventName", "recipientAccountId"))]
     else:
-        parts = ["shared", shared, record.get(EVENT_TIME), record.get("eventName")]
+        parts = ["shared", shared, *(_member(record, name) for name in (EVENT_TIME, "eventName"))]
     if all(type(part) is str for part in parts):
         joined = _UNIT.join(parts)
         if joined.count(_UNIT) == len(parts) - 1:

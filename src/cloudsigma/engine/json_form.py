@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import math
 import re
 import uuid
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
+
+from cloudsigma.engine.python_values import read_value
 
 _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that JSON allows raw and a terminal, a log shipper or UTF-8 does not: written as escapes."""
@@ -30,7 +35,8 @@ def json_ready(value: Any, depth: int = 0) -> Any:
     """A value in the forms that JSON has; the same value gives the same form in any process.
 
     NaN and infinity become `None`; a decimal, and an integer of thousands of digits, a text; times are ISO 8601, bytes
-    base64; a set is a sorted list. Anything else becomes its `str`, or its type's name if the `str` is an address.
+    base64; a set is a sorted list; NumPy's and pandas' values are what `python_values` reads. Anything else becomes its
+    `str`, or its type's name if the `str` is an address.
     """
     if depth > _MAX_DEPTH:
         return f"nested deeper than {_MAX_DEPTH} levels"
@@ -48,20 +54,30 @@ def json_ready(value: Any, depth: int = 0) -> Any:
         return hex(value)
     if value is None or isinstance(value, (str, int)):
         return value
-    kind: Any = type(value)
-    if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
-        return f"<{kind.__qualname__}>"
-    return str(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    return _foreign(value, depth)
 
 
 def _written(value: Any) -> Any:
     try:
         return msgspec.to_builtins(value)
-    except TypeError:  # a subclass, such as pandas' Timestamp
-        pass
-    if isinstance(value, dt.datetime) and value != value:  # noqa: PLR0124  # NaT, which equals nothing
+    except Exception:  # noqa: BLE001  # a subclass, such as pandas' Timestamp, whose methods run here
+        return _foreign(value, 0)
+
+
+def _foreign(value: Any, depth: int) -> Any:
+    """The form of a value of a class that is none of Python's own, whose methods may fail."""
+    read = read_value(value)
+    if read is UNSET:
         return None
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, dt.datetime) else str(value)
+    if read is not value:
+        return json_ready(read, depth + 1)
+    kind: Any = type(value)
+    if kind.__str__ is not object.__str__ or kind.__repr__ is not object.__repr__:
+        with contextlib.suppress(Exception):
+            return str(value)
+    return f"<{kind.__qualname__}>"
 
 
 def _order(form: Any) -> str:

@@ -15,6 +15,7 @@ from cloudsigma.engine.evaluate.explain import Evidence
 from cloudsigma.engine.identity import event_identity, key_of_identity
 from cloudsigma.engine.json_form import plain_json, safe
 from cloudsigma.engine.match_row import Cell, match_row
+from cloudsigma.engine.python_values import plain_record
 from cloudsigma.engine.rule import Rule
 from cloudsigma.engine.session_link import Link
 from cloudsigma.origin import Origin
@@ -89,7 +90,7 @@ class Match(msgspec.Struct, frozen=True):
                 _Tail(self.context, self.evidence, self.origin, session, self.group, matches, shown)
             )
             heading = self.rule.heading
-        except (TypeError, ValueError, ArithmeticError, RecursionError):
+        except Exception:  # noqa: BLE001  # methods of foreign values run here; the plain way takes any value
             return plain_json(self.to_dict(record=record))
         return heading % (self.key.encode(), safe(tail)[1:])
 
@@ -119,17 +120,19 @@ def make_matches(
 ) -> tuple[Match, ...]:
     """The matches of the rules whose predicates are true for one record, which is read once for all.
 
-    `evidence` gives what `evidence_of` gives, perhaps from memory.
+    `evidence` gives what `evidence_of` gives, perhaps from memory. A record without an origin is a program's own, so
+    it may hold values that JSON does not have.
     """
-    context = read_context(record)
-    identity = event_identity(record)
+    plain = record if origin is not None else plain_record(record)
+    context = read_context(plain)
+    identity = event_identity(plain)
     return tuple(
         [
             Match(
                 rule,
                 record,
-                structs.replace(context, fields=rule.shown(record)) if rule.definition.field_paths else context,
-                evidence(rule.definition, record) if isinstance(rule.definition, ir.DetectionRule) else (),
+                structs.replace(context, fields=rule.shown(plain)) if rule.definition.field_paths else context,
+                evidence(rule.definition, plain) if isinstance(rule.definition, ir.DetectionRule) else (),
                 key_of_identity(rule.id, identity),
                 origin,
             )

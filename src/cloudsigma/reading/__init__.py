@@ -136,8 +136,9 @@ def read_records(
 
     Args:
         paths: Files; folders, in which every file with a known ending or none is looked at; patterns with `*`, `?`,
-            `[…]` or `**`; `s3://bucket/prefix`; `-` is standard input. Also what is in memory: the event of a function
-            or the body of a message (a `dict` or `list`), or the content of a file (`bytes`), in any form.
+            `[…]` or `**`; `s3://bucket/prefix`; `-` is standard input. Also values, in any form: the event of a
+            function, an answer of boto3 or rows of a data frame (a mapping, list or tuple), the content of a file
+            (`bytes`, `bytearray`, `BytesIO`), or an open binary stream, which can be read once.
         limits: Bounds on sizes, depth and numbers.
         progress: Called after every file and now and then within one.
         stdin: What `-` stands for; default: the process's standard input.
@@ -152,8 +153,8 @@ def read_records(
         An iterable of records, read lazily; its `ledger` accounts for everything.
 
     Raises:
-        UsageError: A time, account, region or S3 place has no form that there is, what reads S3 is not installed, or
-            something is neither a path nor a value that JSON has.
+        UsageError: A time, account, region or S3 place is malformed, the extra that reads S3 is not installed, or
+            something is neither a path nor a value that can be read.
     """
     check_callable("progress", progress)
     check_flag("named_files", named_files)

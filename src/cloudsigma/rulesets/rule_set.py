@@ -20,6 +20,7 @@ from cloudsigma.engine.evaluate.explain import Explanation, explain
 from cloudsigma.engine.match import Match, make_matches
 from cloudsigma.engine.prefilter.matcher import Matcher
 from cloudsigma.engine.prefilter.reachability import Event, could_have_matched
+from cloudsigma.engine.python_values import read_value
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import RuleError, RuleErrors, UnknownRuleError, UsageError, WrongTypeError
 from cloudsigma.ir.identity import same_rule
@@ -241,6 +242,10 @@ class RuleSet:
         """
         if isinstance(records, (Mapping, str, bytes)) or not isinstance(records, Iterable):
             raise WrongTypeError("records", records, "an iterable of records, such as a list")
+        if hasattr(records, "columns"):
+            raise WrongTypeError(
+                "records", records, 'its rows: df.to_dict("records") of pandas, df.to_dicts() of Polars'
+            )
         check_lateness(lateness)
         return self.evaluate_with_origin(((record, None) for record in records), lateness=lateness)
 
@@ -252,7 +257,8 @@ class RuleSet:
 
     def _matches(self, records: Iterable[tuple[Record, Origin | None]]) -> Iterator[tuple[Match, ...]]:
         told = False
-        for position, (record, origin) in enumerate(records):
+        for position, (given, origin) in enumerate(records):
+            record = given if isinstance(given, Mapping) else read_value(given)  # a row may be a Series of pandas
             if isinstance(record, Mapping):
                 if not told and "eventName" not in record and _ENVELOPES.intersection(record):
                     told = True
@@ -263,7 +269,7 @@ class RuleSet:
                     )
                 yield self.match(record, origin=origin)
             else:
-                kind = type(record).__name__
+                kind = type(given).__name__
                 _log.warning("record %d is a %s, no mapping; it matches nothing", position, kind)
 
     def evaluate_matches(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from cloudsigma.engine.context.dotted_names import has_joined_names, nested
 from cloudsigma.engine.context.event_time import EVENT_TIME, read_time
 from cloudsigma.engine.context.principal import Kind, Principal, read_principal
 from cloudsigma.engine.context.record_access import flag, mapping, text
@@ -100,7 +101,11 @@ def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] 
     error code or message, also one in `responseElements`. A sign-in, and an operation that a service completed, has the
     result that the record states. A call without an error is a `success`. Other events (of services, insights, VPC
     endpoints) are `unknown`.
+
+    Members whose names are joined by dots (`userIdentity.arn`) are read as if they were nested.
     """
+    if has_joined_names(record):
+        record = nested(record)
     principal = read_principal(record)
     resource, resources = read_resources(record)
     (

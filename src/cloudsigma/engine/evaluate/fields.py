@@ -2,7 +2,8 @@
 
 A name is split at dots. At an object, one or more segments joined by dots may be a key; every reading that finds
 one is followed and the results are pooled. Arrays are transparent. The *nodes* of a field are what is reached;
-its *values* are all scalars in them, at any depth. See `docs/semantics.md`, "Fields".
+its *values* are all scalars in them, at any depth. See `docs/semantics.md`, "Fields". A value that JSON does not have
+is read as `python_values` says, once it is reached; one that is missing (NaN) is not there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 
 from cloudsigma import ir
+from cloudsigma.engine.python_values import JSON_SCALARS, JSON_TYPES, read_value
 
 Values = Sequence[Any]
 
@@ -21,7 +23,6 @@ ABSENT: Any = msgspec.UNSET
 UNSURE: Any = object()
 """In place of a field that a dotted name may reach in several ways, or through an array."""
 
-_SCALARS = frozenset({str, int, float, bool, type(None)})
 _NOTHING: Values = ()
 
 
@@ -30,6 +31,8 @@ def nodes(record: Mapping[str, Any], name: str) -> list[Any]:
     segments = name.split(".")
     if len(segments) == 1:  # the common case: a top-level field
         node = record.get(name, ABSENT)
+        if type(node) not in JSON_TYPES:
+            node = read_value(node)
         return [] if node is ABSENT else [node]
     found: list[Any] = []
     _follow(record, segments, 0, found)
@@ -37,6 +40,10 @@ def nodes(record: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def _follow(node: Any, segments: list[str], start: int, found: list[Any]) -> None:
+    if type(node) not in JSON_TYPES:
+        node = read_value(node)
+        if node is ABSENT:
+            return
     if start == len(segments):
         found.append(node)
     elif isinstance(node, Mapping):
@@ -162,20 +169,29 @@ def selector(path: ir.FieldPath) -> Callable[[Mapping[str, Any]], list[Any]]:
 
 def scalars(node: Any) -> Values:
     """All scalars in a node: itself, or what stands at any depth inside; keys are no values."""
-    if type(node) in _SCALARS:
+    kind = type(node)
+    if kind in JSON_SCALARS:
         return (node,)
-    if not isinstance(node, (Mapping, list, tuple)):
-        return (node,)  # a kind of value that JSON does not have; `operators.text` decides whether it counts
+    if kind is not dict and kind is not list:
+        node = read_value(node)
+        if node is ABSENT:
+            return _NOTHING
+        if not isinstance(node, (Mapping, list, tuple)):
+            return (node,)
     found: list[Any] = []
     stack = [iter(node.values() if isinstance(node, Mapping) else node)]
     while stack:
         for child in stack[-1]:
-            if isinstance(child, Mapping):
-                stack.append(iter(child.values()))
-                break
-            if isinstance(child, (list, tuple)):
-                stack.append(iter(child))
-                break
+            if type(child) not in JSON_SCALARS:
+                child = read_value(child)  # noqa: PLW2901  # the value that it is
+                if isinstance(child, Mapping):
+                    stack.append(iter(child.values()))
+                    break
+                if isinstance(child, (list, tuple)):
+                    stack.append(iter(child))
+                    break
+                if child is ABSENT:
+                    continue
             found.append(child)
         else:
             stack.pop()

@@ -13,6 +13,7 @@ from cloudsigma import ir
 from cloudsigma.engine.context.event_time import read_time
 from cloudsigma.engine.evaluate import fields, operators
 from cloudsigma.engine.numbers import Numeric
+from cloudsigma.engine.python_values import JSON_TYPES
 
 ValuesTest = Callable[[fields.Values], bool]
 RecordTest = Callable[[Mapping[str, Any]], bool]
@@ -283,9 +284,13 @@ def is_null(values: fields.Values) -> bool:
 
 def present(name: str) -> RecordTest:
     """The field is there, whatever its value."""
-    if "." not in name:
-        return lambda record: name in record
-    return lambda record: bool(fields.nodes(record, name))
+    if "." in name:
+        return lambda record: bool(fields.nodes(record, name))
+
+    def is_there(record: Mapping[str, Any]) -> bool:
+        return name in record and (type(record[name]) in JSON_TYPES or bool(fields.nodes(record, name)))
+
+    return is_there
 
 
 def agrees(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cloudsigma.reading.envelope.dotted_names import nested
+from cloudsigma.engine.context.dotted_names import nested
 from cloudsigma.reading.envelope.encoded import from_base64
 from cloudsigma.reading.envelope.field_mapping import spelled
 from cloudsigma.reading.envelope.interface import (

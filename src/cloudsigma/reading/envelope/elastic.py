@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from cloudsigma.engine.context.dotted_names import nested, put
 from cloudsigma.reading.content.document import loads
-from cloudsigma.reading.envelope.dotted_names import nested, put
 from cloudsigma.reading.envelope.field_mapping import ECS, mapped
 from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, NoForm, as_record, bytes_of, inside
 

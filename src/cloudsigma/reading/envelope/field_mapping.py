@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cloudsigma.reading.envelope.dotted_names import put
+from cloudsigma.engine.context.dotted_names import put
 from cloudsigma.reading.envelope.struct_text import KEPT_AS_TEXT, decoded
 
 _TIME = re.compile(

@@ -25,7 +25,6 @@ NO_PLAIN_RECORD = (
     *("Records", "TopicArn", "digestS3Object", "logFiles", "messageType"),
     *("s3", "Sns", "kinesis"),
     *("_raw", "@timestamp", LOG_TYPE, "eventJson"),
-    *("eventSourceARN", "eventSourceArn"),
 )
 """Members that no CloudTrail record has: an object with one may be an envelope, even where it has an `eventName`."""
 UNNAMED = frozenset({"whole", "lines", "objects", "rescued", "array", "log_file"})
@@ -120,7 +119,8 @@ def as_record(value: dict[str, Any], form: str, place: str | None = None) -> Par
     problem = shape_problem(record)
     if problem is not None:
         return NoForm(problem, place)
-    return Record(record, inside(form, TEXT_PARAMETERS) if decoded else _BARE.get(form, form))
+    counted = decoded and form != "log_file"  # the fast way does not look at the parameters of a log file
+    return Record(record, inside(form, TEXT_PARAMETERS) if counted else _BARE.get(form, form))
 
 
 def is_field_list(value: Any) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from cloudsigma.engine.context.dotted_names import has_joined_names, nested
 from cloudsigma.reading.content.missing_cells import is_missing
-from cloudsigma.reading.envelope.dotted_names import has_joined_names, nested
 from cloudsigma.reading.envelope.field_mapping import normal_name, spelled, undecoded
 from cloudsigma.reading.envelope.interface import (
     LOG_TYPE,

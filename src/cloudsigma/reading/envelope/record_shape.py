@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudsigma.engine.context.dotted_names import has_joined_names, nested
 from cloudsigma.reading.content.document import loads
-from cloudsigma.reading.envelope.dotted_names import has_joined_names, nested
 from cloudsigma.reading.scope.limits import DEEPEST
 
 INSIGHT = "AwsCloudTrailInsight"
@@ -22,9 +22,11 @@ NO_CALLS = {INSIGHT: "Insights event", AGGREGATED: "aggregated event"}
 OBJECTS = ("userIdentity", "requestParameters", "responseElements", "additionalEventData", "serviceEventDetails")
 """Members of a record that hold objects; some exporters write them as JSON text."""
 LAMBDA_SOURCE = "aws:"
-"""How `eventSource` begins in the events that Lambda hands to functions; CloudTrail's begin with a service's name."""
+"""How `eventSource` begins in the events that Lambda hands to functions, which have no `eventType`."""
+COUNTED_AS_TEXT = "requestParameters"
+"""The member that tells records whose objects are JSON text."""
 TEXT_PARAMETERS = "text_parameters"
-"""The form of records in which one of `OBJECTS` was JSON text."""
+"""The form of records in which that member was JSON text."""
 
 TOO_DEEP: list[Any] = []
 """Takes the place of JSON that no decoder reads: every limit on depth refuses the record that holds it."""
@@ -49,7 +51,7 @@ def shape_problem(value: dict[str, Any]) -> str | None:
     if not name and not source:
         keys = ", ".join(str(key)[:40] for key in list(value)[:5])
         return f"no CloudTrail record: it has neither eventName nor eventSource (it has {keys or 'no keys'})"
-    if source is not None and source.startswith(LAMBDA_SOURCE):
+    if source is not None and source.startswith(LAMBDA_SOURCE) and not isinstance(value.get("eventType"), str):
         return f"no CloudTrail record: an event of {source[:40]}, which carries none"
     return None
 
@@ -58,7 +60,7 @@ _KINDS: dict[type, str] = {dict: "an object", list: "an array", bool: "a boolean
 
 
 def as_recorded(record: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """A record as CloudTrail would write it, and whether JSON text in it was decoded.
+    """A record as CloudTrail would write it, and whether its `requestParameters` were decoded from JSON text.
 
     The record itself is returned where nothing has to change. It is never modified.
     """
@@ -68,7 +70,7 @@ def as_recorded(record: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     for member in OBJECTS:
         if type(text := record.get(member)) is str and (inner := _object_in(text)) is not None:
             record = {**record, member: inner}
-            decoded = True
+            decoded = decoded or member == COUNTED_AS_TEXT
     return record, decoded
 
 

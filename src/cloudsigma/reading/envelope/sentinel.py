@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cloudsigma.reading.envelope.dotted_names import put
+from cloudsigma.engine.context.dotted_names import put
 from cloudsigma.reading.envelope.field_mapping import as_time, normal_name, spelled
 from cloudsigma.reading.envelope.interface import Found, as_record, inside
 

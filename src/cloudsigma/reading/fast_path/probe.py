@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Literal, Protocol
 
@@ -20,7 +20,7 @@ from msgspec import UNSET, UnsetType
 from cloudsigma.reading.content.document import RECORDS_KEYS, loads
 from cloudsigma.reading.content.lines import Block
 from cloudsigma.reading.envelope.interface import NO_PLAIN_RECORD
-from cloudsigma.reading.envelope.record_shape import AGGREGATED, INSIGHT, LAMBDA_SOURCE, OBJECTS
+from cloudsigma.reading.envelope.record_shape import AGGREGATED, COUNTED_AS_TEXT, INSIGHT, LAMBDA_SOURCE
 
 MOST = 256 << 20
 """Bytes of a log file, stored and inflated, up to which it is held whole; larger ones are streamed, as lines are."""
@@ -84,10 +84,8 @@ class View:
             if inner:
                 members.setdefault(outer, []).append(inner)
             attributes[name] = _attribute(outer) + (f".{_attribute(inner)}" if inner else "")
-        top = {name for name in probe.fields if "." not in name} | {"eventName", "eventSource", "eventType"}
+        top = {name for name in probe.fields if "." not in name} | {"eventName", "eventType"}
         shape: dict[str, Any] = dict.fromkeys(sorted(top), (_Text, UNSET))
-        an_object = (msgspec.defstruct("object", (), gc=False) | None | UnsetType, UNSET)
-        shape |= {name: an_object for name in OBJECTS if name not in shape}  # text is left to the plain way
         for outer, inner_names in members.items():
             made = _struct(outer, dict.fromkeys(inner_names, (_Text, UNSET)))
             shape[outer] = (made, msgspec.field(default_factory=made))
@@ -100,11 +98,13 @@ class View:
         typed = shape if "eventType" in members else {"eventType": (str, ...), **untyped}
         record = _struct("record", {**typed, **numbered})
         # `Type` is of an SNS message; a second list of records stands under one of the others.
-        traps = dict.fromkeys(("Type", *RECORDS_KEYS[1:]), (_Never, UNSET))
-        self._log_file = msgspec.json.Decoder(_struct("log_file", {"Records": (list[record], ...), **traps}))  # type: ignore[valid-type]  # made here
+        log_traps = dict.fromkeys(("Type", *RECORDS_KEYS[1:]), (_Never, UNSET))
+        self._log_file = msgspec.json.Decoder(_struct("log_file", {"Records": (list[record], ...), **log_traps}))  # type: ignore[valid-type]  # made here
         self._slices = msgspec.json.Decoder(_struct("slices", {"Records": (list[msgspec.Raw], ...)}))
-        traps = dict.fromkeys(NO_PLAIN_RECORD, (_Never, UNSET))
-        self._line = msgspec.json.Decoder(_struct("line", {**shape, **traps}))
+        traps: dict[str, Any] = dict.fromkeys(NO_PLAIN_RECORD, (_Never, UNSET))
+        an_object = msgspec.defstruct("object", (), gc=False)
+        looked_at = {"eventSource": (_Text, UNSET), COUNTED_AS_TEXT: (an_object | None | UnsetType, UNSET)}
+        self._line = msgspec.json.Decoder(_struct("line", {**looked_at, **shape, **traps}))
 
     def probe_log_file(self, data: bytes) -> Probed | None:
         """The records of a log file; `None`: the plain way must read it."""
@@ -153,31 +153,20 @@ class View:
             columns.append(iter((value,)))
         return bool(self._probe.candidates(columns))
 
-    def _are_records(self, views: list[Any], kinds: list[Any], *, named: bool) -> bool:
-        """Whether all views are of calls or Insights events, as `record_shape` has it; with `named` by their names."""
-        if AGGREGATED in kinds:
-            return False
-        sources = set(map(attrgetter("eventSource"), views))
-        if any(type(source) is str and source.startswith(LAMBDA_SOURCE) for source in sources):
-            return False
-        names = set(map(attrgetter("eventName"), views))
-        if all(names) and set(map(type, names)) <= {str}:
-            return True
-        if named:
-            return set(map(type, names)) <= {str} and all(view.eventName or view.eventSource for view in views)
-        return all(
-            (type(view.eventName) is str and view.eventName)
-            or (type(view.eventSource) is str and view.eventSource)
-            or kind == INSIGHT
-            for view, kind in zip(views, kinds, strict=True)
-        )
-
     def _probed(self, form: str, size: int, views: list[Any], slices: Callable[[], list[Any]]) -> Probed | None:
+        """The records of views; `None` where one is not what `record_shape` calls a record."""
         kinds = [view.eventType for view in views]
-        if not self._are_records(views, kinds, named=form == "lines"):
-            return None
+        names = list(map(_NAME, views))
+        # Every CloudTrail record has an `eventType`, an event of Lambda's has none.
+        sources = map(_SOURCE, views) if form == "lines" and set(map(type, kinds)) != {str} else ()
         insights = kinds.count(INSIGHT)
-        chosen = self._probe.candidates([map(column, views) for column in self._columns]) if views else []
+        if AGGREGATED in kinds or not _are_records(names, kinds if insights else None, sources):
+            return None
+        columns = [
+            iter(names) if field == "eventName" else map(column, views)
+            for field, column in zip(self._probe.fields, self._columns, strict=True)
+        ]
+        chosen = self._probe.candidates(columns) if views else []
         candidates: list[tuple[int, msgspec.Raw | bytes]] = []
         if chosen:
             raw = slices()
@@ -187,6 +176,24 @@ class View:
                 elif kinds[at] != INSIGHT:
                     candidates.append((at - kinds[:at].count(INSIGHT), raw[at]))
         return Probed(form, size, len(views) - insights, insights, candidates)
+
+
+_NAME, _SOURCE = attrgetter("eventName"), attrgetter("eventSource")
+
+
+def _are_records(names: list[Any], kinds: list[Any] | None, sources: Iterable[Any]) -> bool:
+    """Whether all have a name or, with `kinds`, are Insights events; and none, by `sources`, is an event of Lambda's.
+
+    The different values are few, so that each is looked at once.
+    """
+    if any(type(source) is str and source.startswith(LAMBDA_SOURCE) for source in set(sources)):
+        return False
+    different = set(names)
+    if (set(map(type, different)) == {str} or not names) and "" not in different:
+        return True
+    return kinds is not None and all(
+        (type(name) is str and name) or kind == INSIGHT for name, kind in zip(names, kinds, strict=True)
+    )
 
 
 _anything = msgspec.json.Decoder()

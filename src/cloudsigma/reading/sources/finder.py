@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, cast
 
 from cloudsigma.errors import WrongTypeError
 from cloudsigma.reading.account.ledger import Recorder
@@ -13,7 +13,7 @@ from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.files import StandardInput, find_sources
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.s3.clients import check_location
-from cloudsigma.reading.sources.value import Value, ValueSource
+from cloudsigma.reading.sources.value import Value, as_source, is_path
 
 _S3 = "s3:/"  # with one slash: what `pathlib` leaves of two
 
@@ -24,19 +24,20 @@ class SourceFinder:
     def __init__(
         self, paths: Sequence[str | os.PathLike[str] | Value], selection: Selection, stdin: BinaryIO | None = None
     ) -> None:
-        """Raises `UsageError` where a place in S3 has no form that there is, or what reads S3 is not installed.
+        """Raises `UsageError` where a place in S3 is malformed, or the extra that reads S3 is not installed.
 
-        Also where something is neither a path nor a value that JSON has.
+        Also where something is neither a path nor a value that can be read, or is JSON text in the place of a path.
         """
         self._given: list[str | Source] = []
         for path in paths:
-            if isinstance(path, (list, tuple)) and path and all(isinstance(each, (str, os.PathLike)) for each in path):
+            if isinstance(path, (list, tuple)) and path and all(map(is_path, path)):
                 raise WrongTypeError("a path", path, "each path as a separate argument: scan(*paths)")
-            if isinstance(path, (Mapping, list, bytes)):
-                self._given.append(ValueSource(path, 1 + sum(isinstance(each, Source) for each in self._given)))
+            source = as_source(path, 1 + sum(isinstance(each, Source) for each in self._given))
+            if source is not None:
+                self._given.append(source)
                 continue
             try:
-                name = os.fspath(path)
+                name = os.fspath(cast("os.PathLike[str]", path))
             except TypeError:
                 raise WrongTypeError("a path", path, "paths, or an event as dict, list or bytes") from None
             if name[: len(_S3)].lower() == _S3:

@@ -1,34 +1,60 @@
-"""What a program holds already, as a source: the event of a function, the body of a message, the bytes of a file."""
+"""A value that a program holds, as a source: the event of a function, an answer of boto3, the bytes of a file."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, BinaryIO
 
-from cloudsigma.errors import UsageError
+from msgspec import UNSET
+
+from cloudsigma.engine.python_values import read_value
+from cloudsigma.errors import UsageError, WrongTypeError
 from cloudsigma.reading.sources.interface import Source
 
-Value = Mapping[str, Any] | list[Any] | bytes
-"""A JSON value, or content as a file would have it, perhaps compressed."""
+Value = Mapping[str, Any] | list[Any] | tuple[Any, ...] | bytes | bytearray | memoryview | BinaryIO
+"""A value as JSON has it, whose members may be of any kind that `evaluate` reads; or content as a file would have it,
+perhaps compressed, as bytes or as a stream of bytes."""
+
+_TEXT_ENDS = 10_000
+"""Characters of a path that are looked at for JSON."""
 
 
-class ValueSource(Source):
-    """A value; `name` is `<value>`, or `<value 2>` for the second of several."""
+def as_source(value: Any, number: int) -> Source | None:
+    """The source of a value, or `None` for anything else, such as a path; `number` is its place among several, from 1.
 
-    def __init__(self, value: Value, number: int) -> None:
-        """Raises `UsageError` where a value has parts that JSON lacks."""
-        self.name = "<value>" if number == 1 else f"<value {number}>"
-        if isinstance(value, bytes):
-            self._content = value
-        else:
-            try:
-                self._content = json.dumps(value, default=_as_dict).encode()
-            except (TypeError, ValueError, RecursionError) as error:
-                raise UsageError(f"{self.name} cannot be read: it is no value that JSON has ({error})") from error
-        self.size = len(self._content)
+    Raises:
+        UsageError: The value has parts that cannot be read, or it is JSON text, which looks like a path.
+    """
+    name = "<value>" if number == 1 else f"<value {number}>"
+    if isinstance(value, str):
+        if _is_json(value):
+            raise UsageError(f"JSON text is no path ({value[:40]!r}…); to read it, give bytes: text.encode()")
+        return None
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return ContentSource(name, bytes(value))
+    if isinstance(value, io.BytesIO):
+        return ContentSource(name, value.getvalue())
+    if isinstance(value, (Mapping, list, tuple)):
+        return ContentSource(name, _written(value, name))
+    if hasattr(value, "columns"):
+        raise WrongTypeError("a path", value, 'its rows: df.to_dict("records") of pandas, df.to_dicts() of Polars')
+    if callable(getattr(value, "read", None)):
+        return StreamSource(name, value)
+    return None
+
+
+class ContentSource(Source):
+    """Bytes."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        """`name` is `<value>`, or `<value 2>` for the second of several."""
+        self.name = name
+        self.size = len(content)
+        self._content = content
 
     def open(self) -> AbstractContextManager[BinaryIO]:
         """Its bytes."""
@@ -39,7 +65,53 @@ class ValueSource(Source):
         return stream.read() if len(self._content) < most else None
 
 
-def _as_dict(value: Any) -> dict[str, Any]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"a {type(value).__name__}")
+class StreamSource(Source):
+    """An open stream, such as a file or the body of an answer of boto3; it is read from where it stands, once."""
+
+    def __init__(self, name: str, stream: Any) -> None:
+        """`name` is `<value>`, or `<value 2>` for the second of several."""
+        self.name = name
+        self._stream = stream
+        self._used = False
+
+    def open(self) -> AbstractContextManager[BinaryIO]:
+        """The stream, which stays open afterwards."""
+        if self._used:
+            raise OSError("a stream can be read only once")
+        self._used = True
+        if isinstance(self._stream, io.TextIOBase):
+            buffer = getattr(self._stream, "buffer", None)
+            return nullcontext(buffer if buffer is not None else io.BytesIO(self._stream.read().encode()))
+        return nullcontext(self._stream)
+
+
+def is_path(value: Any) -> bool:
+    """Whether a value can only be a path: text that is not JSON, or an object that stands for a path."""
+    return isinstance(value, os.PathLike) or (isinstance(value, str) and not _is_json(value))
+
+
+def _is_json(text: str) -> bool:
+    """Whether text that is given as a path is JSON: it begins as JSON does, and has a quoted name in it."""
+    beginning = text[:_TEXT_ENDS].lstrip("\ufeff \t\r\n")
+    return beginning.startswith(("{", "[")) and '"' in beginning
+
+
+def _written(value: Any, name: str) -> bytes:
+    try:
+        return json.dumps(value, default=_as_json).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"{name} cannot be read: it is no value that JSON has ({error})") from error
+
+
+def _as_json(value: Any) -> Any:
+    """A value that JSON does not have, in a form that it has; NaN stands for one that is missing, as in files."""
+    read = read_value(value)
+    if read is UNSET:
+        return float("nan")
+    if isinstance(read, Mapping):
+        return dict(read)
+    if read is value:
+        if hasattr(value, "is_finite"):  # a Decimal
+            return int(value) if value == value.to_integral_value() else float(value)
+        raise TypeError(f"a {type(value).__name__}")
+    return read

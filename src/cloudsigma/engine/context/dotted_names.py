@@ -7,7 +7,7 @@ A step that ends in `[]`, or is a number, is an element of an array: `resources[
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _DEEPEST = 31
@@ -33,15 +33,18 @@ def put(record: dict[str, Any], path: Sequence[str], value: Any) -> None:
     record.setdefault(path[-1], value)
 
 
-def has_joined_names(record: dict[str, Any]) -> bool:
+def has_joined_names(record: Mapping[str, Any]) -> bool:
     """Whether a key is a path, not a name."""
-    names = "\n".join(record)
+    try:
+        names = "\n".join(record)
+    except TypeError:  # a key that is not text
+        return False
     return (
         "." in names or "[" in names or (("_" in names or "/" in names) and _OTHER_SEPARATOR.search(names) is not None)
     )
 
 
-def nested(flat: dict[str, Any]) -> dict[str, Any]:
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     """An object with the members that dotted names describe; where two names disagree, the first counts."""
     record: dict[str, Any] = {}
     arrays = False
