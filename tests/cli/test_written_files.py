@@ -89,3 +89,95 @@ def test_what_no_path_leads_to_may_be_overwritten(folder: Path) -> None:
         assert (folder / file).read_text().startswith('{"rule_id":')
         if file != "beside.json":
             (folder / file).unlink()
+
+
+# --- two outputs, standard input, rules ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["-o", "x", "--ledger", "x"], "--output and --ledger name one file: x"),
+        (["-o", "x", "-o", "./x"], "two --output options name one file"),
+        (["-o", "x", "--checkpoint", "logs/../x"], "--output and --checkpoint name one file"),
+        (["-o", "y", "--checkpoint", "x", "--ledger", "x"], "--ledger and --checkpoint name one file"),
+        (["-o", "x-wal", "--checkpoint", "x"], "--output and --checkpoint name one file"),
+        (["-o", "old", "--ledger", "to_old"], "--output and --ledger name one file"),
+        (["-o", "old", "--ledger", "hard_old"], "--output and --ledger name one file"),
+        (["-o", "nowhere", "--ledger", "to_nowhere"], "--output and --ledger name one file"),
+    ],
+    ids=" ".join,
+)
+def test_two_options_never_write_one_file(options: list[str], told: str, folder: Path) -> None:
+    (folder / "old").write_text('{"rule_id":"of yesterday"}\n')
+    (folder / "to_old").symlink_to("old")
+    os.link("old", "hard_old")
+    (folder / "to_nowhere").symlink_to("nowhere")
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    done = scan("beside.json", *options)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_two_outputs_may_go_to_one_device(folder: Path) -> None:
+    assert scan("beside.json", "-o", "/dev/null", "--ledger", "/dev/null").returncode == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+@pytest.mark.parametrize("option", ["-o", "--ledger"])
+@pytest.mark.parametrize("file", ["beside.json", "hard.json", "to_beside"])
+def test_what_standard_input_is_read_from_is_not_overwritten(option: str, file: str, folder: Path) -> None:
+    (folder / "to_beside").symlink_to("beside.json")
+    command = f"{sys.executable} -m cloudsigma scan - {option} {file} < beside.json"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "names the file that standard input is read from" in done.stderr
+    assert (folder / "beside.json").read_bytes() == LOG
+
+
+RULE = "title: Own\nlogsource: {product: aws}\ndetection: {s: {eventName: X}, condition: s}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["scan", "beside.json", "--rules", "rules/r.yml", "-o", "rules/r.yml"],
+        ["scan", "beside.json", "--rules", "rules", "-o", "rules/r.yml"],
+        ["scan", "beside.json", "--rules", "rules", "--ledger", "to_rule"],
+        ["scan", "beside.json", "--rules", "rules", "--placeholders", "values.yml", "-o", "values.yml"],
+        ["scan", "beside.json", "--compiled", "compiled.json", "-o", "compiled.json"],
+        ["compile", "rules/r.yml", "-o", "rules/r.yml"],
+        ["compile", "rules/r.yml", "-o", "hard_rule"],
+        ["test", "rules/r.yml", "--junit", "rules/r.yml"],
+        ["test", "rules", "--junit", "to_rule"],
+        ["test", "rules", "--json", "rules/r.yml"],
+        ["test", "rules", "--junit", "x", "--json", "x"],
+        ["test", "rules", "--junit", "rules/notes.md"],
+    ],
+    ids=" ".join,
+)
+def test_rules_are_not_overwritten(arguments: list[str], folder: Path) -> None:
+    (folder / "rules").mkdir()
+    for name in ("rules/r.yml", "values.yml", "compiled.json", "rules/notes.md"):
+        (folder / name).write_text(RULE)
+    (folder / "to_rule").symlink_to("rules/r.yml")
+    os.link("rules/r.yml", "hard_rule")
+    done = subprocess.run([sys.executable, "-m", "cloudsigma", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert {
+        (folder / name).read_text() for name in ("rules/r.yml", "values.yml", "compiled.json", "rules/notes.md")
+    } == {RULE}
+
+
+def test_reports_of_tests_are_written_anew_beside_rules(folder: Path) -> None:
+    (folder / "rules").mkdir()
+    (folder / "rules" / "r.yml").write_text(RULE)
+    command = [sys.executable, "-m", "cloudsigma", "test", "rules"]
+    for _ in range(2):
+        done = subprocess.run(
+            [*command, "--junit", "rules/junit.xml", "--json", "rules/tests.json"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode in {0, 1}, done.stderr
+        assert (folder / "rules" / "junit.xml").stat().st_size

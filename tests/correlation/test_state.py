@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -144,6 +145,45 @@ def test_file_that_is_no_state(tmp_path: Path) -> None:
         with pytest.raises(cloudsigma.CloudSigmaError, match=r"not a state of correlations|is a folder"):
             Correlator(RULES, state=path)
     assert file.read_text() == "hello " * 100
+
+
+def test_a_second_correlator_is_refused(tmp_path: Path) -> None:
+    """Both would write, and entries of one would be lost; the file is free again once the first is gone."""
+    state = tmp_path / "state.sqlite"
+    first = Correlator(RULES, state=state)
+    first.feed(RULES.match(event("a", 0, "u", 1, 1)))
+    with pytest.raises(cloudsigma.CloudSigmaError, match="in use by another correlator"):
+        Correlator(RULES, state=state)
+    first.feed(RULES.match(event("b", 1, "u", 1, 2)))
+    del first
+    assert "order" in {match.rule.title for match in Correlator(RULES, state=state).close()}
+
+
+@pytest.mark.parametrize(
+    ("column", "content"),
+    [
+        ("entry", "no JSON"), ("entry", "{}"), ("entry", "[]"), ("entry", "null"), ("entry", '{"time": "x"}'),
+        ("groups", "[1]"), ("groups", '["a", "b"]'), ("groups", "7"), ("groups", "\x00"),
+    ],
+)  # fmt: skip
+def test_wrong_content_is_an_error_of_ours(tmp_path: Path, column: str, content: str) -> None:
+    state = tmp_path / "state.sqlite"
+    Correlator(RULES, state=state).feed(RULES.match(event("a", 0, "u", 1, 1)))
+    with sqlite3.connect(state) as database:
+        database.execute(f"UPDATE entries SET {column} = ?", (content,))  # noqa: S608  # a name from above
+    database.close()
+    with pytest.raises(cloudsigma.CloudSigmaError, match="is damaged"):
+        Correlator(RULES, state=state)
+
+
+def test_a_wrong_watermark_is_an_error_of_ours(tmp_path: Path) -> None:
+    state = tmp_path / "state.sqlite"
+    Correlator(RULES, lateness=timedelta(0), state=state).feed(RULES.match(event("a", 0, "u", 1, 1)))
+    with sqlite3.connect(state) as database:
+        database.execute("UPDATE about SET value = 'soon'")
+    database.close()
+    with pytest.raises(cloudsigma.CloudSigmaError, match="is damaged"):
+        Correlator(RULES, state=state)
 
 
 def test_r29_many_groups_keep_memory_bounded(caplog: pytest.LogCaptureFixture) -> None:

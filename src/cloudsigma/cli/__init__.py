@@ -9,7 +9,9 @@ import io
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -29,8 +31,15 @@ _COMMANDS = {
 }
 """Each command with its line in `--help`, so that help imports none of them."""
 
-_FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO})
-"""What goes wrong when a disk is full, or a limit is met."""
+_FULL = frozenset(
+    getattr(errno, name)
+    for name in ("ENOSPC", "EFBIG", "EDQUOT", "EIO")
+    if hasattr(errno, name)  # not all on Windows
+)
+"""The errors of a full disk or of a limit on the size of files."""
+
+DEBUG_VARIABLE = "CLOUDSIGMA_DEBUG"
+"""Environment variable: if it is set and not empty, an unexpected error shows its traceback, as with `--debug`."""
 
 
 class _LazyGroup(click.Group):
@@ -61,12 +70,24 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(cloudsigma.__version__, prog_name="cloudsigma")
-def group() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
+def group(*, debug: bool) -> None:
     """Sigma rules over AWS CloudTrail: who did what to which resource, when and where."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
 
 
-def _give_up_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _discard_output() -> None:
+    """Discard what standard output still holds: the interpreter would fail to write it when it ends."""
+    with suppress(OSError, ValueError, AttributeError):  # it is closed, or a stream in memory
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _escape_output() -> None:
+    """Escape characters that the encoding of standard output or standard error lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -86,9 +107,11 @@ def run() -> NoReturn:
 
 
 def _run(args: Sequence[str] | None) -> int:
+    _escape_output()
     try:
         code = group.main(args, prog_name="cloudsigma", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
@@ -100,13 +123,13 @@ def _run(args: Sequence[str] | None) -> int:
     except (BrokenPipeError, SystemExit) as error:  # click exits by itself for a broken pipe, and after completion
         if isinstance(error, SystemExit) and not error.code:
             return exit_codes.DONE
-        # Who reads has gone (`| head`): nothing more can be written, not even at the interpreter's end.
-        _give_up_output()
+        # The reader has gone (`| head`).
+        _discard_output()
         return exit_codes.NOT_DONE
     except OSError as error:
         if error.errno not in _FULL:
-            raise
-        _give_up_output()
+            return _report_unexpected(error)
+        _discard_output()
         click.echo(f"cloudsigma: the output cannot be written ({error.strerror})", err=True)
         return exit_codes.NOT_DONE
     except UnknownRuleError as error:
@@ -115,4 +138,20 @@ def _run(args: Sequence[str] | None) -> int:
     except CloudSigmaError as error:
         click.echo(f"cloudsigma: {printable(str(error))}", err=True)
         return exit_codes.NOT_DONE
+    except Exception as error:  # noqa: BLE001  # reported as unexpected
+        return _report_unexpected(error)
     return code if isinstance(code, int) else exit_codes.DONE
+
+
+def _report_unexpected(error: Exception) -> int:
+    """Report an error that no code has foreseen; exit code 1 would say that something was found."""
+    if os.environ.get(DEBUG_VARIABLE):
+        click.echo(printable_lines("".join(traceback.format_exception(error)).rstrip("\n")), err=True)
+    kind, text = type(error).__name__, str(error)
+    click.echo(f"cloudsigma: unexpected error: {kind}{': ' if text else ''}{printable(text)}", err=True)
+    if isinstance(error, MemoryError):
+        click.echo("There is not enough memory: use fewer --jobs, or lower limits such as --max-document.", err=True)
+    else:
+        command = "the same command with --debug after `cloudsigma`"
+        click.echo(f"This is a bug. Please report it, with the output of {command}.", err=True)
+    return exit_codes.NOT_DONE

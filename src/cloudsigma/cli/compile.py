@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import click
@@ -28,8 +27,7 @@ def command(paths: tuple[Path, ...], output: Path, choice: Choice) -> int:
     RULES are rule files and folders, as with --rules. The bundled rules are written only where no RULES are named.
     FILE is JSON and holds no code. Read it with cloudsigma.load_rules(FILE), or scan --compiled FILE.
     """
-    if paths:
-        choice = dataclasses.replace(choice, rule_paths=(*choice.rule_paths, *paths), no_bundled=True)
+    choice = choice.with_paths(paths)
     check_spared(choice.files, {"--output": [output]})
     if output.suffix.lower() in {".yml", ".yaml"} and output.exists():
         raise click.UsageError(f"--output would overwrite {printable(str(output))}, perhaps a rule; name a .json file.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,6 +106,10 @@ class Choice:
         """The files and folders that are read for the rules."""
         single = [each for each in (self.placeholders, self.compiled) if each is not None]
         return [*self.rule_paths, *single, *map(Path, self.pipelines)]
+
+    def with_paths(self, paths: Sequence[Path]) -> Choice:
+        """The rules at paths in the place of the bundled ones, if any are named."""
+        return dataclasses.replace(self, rule_paths=(*self.rule_paths, *paths), no_bundled=True) if paths else self
 
     def load(self) -> RuleSet:
         """Compile the rules, tell what is wrong with those that are left out, and choose among the rest.

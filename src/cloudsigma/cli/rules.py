@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,20 +11,24 @@ from msgspec import structs
 
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.option_groups import GroupedCommand, option
+from cloudsigma.cli.path_types import FILE
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.rule import Rule
 from cloudsigma.escaping import printable, printable_json
 
 
 @click.command("rules", cls=GroupedCommand)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=FILE)
 @rule_options()
 @option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True)
-def command(form: str, choice: Choice) -> int:
+def command(paths: tuple[Path, ...], form: str, choice: Choice) -> int:
     """List rules with level, tags, log source, and the field that they are found by.
+
+    PATH is a rule file or folder, as with --rules. The bundled rules are listed only if no PATH is named.
 
     Rules that cannot be used are told on standard error, with the place and the remedy.
     """
-    rules = choice.load()
+    rules = choice.with_paths(paths).load()
     found_by = rules.found_by
     never = 0
     for rule in rules:

@@ -1,8 +1,7 @@
-"""Ctrl-C, SIGTERM and SIGHUP: what is being done ends cleanly, and the exit code says which of them it was.
+"""Ctrl-C, SIGTERM and SIGHUP end a command cleanly, and the exit code says which signal it was.
 
-The first signal raises, once, and everything is put in order on the way out: lines that were begun are finished, worker
-processes are ended, the account is told. Others that come meanwhile do not break into that; where it takes more than a
-second, they end the process.
+The first signal raises, once, and the stack unwinds: begun lines are finished, workers are stopped, the summary is
+written. Further signals do not interrupt that, unless it takes more than a second: then they end the process.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ import click
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not on Windows
 _PATIENCE = 1.0
-"""Seconds that putting things in order may take before a further signal ends the process."""
+"""Seconds that the cleanup may take before a further signal ends the process."""
 _AGAIN = 0.05
-"""Seconds after which a signal is sent again that was raised where Python lets no exception out."""
+"""Seconds after which a signal is resent that was raised where Python swallows exceptions."""
 
 
 class Stopped(KeyboardInterrupt):
-    """What Ctrl-C is, for signals of whoever is not at the keyboard."""
+    """Raised for SIGTERM and SIGHUP; handled like Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -36,19 +35,19 @@ class Stopped(KeyboardInterrupt):
 
 
 class StopSignals:
-    """What has been asked for so far."""
+    """The signals so far."""
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
-        """Set by the first signal, where that is only to end what is being done."""
+        """Set by the first signal, if `patient`."""
         self.patient = False
         """Whether the first signal sets `stopping` and no more; the second always raises."""
         self.exit_code = 128 + signal.SIGINT
         """That of the latest signal."""
         self.raised: float | None = None
-        """When a signal raised."""
+        """The time at which a signal raised."""
         self.closed = False
-        """Whether everything is in order, and there is nothing left that could be broken off."""
+        """Whether the cleanup is done, so that the process can end at once."""
 
     def take(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # as `signal` calls it
         """Take a signal."""
@@ -68,7 +67,7 @@ class StopSignals:
         raise Stopped(number)
 
     def take_lost(self, told: Any, otherwise: Callable[[Any], object]) -> None:
-        """Take an exception that Python lets out nowhere: if it is ours, the signal comes once more, elsewhere."""
+        """Resend the signal: an exception in `__del__` is swallowed."""
         if not issubclass(told.exc_type, KeyboardInterrupt):
             otherwise(told)
             return
@@ -79,14 +78,14 @@ class StopSignals:
 
 
 _kept: dict[signal.Signals, Any] = {}
-"""Handlers from before, of signals that are still taken after an interruption."""
+"""The previous handlers of signals that are still handled after an interruption."""
 
 
 @contextmanager
 def stop_signals() -> Iterator[StopSignals]:
-    """Take the signals meanwhile; one that was ignored before stays so, as `nohup` and background jobs have it.
+    """Handle the signals in this context; one that was ignored before stays ignored, as under `nohup`.
 
-    After an interruption they are taken on, until `release_signals`: the next ends the process.
+    After an interruption they are handled until `release_signals`: the next one ends the process.
     """
     taken = StopSignals()
     before: dict[signal.Signals, Any] = {}
@@ -108,19 +107,19 @@ def stop_signals() -> Iterator[StopSignals]:
 
 
 def release_signals() -> None:
-    """Give the signals back to whoever had them before."""
+    """Restore the previous handlers."""
     _restore(_kept)
     _kept.clear()
 
 
 def leave(code: int) -> NoReturn:
-    """End the process after an interruption: no signal breaks into that, and requests on their way are not awaited."""
+    """End the process after an interruption, without waiting for threads; no signal interrupts that."""
     for name in _NAMES:
         if hasattr(signal, name):
             signal.signal(signal.Signals[name], signal.SIG_IGN)
-    atexit._run_exitfuncs()  # noqa: SLF001  # what would be done without the waiting for threads, which has no other name
+    atexit._run_exitfuncs()  # noqa: SLF001  # as the interpreter does, but without waiting for threads
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # nobody is there any more, or it was closed
+        with suppress(OSError, ValueError, AttributeError):  # the reader has gone, or it is closed
             stream.flush()
     os._exit(code)
 

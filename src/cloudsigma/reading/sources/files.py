@@ -68,6 +68,8 @@ class StandardInput(Source):
         if self._used:
             raise OSError("standard input can be read only once")
         self._used = True
+        if self._stream is None and sys.stdin is None:
+            raise OSError("standard input is closed")
         return nullcontext(self._stream if self._stream is not None else sys.stdin.buffer)
 
 
