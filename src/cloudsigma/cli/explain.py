@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from cloudsigma.engine.evaluate.explain import Explanation
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.rule import Rule
 from cloudsigma.escaping import printable, printable_json, printable_lines
+from cloudsigma.origin import Origin
 from cloudsigma.reading import Limits, read_records
 from cloudsigma.rulesets.rule_set import RuleSet
 
@@ -55,13 +55,14 @@ def command(rule: str, record_path: str | None, form: str, limits: Limits, choic
     else:
         reader = read_records(record_path, limits=limits)
         correlations = [key for key in wanted if rules[key].correlation is not None]
-        records: Iterable[Any] = list(reader) if correlations else reader
-        for record in records:
+        kept: list[dict[str, Any]] = []
+        for record, origin in reader.with_origin():
             for key in wanted:
                 if key not in correlations:
-                    _show(rules.explain(record, key), form)
+                    _show(rules.explain(record, key), form, _Shown.of(record, origin))
+            kept += [record] if correlations else []
         for key in correlations:
-            _show(rules.explain(records, key), form)
+            _show(rules.explain(kept, key), form)
         lost = not reader.ledger.complete
         if lost or not reader.ledger.records:
             click.echo(printable_lines(str(reader.ledger)), err=True)
@@ -90,8 +91,30 @@ def _show_source(rule: Rule, rules: RuleSet, form: str) -> None:
         click.echo(printable_lines(source))
 
 
-def _show(explanation: Explanation | CorrelationExplanation, form: str) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Shown:
+    """Which record is explained."""
+
+    path: str
+    position: int
+    """From 0, in the order of the file."""
+    event_id: str | None
+
+    @classmethod
+    def of(cls, record: dict[str, Any], origin: Origin) -> _Shown:
+        event_id = record.get("eventID")
+        return cls(origin.path, origin.position, event_id if isinstance(event_id, str) else None)
+
+    def __str__(self) -> str:
+        event = f", event {self.event_id}" if self.event_id is not None else ", without an event ID"
+        return f"{self.path}, record {self.position}{event}:"
+
+
+def _show(explanation: Explanation | CorrelationExplanation, form: str, record: _Shown | None = None) -> None:
     if form == "json":
-        click.echo(printable_json(json.dumps(json_ready(explanation.to_dict()))))
-    else:
-        click.echo(printable_lines(str(explanation)))
+        about = {"record": dataclasses.asdict(record)} if record is not None else {}
+        click.echo(printable_json(json.dumps(json_ready({**about, **explanation.to_dict()}))))
+        return
+    if record is not None:
+        click.echo(printable(str(record)))
+    click.echo(printable_lines(str(explanation)))

@@ -16,7 +16,7 @@ from cloudsigma.arguments import check_instance, texts
 from cloudsigma.correlation import MAX_ENTRIES, Correlator, check_lateness
 from cloudsigma.correlation.match_stream import MatchStream
 from cloudsigma.engine.evaluate.evidence import EvidenceReader
-from cloudsigma.engine.evaluate.explain import Explanation, explain
+from cloudsigma.engine.evaluate.explain import Explanation, explain, spellings_in
 from cloudsigma.engine.match import Match, make_matches
 from cloudsigma.engine.prefilter.matcher import Matcher
 from cloudsigma.engine.prefilter.reachability import Event, could_have_matched
@@ -316,7 +316,7 @@ class RuleSet:
             raise WrongTypeError("record", record, "one record, a dict")
         tree = explain(found.definition, record)
         applies = found.definition.logsource.covers(self.declared)
-        return Explanation(found.id, found.title, tree.matched and applies, applies, tree)
+        return Explanation(found.id, found.title, tree.matched and applies, applies, tree, spellings_in(tree, record))
 
     # --- as a value -------------------------------------------------------------------------------------------
 

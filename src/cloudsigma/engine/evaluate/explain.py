@@ -14,6 +14,7 @@ import msgspec
 
 from cloudsigma import ir
 from cloudsigma.engine.evaluate import fields, operators
+from cloudsigma.engine.evaluate.spellings import spelled_otherwise
 from cloudsigma.escaping import printable
 from cloudsigma.ir.walk import Joint, Leaf, Node, fold
 
@@ -58,6 +59,13 @@ class Outcome(msgspec.Struct, frozen=True):
     matched: bool
     values: tuple[Any, ...]
     """The values that met it."""
+    theirs: tuple[Any, ...] | None = None
+    """Of `fieldref`: the values of the other field (at most 20)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        shown = {"pattern": self.pattern, "matched": self.matched, "values": list(self.values)}
+        return shown if self.theirs is None else {**shown, "other_field": list(self.theirs)}
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -88,10 +96,7 @@ class Step(msgspec.Struct, frozen=True):
                 "modifiers": list(self.modifiers),
                 "negated": self.negated,
                 "seen": list(self.seen),
-                "patterns": [
-                    {"pattern": outcome.pattern, "matched": outcome.matched, "values": list(outcome.values)}
-                    for outcome in self.outcomes
-                ],
+                "patterns": [outcome.to_dict() for outcome in self.outcomes],
             }
         else:
             if self.path is not None:
@@ -110,6 +115,8 @@ class Explanation(msgspec.Struct, frozen=True):
     applies: bool
     """Whether the rule's log source covers what the records are declared to be."""
     tree: Step
+    spellings: dict[str, str] = {}
+    """Fields that the rule names and the record has with letters of another case: name → that of the record."""
 
     def to_dict(self) -> dict[str, Any]:
         """The explanation as plain values, for JSON."""
@@ -118,6 +125,7 @@ class Explanation(msgspec.Struct, frozen=True):
             "title": self.title,
             "matched": self.matched,
             "applies": self.applies,
+            "spellings": self.spellings,
             "tree": self.tree.to_dict(),
         }
 
@@ -126,8 +134,23 @@ class Explanation(msgspec.Struct, frozen=True):
         lines = [printable(f"{self.title} ({self.rule_id}) {verdict}")]
         if not self.applies:
             lines.append("  the rule is for another log source than the records are declared to be")
-        lines += _drawn(self.tree)
+        lines += _drawn(self.tree, self.spellings)
         return "\n".join(lines)
+
+
+def spellings_in(tree: Step, record: Mapping[str, Any]) -> dict[str, str]:
+    """Of each field in which a test saw no value: the name with other letters that the record has, if it has one."""
+    found: dict[str, str] = {}
+    waiting = [tree]
+    while waiting:
+        step = waiting.pop()
+        waiting += step.steps
+        unseen = [step.field] if step.field is not None and not step.seen else []
+        unseen += [outcome.pattern for outcome in step.outcomes if outcome.theirs == ()]
+        for name in unseen:
+            if name is not None and name not in found and (other := spelled_otherwise(record, name)) is not None:
+                found[name] = other
+    return found
 
 
 # --- evaluating ---------------------------------------------------------------------------------------------
@@ -212,8 +235,9 @@ def evaluate_test(test: ir.Test, record: Mapping[str, Any]) -> Step:
 
 def _outcome(
     matcher: ir.Matcher, values: tuple[Any, ...], record: Mapping[str, Any], field: str | None
-) -> tuple[bool, tuple[Any, ...]]:
-    """Whether a field passes one value of a rule, and the values of the field that meet it."""
+) -> tuple[bool, tuple[Any, ...], tuple[Any, ...] | None]:
+    """Whether a field passes one value of a rule, the values that meet it, and those of a field that it refers to."""
+    other_values: tuple[Any, ...] | None = None
     match matcher:
         case ir.Null():
             matched, given = operators.field_matches(matcher, record, field), [v for v in values if v is None]
@@ -223,10 +247,11 @@ def _outcome(
             theirs = fields.values(record, other)
             given = list(operators.agreeing(values, theirs, comparison, cased=cased))
             matched = bool(given)
+            other_values = tuple(theirs)[:SHOWN_VALUES]
         case _:
             given = [value for value in values if operators.matches(matcher, value)]
             matched = bool(given)
-    return matched, tuple(given)
+    return matched, tuple(given), other_values
 
 
 # --- evidence -----------------------------------------------------------------------------------------------
@@ -283,29 +308,36 @@ def _distinct(found: Iterable[Evidence]) -> Iterator[Evidence]:
 # --- drawing ------------------------------------------------------------------------------------------------
 
 
-def _drawn(root: Step) -> Iterator[str]:
+def _drawn(root: Step, spellings: Mapping[str, str]) -> Iterator[str]:
     waiting: list[tuple[Step, int, str | None]] = [(root, 1, None)]
     while waiting:
         step, depth, path = waiting.pop()
         path = path or step.path
         mark = "✓" if step.matched else "✗"
         where = "" if step.line is None else f"  ({f'{printable(path)}:' if path else 'line '}{step.line})"
-        said = step.label if step.kind != "test" else f"{step.label}: {_wanted(step)}{_saw(step)}"
+        said = step.label if step.kind != "test" else f"{step.label}: {_wanted(step, spellings)}{_saw(step, spellings)}"
         yield f"{'  ' * depth}{mark} {printable(said)}{where}"
         waiting.extend((child, depth + 1, path) for child in reversed(step.steps))
 
 
-def _wanted(step: Step) -> str:
+def _wanted(step: Step, spellings: Mapping[str, str]) -> str:
+    if len(step.outcomes) == 1 and (theirs := step.outcomes[0].theirs) is not None:
+        name = step.outcomes[0].pattern
+        return f"{name}, which has {_listed(theirs) if theirs else _nothing(name, spellings)}"
     patterns = [outcome.pattern for outcome in step.outcomes]
     return patterns[0] if len(patterns) == 1 else f"{'all' if step.all_of else 'any'} of {_listed(patterns)}"
 
 
-def _saw(step: Step) -> str:
+def _nothing(name: str, spellings: Mapping[str, str]) -> str:
+    return f"no value, but {spellings[name]} is there" if name in spellings else "no value"
+
+
+def _saw(step: Step, spellings: Mapping[str, str]) -> str:
     if met := [value for outcome in step.outcomes if outcome.matched for value in outcome.values]:
         return f"; met by {_listed(met)}"
     if step.field is None:
         return ""
-    return f"; the record has {_listed(step.seen) if step.seen else 'no value'}"
+    return f"; the record has {_listed(step.seen) if step.seen else _nothing(step.field, spellings)}"
 
 
 def _listed(values: Any) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cloudsigma import ir
-from cloudsigma.engine.evaluate.explain import Explanation, Step, explain
+from cloudsigma.engine.evaluate.explain import Explanation, Step, explain, spellings_in
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
 from cloudsigma.escaping import printable
@@ -109,7 +109,9 @@ def _observed(rule: Rule, help_of_run: AssertionHelp) -> Rule:
 def _explained(rule: ir.DetectionRule, record: Mapping[str, Any]) -> list[str]:
     """The explanation of a predicate's verdict, which does not depend on the log source."""
     tree = explain(rule, record)
-    return _with_place(Explanation(rule.metadata.id, rule.metadata.title, tree.matched, True, tree), rule)  # noqa: FBT003
+    metadata, applies = rule.metadata, True
+    spellings = spellings_in(tree, record)
+    return _with_place(Explanation(metadata.id, metadata.title, tree.matched, applies, tree, spellings), rule)
 
 
 def _with_place(explanation: Explanation, rule: ir.DetectionRule) -> list[str]:
