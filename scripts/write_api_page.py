@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
 PROMISES = PAGE.parents[1] / "stability.md"
 SECTIONS: dict[str, dict[str, list[str]]] = {
     "cloudsigma": {
-        "Compile": ["compile_rules", "compile_text", "bundled_rules", "load_rules"],
+        "Compile": ["compile_rules", "compile_text", "RuleLimits", "bundled_rules", "load_rules"],
         "Rules": ["RuleSet", "Rule"],
         "Evaluate": ["evaluate", "scan", "Scan", "Explanation", "Correlator", "CorrelationExplanation"],
         "Match": ["Match", "Context", "Principal", "Resource", "Evidence", "Origin"],

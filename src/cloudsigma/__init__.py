@@ -18,7 +18,7 @@ from cloudsigma.version import __version__
 
 if TYPE_CHECKING:
     from cloudsigma.api import evaluate, scan
-    from cloudsigma.compiler import compile_rules, compile_text
+    from cloudsigma.compiler import RuleLimits, compile_rules, compile_text
     from cloudsigma.correlation import Correlator
     from cloudsigma.correlation.explain import CorrelationExplanation
     from cloudsigma.engine.context.context import Context, Principal, Resource
@@ -67,6 +67,7 @@ __all__ = [
     "Rule",
     "RuleError",
     "RuleErrors",
+    "RuleLimits",
     "RuleSet",
     "Scan",
     "Sessions",
@@ -105,6 +106,7 @@ _HOMES = {
     "Rule": "engine.rule",
     "RuleError": "errors",
     "RuleErrors": "errors",
+    "RuleLimits": "compiler",
     "RuleSet": "rulesets.rule_set",
     "Scan": "scanning.scan",
     "Sessions": "sessions",

@@ -137,14 +137,16 @@ def test_s06_s07_a_place_that_is_no_file_is_named(
     assert said in done.stderr
 
 
-def test_s07_rules_may_come_through_a_pipe_that_is_named(tmp_path: Path) -> None:
-    """It is waited for, as shells give the output of a command by `<(…)`."""
+def test_s07_rules_may_come_through_a_pipe_that_a_shell_has_opened(tmp_path: Path) -> None:
+    """It is waited for, as shells pass the output of a command by `<(…)`."""
     (tmp_path / "a.json").write_bytes(log_file("e0"))
-    os.mkfifo(tmp_path / "pipe")
-    writer = threading.Thread(target=lambda: (time.sleep(0.5), (tmp_path / "pipe").write_text(RULE)))
+    reading, writing = os.pipe()
+    writer = threading.Thread(target=lambda: (time.sleep(0.5), os.write(writing, RULE.encode()), os.close(writing)))
     writer.start()
-    done = run("scan", tmp_path / "a.json", "--rules", tmp_path / "pipe", "--no-bundled", "--format", "ids")
+    rules = f"/dev/fd/{reading}"
+    done = run("scan", tmp_path / "a.json", "--rules", rules, "--no-bundled", "--format", "ids", pass_fds=(reading,))
     writer.join(10)
+    os.close(reading)
     assert ids(done.stdout) == ["e0"]
 
 

@@ -27,6 +27,7 @@ from cloudsigma import (
     Reader,
     Resource,
     Rule,
+    RuleLimits,
     RuleSet,
     Scan,
     sinks,
@@ -40,7 +41,9 @@ bundled = cloudsigma.bundled_rules()
 assert_type(bundled, RuleSet)
 assert_type(cloudsigma.bundled_rules(correlations=True), RuleSet)
 assert_type(cloudsigma.compile_rules("sigma_rules", Path("mine") / "one.yml"), RuleSet)
-assert_type(cloudsigma.compile_rules("mine", on_error="skip", bundled=True), RuleSet)
+assert_type(
+    cloudsigma.compile_rules("mine", on_error="skip", bundled=True, limits=RuleLimits(expansions=20_000)), RuleSet
+)
 assert_type(cloudsigma.compile_text("title: …", logsource={"product": "aws", "service": "cloudtrail"}), RuleSet)
 assert_type(bundled + cloudsigma.compile_text("title: …"), RuleSet)
 assert_type(bundled.where(level="high", tag=["attack.t1098"], exclude="a-rule"), RuleSet)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +15,23 @@ from cloudsigma.cli.path_types import FILE
 from cloudsigma.escaping import printable
 
 if TYPE_CHECKING:
+    from cloudsigma.compiler import RuleLimits
     from cloudsigma.rulesets.rule_set import RuleSet
 
 _LEVELS = ("informational", "low", "medium", "high", "critical")
 _STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
 _TITLE = "Rules"
+
+
+def _parsed_limits(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> dict[str, int]:
+    parsed: dict[str, int] = {}
+    for value in values:
+        name, _, number = value.partition("=")
+        if not number.isascii() or not number.isdigit():
+            raise click.BadParameter(f"{printable(value)!r} is not NAME=N, such as expansions=20000")
+        parsed[name] = int(number[:18])
+    return parsed
+
 
 _PATHS = (
     option(
@@ -55,6 +67,16 @@ _COMPILING = (
         help="A processing pipeline: a YAML file, or the name of one that comes with the package. Repeatable.",
     ),
 )
+_LIMITING = (
+    option(
+        "--rule-limit",
+        "rule_limits",
+        metavar="NAME=N",
+        multiple=True,
+        callback=_parsed_limits,
+        help="A bound on what a rule may cost, which the error of a rule has named. Repeatable.",
+    ),
+)
 _CHOOSING = (
     option("--level", type=click.Choice(_LEVELS, case_sensitive=False), help="The minimum level."),
     option(
@@ -71,7 +93,7 @@ _CHOOSING = (
 
 def rule_options() -> Decorator:
     """Add the options to a command, which is given `choice`."""
-    return option_value(_TITLE, "choice", Choice, *_PATHS, *_COMPILING, *_CHOOSING)
+    return option_value(_TITLE, "choice", Choice, *_PATHS, *_COMPILING, *_LIMITING, *_CHOOSING)
 
 
 def compile_options() -> Decorator:
@@ -93,6 +115,7 @@ class Choice:
     correlations: bool
     placeholders: Path | None
     pipelines: tuple[str, ...]
+    rule_limits: Mapping[str, int]
     compiled: Path | None
     no_cache: bool
     level: str | None
@@ -138,7 +161,7 @@ class Choice:
     def _compiled(self) -> RuleSet:
         if self.compiled is not None:
             return self._read(self.compiled)
-        if not (self.rule_paths or self.no_bundled or self.pipelines or self.placeholders):
+        if not (self.rule_paths or self.no_bundled or self.pipelines or self.placeholders or self.rule_limits):
             from cloudsigma.rulesets.bundled import bundled_rules
 
             return bundled_rules(correlations=self.correlations)
@@ -156,7 +179,17 @@ class Choice:
             placeholders=values,
             pipelines=self.pipelines,
             cache=not self.no_cache,
+            limits=self._limits(),
         )
+
+    def _limits(self) -> RuleLimits:
+        from cloudsigma.compiler import RuleLimits
+
+        known = RuleLimits.__struct_fields__
+        for name in self.rule_limits:
+            if name not in known:
+                raise click.UsageError(f"there is no rule limit {printable(name)!r}: there are {', '.join(known)}.")
+        return RuleLimits(**self.rule_limits)
 
     def _read(self, file: Path) -> RuleSet:
         if self.rule_paths or self.no_bundled or self.correlations or self.pipelines or self.placeholders:

@@ -17,6 +17,7 @@ from cloudsigma import ir
 from cloudsigma.arguments import check_flag, check_instance, check_path, check_paths, compiling
 from cloudsigma.compiler.cache import cache_of, key_of
 from cloudsigma.compiler.files import RuleFile, read_file, read_files
+from cloudsigma.compiler.limits import DEFAULT_LIMITS, RuleLimits
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import RuleError, UsageError, WrongTypeError, one_or_group, shown_value
 from cloudsigma.rulesets.resources import packaged_rules
@@ -25,7 +26,7 @@ from cloudsigma.rulesets.rule_set import CLOUDTRAIL, RuleSet, without_duplicates
 if TYPE_CHECKING:
     from cloudsigma.compiler.document import Document
 
-__all__ = ["compile_rules", "compile_text", "read_placeholders"]
+__all__ = ["RuleLimits", "compile_rules", "compile_text", "read_placeholders"]
 
 OnError = Literal["raise", "skip"]
 Values = Mapping[str, Sequence[str | int | float]]
@@ -39,6 +40,7 @@ def compile_rules(
     pipelines: Sequence[str | os.PathLike[str]] = (),
     bundled: bool = False,
     cache: bool | str | os.PathLike[str] | None = None,
+    limits: RuleLimits | None = None,
 ) -> RuleSet:
     """Compile rule files and folders of them.
 
@@ -55,6 +57,7 @@ def compile_rules(
         cache: Keep what comes out on disk, and take it from there while files, options and versions are the same:
             `True` for the user's folder of caches (or `CLOUDSIGMA_CACHE_DIR`), a path for another, `None` for none.
             Never used where `CLOUDSIGMA_NO_CACHE` is set.
+        limits: Bounds on what a rule may cost; a rule that exceeds one is an error that names it.
 
     Raises:
         RuleError: There is one mistake, and `on_error` is `raise`.
@@ -68,13 +71,13 @@ def compile_rules(
     if not paths and not bundled:
         raise UsageError("compile_rules needs at least one file or folder")
     with _garbage_collection_paused(), compiling("compiling rules"):
-        files = list(read_files([packaged_rules(), *paths] if bundled else paths))
-        given = _Options(_declared(logsource), placeholders, pipelines)
+        given = _Options(_declared(logsource), placeholders, pipelines, _limits(limits))
+        files = list(read_files([packaged_rules(), *paths] if bundled else paths, given.limits))
         kept = cache_of(cache)
         key = _key(files, given) if kept is not None else None
         rules = kept.load(key) if kept is not None and key is not None else None
         if rules is None:
-            rules = _compile(_documents(files), given)
+            rules = _compile(_documents(files, given.limits), given)
             if kept is not None and key is not None:
                 kept.store(key, rules)
     return _raised(rules, on_error)
@@ -88,6 +91,7 @@ def compile_text(
     placeholders: Values | None = None,
     pipelines: Sequence[str | os.PathLike[str]] = (),
     bundled: bool = False,
+    limits: RuleLimits | None = None,
 ) -> RuleSet:
     """Compile rule text: one or more YAML documents. Arguments and errors are those of `compile_rules`."""
     if not isinstance(text, str):
@@ -97,11 +101,12 @@ def compile_text(
         from cloudsigma.compiler.actions import apply_actions
         from cloudsigma.compiler.document import read_documents
 
+        given = _Options(_declared(logsource), placeholders, pipelines, _limits(limits))
         documents = [
-            *_documents(read_files([packaged_rules()] if bundled else [])),
-            *apply_actions(read_documents(text, None)),
+            *_documents(read_files([packaged_rules()] if bundled else []), given.limits),
+            *apply_actions(read_documents(text, None, given.limits)),
         ]
-        rules = _compile(documents, _Options(_declared(logsource), placeholders, pipelines))
+        rules = _compile(documents, given)
     return _raised(rules, on_error)
 
 
@@ -124,9 +129,10 @@ class _Options:
     declared: ir.LogSource
     placeholders: Values | None
     pipelines: Sequence[str | os.PathLike[str]]
+    limits: RuleLimits
 
 
-def _documents(files: Iterable[RuleFile | RuleError]) -> Iterator[Document | RuleError]:
+def _documents(files: Iterable[RuleFile | RuleError], limits: RuleLimits) -> Iterator[Document | RuleError]:
     from cloudsigma.compiler.actions import apply_actions
     from cloudsigma.compiler.document import read_documents
 
@@ -134,7 +140,7 @@ def _documents(files: Iterable[RuleFile | RuleError]) -> Iterator[Document | Rul
         if isinstance(file, RuleError):
             yield file
         else:
-            yield from apply_actions(read_documents(file.data, file.shown))
+            yield from apply_actions(read_documents(file.data, file.shown, limits))
 
 
 def _compile(documents: Iterable[Document | RuleError], given: _Options) -> RuleSet:
@@ -145,8 +151,9 @@ def _compile(documents: Iterable[Document | RuleError], given: _Options) -> Rule
     if given.pipelines:
         from cloudsigma.compiler.pipeline import read_pipelines
 
-        pipeline = read_pipelines(given.pipelines)
-    found = compile_documents(documents, check_placeholders(given.placeholders), pipeline, declared=given.declared)
+        pipeline = read_pipelines(given.pipelines, given.limits)
+    placeholders = check_placeholders(given.placeholders)
+    found = compile_documents(documents, placeholders, pipeline, given.limits, declared=given.declared)
     rules, conflicts = without_duplicates([*map(Rule, found.rules), *map(Rule, found.correlations)])
     return RuleSet(rules, (*found.errors, *conflicts), tuple(found.warnings), given.declared)
 
@@ -163,12 +170,13 @@ def _key(files: Iterable[RuleFile | RuleError], given: _Options) -> str | None:
     if len(read) != len(list(files)) or isinstance(given.pipelines, (str, os.PathLike)):
         return None
     for pipeline in given.pipelines:
-        data = read_file(pipeline)
+        data = read_file(pipeline, given.limits)
         if not isinstance(data, RuleError):  # else it is the name of one that comes with the package
             read.append(RuleFile(f"pipeline {os.fspath(pipeline)}", data))
     options = {
         "declared": given.declared,
         "placeholders": given.placeholders,
+        "limits": given.limits,
         "pipelines": [os.fspath(pipeline) for pipeline in given.pipelines],
     }
     try:
@@ -187,6 +195,13 @@ def _check(on_error: object, logsource: object, placeholders: object, pipelines:
     for each in pipelines:
         check_path("one of the pipelines", each)
     check_flag("bundled", bundled)
+
+
+def _limits(given: RuleLimits | None) -> RuleLimits:
+    if given is None:
+        return DEFAULT_LIMITS
+    check_instance("limits", given, RuleLimits, "cloudsigma.RuleLimits(…), or None")
+    return given
 
 
 def _declared(logsource: Mapping[str, str] | None) -> ir.LogSource:

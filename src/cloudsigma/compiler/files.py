@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from cloudsigma.compiler.limits import DEFAULT_LIMITS, RuleLimits
 from cloudsigma.errors import RuleError
 
 _ENDINGS = (".yml", ".yaml")
 _NO_RULES = (".cases.yml", ".cases.yaml")
+_OF_SHELLS = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")
+"""Beginnings of the paths by which a shell passes the output of a command."""
 _REGRESSION_INFO = ("info.yml", "info.yaml")
 
 
@@ -28,7 +32,9 @@ class RuleFile(msgspec.Struct, frozen=True):
         return self.path.encode(errors="surrogateescape").decode(errors="replace")
 
 
-def read_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[RuleFile | RuleError]:
+def read_files(
+    paths: Iterable[str | os.PathLike[str]], limits: RuleLimits = DEFAULT_LIMITS
+) -> Iterator[RuleFile | RuleError]:
     """The rule files at paths in order, each once however often and under whatever name it is reached."""
     seen: set[tuple[int, int]] = set()
     for path in paths:
@@ -36,32 +42,69 @@ def read_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[RuleFile | R
             if isinstance(found, RuleError):
                 yield found
                 continue
-            # A pipe that is named is waited for, as `--rules <(…)` needs it; one that lies in a folder never.
-            waiting = 0 if found == os.fspath(Path(path)) else getattr(os, "O_NONBLOCK", 0)
             try:
-                flags = os.O_RDONLY | waiting | getattr(os, "O_BINARY", 0)
-                descriptor = os.open(found, flags)  # thousands: without buffers
-                try:
-                    status = os.fstat(descriptor)
-                    if waiting and not stat.S_ISREG(status.st_mode):
-                        raise OSError("it is no regular file")
-                    identity = (status.st_dev, status.st_ino)
-                    data = None if identity in seen else _all_of(descriptor, status.st_size)
-                finally:
-                    os.close(descriptor)
+                data, identity = _read(found, limits.file, seen)
             except OSError as error:
-                yield _os_error(error, found)
+                yield _os_error(error, found, limits)
                 continue
             if data is not None:
                 seen.add(identity)
                 yield RuleFile(found, data)
 
 
-def _all_of(descriptor: int, size: int) -> bytes:
-    """Everything in an open file; `size` is a guess: a pipe has none."""
+def read_file(path: str | os.PathLike[str], limits: RuleLimits = DEFAULT_LIMITS) -> bytes | RuleError:
+    """The bytes of one file of rules, placeholders or a pipeline, or why they cannot be read."""
+    try:
+        return read_regular(path, limits.file)
+    except OSError as error:
+        return _os_error(error, path, limits)
+
+
+def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
+    """The bytes of a regular file; raises `OSError` for a device, a pipe or a file above `most` bytes.
+
+    A pipe is not waited for, and a file that is too large is not read. Only a pipe that a shell has opened for the
+    command (`<(…)`) is read, up to `most` bytes.
+    """
+    data, _ = _read(os.fspath(Path(path)), most, ())
+    return data or b""
+
+
+def _read(path: str, most: int, seen: Collection[tuple[int, int]]) -> tuple[bytes | None, tuple[int, int]]:
+    """A file's bytes, `None` where its identity was seen, and its identity: device and inode."""
+    shell = path.startswith(_OF_SHELLS)
+    waiting = 0 if shell else getattr(os, "O_NONBLOCK", 0)
+    flags = os.O_RDONLY | waiting | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)  # thousands: without buffers
+    try:
+        status = os.fstat(descriptor)
+        if not (stat.S_ISREG(status.st_mode) or (shell and stat.S_ISFIFO(status.st_mode))):
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            raise OSError("it is not a regular file")
+        identity = (status.st_dev, status.st_ino)
+        if identity in seen:
+            return None, identity
+        if status.st_size > most:
+            raise _TooLargeError(f"it is larger than {most:,} bytes")
+        return _all_of(descriptor, status.st_size, most), identity
+    finally:
+        os.close(descriptor)
+
+
+class _TooLargeError(OSError):
+    """The file is larger than it may be."""
+
+
+def _all_of(descriptor: int, size: int, most: int) -> bytes:
+    """Everything in an open file; `size` is a guess: a pipe has none, and a file may grow."""
     parts = [os.read(descriptor, size + 1)]
+    total = len(parts[0])
     while parts[-1]:
+        if total > most:
+            raise _TooLargeError(f"it is larger than {most:,} bytes")
         parts.append(os.read(descriptor, 1 << 16))
+        total += len(parts[-1])
     return b"".join(parts)
 
 
@@ -120,15 +163,10 @@ def is_rule_file(name: str) -> bool:
     return lowered.endswith(_ENDINGS) and not lowered.endswith(_NO_RULES) and lowered not in _REGRESSION_INFO
 
 
-def read_file(path: str | os.PathLike[str]) -> bytes | RuleError:
-    """The bytes of one rule file, or why they cannot be read."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        return _os_error(error, path)
-
-
-def _os_error(error: OSError, path: str | os.PathLike[str]) -> RuleError:
+def _os_error(error: OSError, path: str | os.PathLike[str], limits: RuleLimits = DEFAULT_LIMITS) -> RuleError:
+    if isinstance(error, _TooLargeError):
+        reason = f"it is larger than {limits.said('file')} bytes"
+        return RuleError("file", reason, path=os.fspath(path), remedy="Split it into several files.")
     return RuleError(
         "file",
         f"it cannot be read ({error.strerror or error})",

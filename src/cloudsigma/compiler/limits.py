@@ -19,9 +19,9 @@ class RuleLimits(msgspec.Struct, frozen=True):
 
     file: int = 10 << 20
     """Bytes of one file of rules, placeholders or a pipeline."""
-    documents: int = 20_000
+    documents: int = 10_000
     """YAML documents of one file."""
-    nodes: int = 500_000
+    nodes: int = 200_000
     """Keys, values, maps and lists of one YAML document; an alias counts as the nodes that it repeats."""
     modifiers: int = 20
     """Modifiers of one field."""

@@ -18,6 +18,9 @@ from sigma.processing.pipeline import ProcessingItem, ProcessingPipeline
 from sigma.processing.transformations import NestedProcessingTransformation
 
 from cloudsigma.compiler.document import Document, Located, Path, read_documents
+from cloudsigma.compiler.files import read_file
+from cloudsigma.compiler.limits import DEFAULT_LIMITS, RuleLimits
+from cloudsigma.compiler.misread import misread_numbers
 from cloudsigma.compiler.policy import QUIET_RE2
 from cloudsigma.compiler.remedies import nearest
 from cloudsigma.errors import RuleError, UsageError
@@ -125,7 +128,7 @@ def _inherit(pipeline: ProcessingPipeline) -> None:
             _inherit(nested)
 
 
-def read_pipelines(given: Iterable[str | os.PathLike[str]]) -> Pipeline | None:
+def read_pipelines(given: Iterable[str | os.PathLike[str]], limits: RuleLimits = DEFAULT_LIMITS) -> Pipeline | None:
     """Read pipelines, in the order of their priority and then as given; `None` where none is given.
 
     Raises:
@@ -134,7 +137,7 @@ def read_pipelines(given: Iterable[str | os.PathLike[str]]) -> Pipeline | None:
     """
     if isinstance(given, (str, os.PathLike)):
         raise UsageError(f"pipelines is {given!r}; give a list of files and names")
-    read = sorted((_read(each) for each in given), key=lambda pair: pair[0])
+    read = sorted((_read(each, limits) for each in given), key=lambda pair: pair[0])
     if not read:
         return None
     found: list[dict[str, Any]] = []
@@ -159,16 +162,13 @@ def _added_conditions(transformations: Iterable[dict[str, Any]]) -> Iterator[dic
             yield each
 
 
-def _read(given: str | os.PathLike[str]) -> tuple[int, Pipeline]:
+def _read(given: str | os.PathLike[str], limits: RuleLimits) -> tuple[int, Pipeline]:
     path = _path(given)
     shown = os.fspath(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RuleError(
-            "file", f"the pipeline cannot be read ({error.strerror or error})", path=shown, remedy="Check the path."
-        ) from error
-    documents = list(read_documents(data, shown))
+    data = read_file(path, limits)
+    if isinstance(data, RuleError):
+        raise data
+    documents = list(read_documents(data, shown, limits))
     for document in documents:
         if isinstance(document, RuleError):
             raise document
@@ -177,6 +177,8 @@ def _read(given: str | os.PathLike[str]) -> tuple[int, Pipeline]:
         raise RuleError(
             "schema", f"the pipeline {what}", path=shown, line=1, remedy="Write one map with transformations."
         )
+    for way, reason, remedy in misread_numbers(documents[0]):
+        raise Located(documents[0]).error("value", reason, way, remedy)
     return _Gatekeeper(documents[0]).admit(path.stem)
 
 
