@@ -7,7 +7,7 @@ evidence of a match is read from the same tree, and tests compare generated pred
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -211,9 +211,10 @@ def _label(joint: Joint) -> str:
 def evaluate_test(test: ir.Test, record: Mapping[str, Any]) -> Step:
     """Evaluate one test on a record."""
     values = tuple(fields.values(record, test.field))
+    subjects = [operators.Subject(value) for value in values]
     outcomes = tuple(
         [
-            Outcome(written, *_outcome(matcher, values, record, test.field))
+            Outcome(written, *_outcome(matcher, subjects, record, test.field))
             for matcher, written in zip(test.matchers, test.written, strict=True)
         ]
     )
@@ -234,24 +235,24 @@ def evaluate_test(test: ir.Test, record: Mapping[str, Any]) -> Step:
 
 
 def _outcome(
-    matcher: ir.Matcher, values: tuple[Any, ...], record: Mapping[str, Any], field: str | None
+    matcher: ir.Matcher, subjects: Sequence[operators.Subject], record: Mapping[str, Any], field: str | None
 ) -> tuple[bool, tuple[Any, ...], tuple[Any, ...] | None]:
     """Whether a field passes one value of a rule, the values that meet it, and those of a field that it refers to."""
-    other_values: tuple[Any, ...] | None = None
     match matcher:
         case ir.Null():
-            matched, given = operators.field_matches(matcher, record, field), [v for v in values if v is None]
+            matched = operators.field_matches(matcher, record, field)
+            return matched, tuple([each.value for each in subjects if each.value is None]), None
         case ir.Exists(wanted):
-            matched, given = operators.field_matches(matcher, record, field), list(values) if wanted else []
+            matched = operators.field_matches(matcher, record, field)
+            return matched, tuple([each.value for each in subjects]) if wanted else (), None
         case ir.FieldRef(other, comparison, cased):
             theirs = fields.values(record, other)
-            given = list(operators.agreeing(values, theirs, comparison, cased=cased))
-            matched = bool(given)
-            other_values = tuple(theirs)[:SHOWN_VALUES]
+            values = [each.value for each in subjects]
+            given = tuple(operators.agreeing(values, theirs, comparison, cased=cased))
+            return bool(given), given, tuple(theirs)[:SHOWN_VALUES]
         case _:
-            given = [value for value in values if operators.matches(matcher, value)]
-            matched = bool(given)
-    return matched, tuple(given), other_values
+            given = tuple([each.value for each in subjects if operators.meets(each, matcher)])
+            return bool(given), given, None
 
 
 # --- evidence -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 from cloudsigma import ir
@@ -81,18 +81,41 @@ def time_part(when: dt.datetime, unit: ir.TimeUnit) -> int:
 # --- comparisons --------------------------------------------------------------------------------------------
 
 
+class Subject:
+    """One value of a record, with its text, which many values of a rule are compared with."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    @cached_property
+    def text(self) -> str | None:
+        """Its text."""
+        return text(self.value)
+
+    @cached_property
+    def folded(self) -> str | None:
+        """Its text without letter case."""
+        return None if self.text is None else fold(self.text)
+
+
 def matches(matcher: ir.Matcher, value: Any) -> bool:
     """Whether one value of a record passes one value of a rule."""
+    return meets(Subject(value), matcher)
+
+
+def meets(subject: Subject, matcher: ir.Matcher) -> bool:
+    """`matches`, for a value that is compared with many."""
+    value = subject.value
     match matcher:
-        case ir.Pattern():
-            return _match_pattern(matcher, value)
-        case ir.Regex():
-            return _match_regex(matcher, value)
+        case ir.Pattern(_, cased):
+            given = subject.text if cased else subject.folded
+            return given is not None and _match_pattern(matcher, given)
+        case ir.Regex(pattern, flags):
+            return subject.text is not None and search(compile_regex(pattern, flags), subject.text)
         case ir.Cidr(network):
             return in_network(value, parse_network(network))
         case ir.Number(wanted):
-            given = number(value)
-            return given is not None and given == wanted
+            return compare(number(value), "eq", wanted)
         case ir.Boolean(wanted):
             return is_boolean(value, wanted=wanted)
         case ir.Compare(operator, limit):
@@ -101,7 +124,7 @@ def matches(matcher: ir.Matcher, value: Any) -> bool:
             when = read_time(value)
             return when is not None and compare(time_part(when, unit), operator, limit)
         case ir.OneOf(variants):
-            return any(matches(variant, value) for variant in variants)
+            return any(meets(subject, variant) for variant in variants)
         case ir.Null() | ir.Exists() | ir.FieldRef():  # these ask about a field, not about one value
             return False
 
@@ -120,19 +143,31 @@ def field_matches(matcher: ir.Matcher, record: Mapping[str, Any], name: str | No
             return any(matches(matcher, value) for value in fields.values(record, name))
 
 
-def _match_pattern(pattern: ir.Pattern, value: Any) -> bool:
+def _match_pattern(pattern: ir.Pattern, subject: str) -> bool:
+    """Compare with the whole of a text, which is folded unless letter case counts."""
+    parts = pattern.parts if pattern.cased else tuple([fold(p) if isinstance(p, str) else p for p in pattern.parts])
+    many = ir.Wildcard.MANY
+    match parts:
+        case (str() as wanted,):
+            return subject == wanted
+        case (str() as wanted, last) if last is many:
+            return subject.startswith(wanted)
+        case (first, str() as wanted) if first is many:
+            return subject.endswith(wanted)
+        case (first, str() as wanted, last) if first is many and last is many:
+            return wanted in subject
+        case _:
+            return match_wildcards(parts, subject)
+
+
+def match_wildcards(parts: Sequence[str | ir.Wildcard], subject: str) -> bool:
     """Compare by the textbook: walk both sides, remember the last `*`, start again behind it."""
-    subject = text(value)
-    if subject is None:
-        return False
-    if not pattern.cased:
-        subject = fold(subject)
     wanted: list[str | ir.Wildcard] = []
-    for part in pattern.parts:
+    for part in parts:
         if isinstance(part, ir.Wildcard):
             wanted.append(part)
         else:
-            wanted.extend(part if pattern.cased else fold(part))
+            wanted.extend(part)
     at, seen, star, resume = 0, 0, -1, 0
     while seen < len(subject):
         if at < len(wanted) and wanted[at] is ir.Wildcard.MANY:
@@ -175,11 +210,6 @@ def compile_alternatives(texts: tuple[str, ...]) -> Any:
         return re2.compile("|".join(map(re2.escape, texts)), options)
     except (re2.error, UnicodeEncodeError):  # too many, or a lone surrogate
         return None
-
-
-def _match_regex(regex: ir.Regex, value: Any) -> bool:
-    subject = text(value)
-    return subject is not None and search(compile_regex(regex.pattern, regex.flags), subject)
 
 
 def search(compiled: Any, subject: str) -> bool:
@@ -255,7 +285,8 @@ def agree(ours: Any, theirs: Any, comparison: ir.Comparison, *, cased: bool = Fa
             return left == right or (
                 (_is_number(ours) or _is_number(theirs))
                 and (mine := number(ours)) is not None
-                and mine == number(theirs)
+                and (their := number(theirs)) is not None
+                and order(mine, their) == 0
             )
 
 

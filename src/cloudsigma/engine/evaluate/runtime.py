@@ -7,12 +7,12 @@ on the values of a field. Property tests compare the two.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.context.event_time import read_time
 from cloudsigma.engine.evaluate import fields, operators
-from cloudsigma.engine.numbers import Numeric
 from cloudsigma.engine.python_values import JSON_TYPES
 
 ValuesTest = Callable[[fields.Values], bool]
@@ -238,8 +238,19 @@ def in_network(*networks: str) -> ValuesTest:
 
 def equals_number(*numbers: int | float) -> ValuesTest:
     """Any value is one of the numbers, or a text that is."""
-    wanted: frozenset[Numeric] = frozenset(numbers)
-    return lambda values: any((given := operators.number(value)) is not None and given in wanted for value in values)
+    wanted = frozenset(numbers)
+
+    def test(values: fields.Values) -> bool:
+        for value in values:
+            given = operators.number(value)
+            if isinstance(given, Decimal):  # whose equality with a float may raise in the caller's context
+                if any(operators.compare(given, "eq", each) for each in numbers):
+                    return True
+            elif given is not None and given in wanted:
+                return True
+        return False
+
+    return test
 
 
 def is_boolean(wanted: bool) -> ValuesTest:  # noqa: FBT001  # read as `is_boolean(True)` in generated source
