@@ -6,6 +6,8 @@ detections are found by the library and by the command, pySigma finds its target
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -58,8 +60,14 @@ print(f"cloudsigma {cloudsigma.__version__}: {match.rule.title}, by {match.conte
 
 def main() -> None:
     """Build, install, try."""
-    with tempfile.TemporaryDirectory(prefix="cloudsigma-wheel-") as name:
-        folder = Path(name)
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="leave the wheel and its environment `venv` in FOLDER"
+    )
+    kept = parser.parse_args().keep
+    with contextlib.ExitStack() as stack:
+        folder = kept or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cloudsigma-wheel-")))
+        folder.mkdir(exist_ok=True)
         run([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)], ROOT, quiet=True)
         [wheel] = folder.glob("*.whl")
         check_contents(wheel)

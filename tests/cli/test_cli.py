@@ -145,7 +145,7 @@ def test_s17_exit_code_0_without_a_match(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["scna"], "Did you mean 'scan'?"),
-        (["scan", "--formt", "ids"], "Did you mean '--format'?"),
+        (["scan", "--formt", "ids"], "--format"),  # the wording is click's, and changes with its version
         (["scan", "--format", "xml", "x"], "'table', 'jsonl', 'ids'"),
         (["scan", "--no-bundled", "x"], "add --rules PATH"),
         (
