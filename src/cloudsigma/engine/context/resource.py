@@ -94,7 +94,8 @@ def _acted_on(record: Mapping[str, Any], listed: Sequence[Resource]) -> list[Res
     for target in targets(source, event):
         if acted_on and not target.named:
             break
-        acted_on += _found(target, request, response)
+        if not (target.keys.isdisjoint(request) and target.keys.isdisjoint(response)):
+            acted_on += _found(target, request, response)
     if not acted_on:
         return [] if listed else _denied(record, event)
     if len(acted_on) == 1 and not (BUCKET_KEYS.isdisjoint(request) and "xport" not in event.lower()):
@@ -184,6 +185,8 @@ def _single(target: Target, request: dict[str, Any], response: dict[str, Any]) -
         value for node in nodes for key in target.arn_keys if key in node and (value := _value(node[key])) is not None
     ]
     for node in (response, request):
+        if target.wrapper_keys.isdisjoint(node):
+            continue
         for wrapper in target.wrappers:
             value = node.get(wrapper)
             if value is not None and not isinstance(value, str) and isinstance(value, Mapping):

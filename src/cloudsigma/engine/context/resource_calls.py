@@ -34,6 +34,10 @@ class Target(NamedTuple):
     """All keys but those of lists: where none of them is there, nothing needs to be read."""
     plural: frozenset[str]
     """The keys of lists."""
+    keys: frozenset[str] = frozenset()
+    """All of them: a call without any of these does not name the resource."""
+    wrapper_keys: frozenset[str] = frozenset()
+    """`wrappers` as a set."""
     named: bool = False
     """Whether the name of the call says it: `AddUserToGroup` has two such targets."""
 
@@ -199,7 +203,9 @@ def _extended(
         arn_keys=arn_keys,
         name_keys=name_keys,
         wrappers=wrappers,
-        single=frozenset((*arn_keys, *name_keys, *wrappers)),
+        single=(single := frozenset((*arn_keys, *name_keys, *wrappers))),
+        keys=single | target.plural,
+        wrapper_keys=frozenset(wrappers),
     )
 
 
