@@ -6,6 +6,7 @@ such a stretch, too, and only those that it leaves are read plainly, line by lin
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -18,12 +19,14 @@ from cloudsigma.reading.content.inflate import Damage, Inflater
 from cloudsigma.reading.content.lines import Block
 from cloudsigma.reading.envelope import unwrap
 from cloudsigma.reading.envelope.interface import NoCalls, Record, Reference, Refused
-from cloudsigma.reading.envelope.record_shape import as_recorded
+from cloudsigma.reading.envelope.record_shape import NO_CALLS, as_recorded
 from cloudsigma.reading.fast_path.coverage_probe import Covering
 from cloudsigma.reading.fast_path.probe import Probed, View, decode_record
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import RecordFilter, Selection
 
+_ELEMENT = re.compile(r"record \d+")
+"""The place of a list's element that is no record, and has a position all the same."""
 Found = tuple[dict[str, Any], Origin]
 
 
@@ -87,6 +90,7 @@ class OneFile:
                         recorder.watch()
                 elif isinstance(found, Damage):
                     lost.add(found.reason, found.position)
+                    self._position += found.records
                     if self._are_too_many():
                         return
                 elif not (yield from self._document(found)):
@@ -129,7 +133,7 @@ class OneFile:
     def _stretch(self, probed: Probed) -> Iterator[Found]:
         """The records that could match, once the account has all of them."""
         recorder, before = self._recorder, self._position
-        self._position += probed.total
+        self._position += probed.total + probed.insights
         self._count(probed.form, probed.total)
         if self._view is not None:
             self._view.accepted()
@@ -141,11 +145,12 @@ class OneFile:
         chosen = self._among_some
         for at, raw in probed.candidates:
             text = bytes(raw)
+            refusal = self._limits.too_many_values if self._limits.has_too_many_values(text) else None
             try:
-                record, _ = as_recorded(decode_record(raw))
+                record, _ = as_recorded(decode_record(raw)) if refusal is None else ({}, False)
                 closely = self._limits.may_refuse(text)
                 size = probed.size if probed.form == "log_file" else len(text)
-                refusal = self._limits.refusal(record, size, deep=True) if closely else None
+                refusal = self._limits.refusal(record, size, deep=True) if closely and refusal is None else refusal
             except (ValueError, RecursionError):
                 record, refusal = {}, self._limits.too_deep
             if refusal is not None:
@@ -177,10 +182,12 @@ class OneFile:
             elif isinstance(part, NoCalls):
                 recorder.recognized[part.kind] += 1
                 self._recognized = True
+                self._position += part.kind in NO_CALLS.values()
             elif isinstance(part, Reference):
                 recorder.refer(part.kind, part.bucket, part.key)
                 self._recognized = True
             else:
+                self._position += _ELEMENT.fullmatch(part.place or "") is not None
                 inner = part.place if document.form != "rescued" else None  # its element is the only one in there
                 lost.add(part.reason, ", ".join(filter(None, (document.position, inner))) or None)
                 if self._are_too_many():

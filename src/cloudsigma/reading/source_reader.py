@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from cloudsigma.reading.account.coverage_counts import CoverageCounts
 from cloudsigma.reading.account.ledger import Recorder
-from cloudsigma.reading.content.decode import begins_with_lines
+from cloudsigma.reading.content.decode import has_lines
 from cloudsigma.reading.content.inflate import Inflater, beginning, inflate
 from cloudsigma.reading.content.lines import Block
 from cloudsigma.reading.fast_path.coverage_probe import Covering
@@ -82,7 +82,7 @@ class SourceReader:
             probed = self._probe(view, content)
             if probed is not None:
                 return file.all_of(probed, len(stored))
-            if begins_with_lines(content[: self._longest_line]):
+            if has_lines(content[: self._longest_line]):
                 return file.content(Inflater(io.BytesIO(content), limits), len(stored))
         return file.content(Inflater(stream, limits, stored or b""))
 
@@ -105,7 +105,7 @@ class SourceReader:
         start = stream.tell()
         head = beginning(stream)
         stream.seek(start)
-        return begins_with_lines(head[: self._longest_line])
+        return has_lines(head[: self._longest_line])
 
     @property
     def _longest_line(self) -> int:

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from cloudsigma.reading.content import archive_formats as packing
-from cloudsigma.reading.content import parquet, tables
+from cloudsigma.reading.content import archive_formats, parquet, tables
 from cloudsigma.reading.content.document import Document, loads, reason
 from cloudsigma.reading.content.inflate import Damage
-from cloudsigma.reading.content.lines import Block, blocks
+from cloudsigma.reading.content.lines import LOG_PREFIX, Block, blocks
+from cloudsigma.reading.content.outline import Outline
 from cloudsigma.reading.content.rescue import rescued
 from cloudsigma.reading.scope.limits import Limits, text_nests_deeper
 
@@ -29,14 +29,15 @@ _WIDE = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-_LOG_LINE = re.compile(
-    rb"[ \t]*\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-    rb"[ \t]+(?:[^\s{}\"]{1,512}[ \t]+)?(?=\{)"
-)
-"""What stands before the record in a line of an exported log: a time, and perhaps the name of the stream."""
-_LINES_LOOKED_AT = 20
-_LONGEST_NAMES = 1 << 16
-"""Bytes within which the names of a table must end where they stand in its second line."""
+_LOG_LINE = re.compile(LOG_PREFIX.encode() + rb"(?=\{)")
+_LIST_OPENS = re.compile(rb'\s*(?:\{\s*"[A-Za-z]{1,20}"\s*:\s*)?\[')
+"""The beginning of a list, which may have its elements in lines."""
+_VOTERS = 20
+"""Lines that tell whether a file has a document in each line."""
+_LONGEST_VOTE = 1 << 20
+"""Bytes of a line up to which it is decoded to tell whether it is whole."""
+_LONGEST_BALLOT = 64 << 20
+"""Bytes within which they tell it, even if they are fewer."""
 _COMMAS = b", \t\r\n\v\f"
 
 
@@ -51,69 +52,63 @@ def documents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Da
 
 def contents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Damage | Block]:
     """The same, with lines still in blocks: `line_documents` makes documents of them."""
-    pieces: list[bytes] = []
-    size = 0
-    first_line = _FirstLine()
-    for chunk in chunks:
-        pieces.append(chunk)
-        size += len(chunk)
-        if first_line.ends_in(chunk):
-            break  # it says whether the file is read by lines
-        if size > limits.document:
-            yield Damage(f"the document is larger than {limits.said('document')}")
-            return
-    head = b"".join(pieces)
-    while tables.is_announced(head) and head.strip().count(b"\n") < 2 and len(head) <= _LONGEST_NAMES:
-        if not (chunk := next(chunks, b"")):
-            break
-        head += chunk
-        size += len(chunk)
+    head, by_lines = _head(chunks, limits)
+    if len(head) > limits.document and not by_lines:
+        yield Damage(f"the document is larger than {limits.said('document')}")
+        return
     if not head.strip():
         yield Damage("the file is empty")
         return
-    if (packed := packing.refusal(head)) is not None:
-        yield Damage(packed)
+    if (refusal := archive_formats.refusal(head)) is not None:
+        yield Damage(refusal)
         return
     wide = head.startswith(tuple(mark for mark, _ in _WIDE))
     if not wide and not head.startswith(parquet.MAGIC):
-        if _by_lines(head):
-            yield from _lines(head, chunks, limits)
-            return
-        if (layout := tables.layout(head)) is not None:
+        layout = tables.layout(head)
+        if layout is None or not layout.known:
+            if by_lines:
+                yield from _lines(head, chunks, limits)
+                return
+        if layout is not None:
             yield from tables.rows(layout, itertools.chain((head,), chunks), limits)
             return
     pieces = [head]
+    size = len(head)
+    del head
     for chunk in chunks:
         pieces.append(chunk)
         size += len(chunk)
         if size > limits.document:
             yield Damage(f"the document is larger than {limits.said('document')}")
             return
-    content = b"".join(pieces)
+    content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    del pieces
     if content.startswith(parquet.MAGIC):
         yield from parquet.rows(content, limits)
     elif wide:
         yield from _wide(content, limits)
     else:
-        yield from _whole(content.removeprefix(_UTF8), limits)
+        text = content.removeprefix(_UTF8)
+        del content
+        yield from _whole(text, limits)
 
 
-class _FirstLine:
-    """Sees chunk by chunk whether the first line that is not empty has ended and something follows it."""
-
-    def __init__(self) -> None:
-        self._begun = False
-        self._ended = False
-
-    def ends_in(self, chunk: bytes) -> bool:
-        text = chunk.strip()
-        if text:
-            if self._ended or b"\n" in (chunk.rstrip() if self._begun else text):
-                return True
-            self._begun = True
-            chunk = chunk[len(chunk.rstrip()) :]
-        self._ended = self._ended or (self._begun and b"\n" in chunk)
-        return False
+def _head(chunks: Iterator[bytes], limits: Limits) -> tuple[bytes, bool]:
+    """The beginning of a file, long enough to tell what it holds, and whether it is read by lines."""
+    pieces: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        if b"\n" in chunk:
+            head = b"".join(pieces)
+            pieces = [head]
+            if (by_lines := has_lines(head)) is not None:
+                return head, by_lines
+        if size > limits.document:
+            return b"".join(pieces), False
+    head = b"".join(pieces)
+    return head, has_lines(head, whole=True) or False
 
 
 def _wide(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
@@ -131,12 +126,39 @@ def _wide(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
     yield from documents(iter((content,)), limits)
 
 
-def begins_with_lines(head: bytes) -> bool:
-    """Whether the first line is a document of its own and more follows, so that every line is one."""
-    line, newline, rest = head.removeprefix(_UTF8).lstrip().partition(b"\n")
-    line = _without_commas(line)
-    if not newline or not line.startswith((b"{", b"[", b'"{')) or not rest.strip():
+def has_lines(head: bytes, *, whole: bool = False) -> bool | None:
+    """Whether each line of a file is a document of its own; `None` where more of the file must be seen to tell.
+
+    The first lines vote, so that one damaged line decides nothing. Two whole ones at the beginning are enough, and so
+    is one that begins as lines of exported logs do. With `whole`, `head` is all of the file.
+    """
+    lines = head.removeprefix(_UTF8).split(b"\n", 4 * _VOTERS)
+    if not whole:
+        lines.pop()  # perhaps a part of a line
+    lines = [line for line in lines if line.strip(_COMMAS)][:_VOTERS]
+    if any(map(_LOG_LINE.match, lines)):
+        return True
+    votes: list[bool] = []
+    for line in lines:
+        votes.append(_is_document(line))
+        if votes == [True, True]:
+            return True
+    if len(lines) < _VOTERS and not whole and len(head) < _LONGEST_BALLOT:
+        return None
+    if lines and not votes[0] and _LIST_OPENS.match(lines[0]):
         return False
+    if len(votes) < 2 or votes.count(True) * 2 < len(votes) + (not votes[0]):
+        return False
+    return votes[0] or not _goes_on(b"\n".join(lines))
+
+
+def _is_document(line: bytes) -> bool:
+    """Whether a line is a whole document."""
+    line = _without_commas(line)
+    if not line.startswith((b"{", b"[", b'"{')):
+        return False
+    if len(line) > _LONGEST_VOTE:
+        return line.endswith((b"}", b"]", b'"'))
     try:
         loads(line)
     except (ValueError, RecursionError):
@@ -144,11 +166,10 @@ def begins_with_lines(head: bytes) -> bool:
     return True
 
 
-def _by_lines(head: bytes) -> bool:
-    """Whether the file is read by lines; those of exported logs begin in a way of their own."""
-    return begins_with_lines(head) or any(
-        _LOG_LINE.match(line) for line in head.removeprefix(_UTF8).split(b"\n", _LINES_LOOKED_AT)
-    )
+def _goes_on(lines: bytes) -> bool:
+    """Whether the first lines are parts of one document, which begins in the first and goes on in the others."""
+    text = lines.decode(errors="replace").lstrip()
+    return text[:1] in ("{", "[") and Outline(text, 0, documents=True).step().what == "cut"
 
 
 # --- lines --------------------------------------------------------------------------------------------------
@@ -185,6 +206,8 @@ def _line(line: bytes, number: int, limits: Limits) -> Iterator[Document | Damag
         line = line[before.end() :]
         form = "log_lines"
     try:
+        if limits.has_too_many_values(line):
+            raise ValueError(limits.too_many_values)  # noqa: TRY301  # handled as damage: its healthy records are read
         deep = text_nests_deeper(line, limits.depth)
         yield Document(loads(line.decode()), f"line {number}", form, len(line), deep)
     except UnicodeDecodeError as error:
@@ -196,25 +219,25 @@ def _line(line: bytes, number: int, limits: Limits) -> Iterator[Document | Damag
             return
         for part in found:
             place = ", ".join([f"line {number}", *re.findall(r"^record \d+", part.position or "")])
-            if isinstance(part, Damage):
-                yield Damage(part.reason, place)
-            else:
-                yield msgspec.structs.replace(part, position=place)
+            yield msgspec.structs.replace(part, position=place)
 
 
 # --- one document, or several end to end --------------------------------------------------------------------
 
 
 def _whole(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
+    size = len(data)
     try:
         text = data.decode()
     except UnicodeDecodeError:
         text = data.decode("utf-8", "surrogateescape")
     else:
-        try:
-            yield Document(loads(text), None, "whole", len(data), text_nests_deeper(data, limits.depth))
-        except (ValueError, RecursionError):
-            pass
-        else:
-            return
+        if not limits.has_too_many_values(data):
+            try:
+                yield Document(loads(text), None, "whole", size, text_nests_deeper(data, limits.depth))
+            except (ValueError, RecursionError):
+                pass
+            else:
+                return
+    del data
     yield from rescued(text, limits)

@@ -41,6 +41,8 @@ class Damage(msgspec.Struct, frozen=True):
 
     reason: str
     position: str | None = None
+    records: int = 0
+    """Records of a list that are lost by it, as far as they can be counted: the positions of others stay right."""
 
 
 class Inflater:

@@ -7,6 +7,11 @@ from functools import cached_property
 
 import msgspec
 
+LOG_PREFIX = (
+    r"[ \t]*\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+    r"[ \t]+(?:[^\s{}\"]{1,512}[ \t]*)?"
+)
+"""Text before a record in an exported log: a time, and perhaps the name of the stream."""
 ENOUGH = 1 << 20
 """Bytes of whole lines that make a block."""
 

@@ -48,6 +48,11 @@ class Layout(msgspec.Struct, frozen=True):
     """Rows above those of the table: that of the names, and perhaps one that tells the delimiter."""
 
     @property
+    def known(self) -> bool:
+        """Whether one of its columns is named for records or parts of them."""
+        return not (_TELLING | _DISPLAYED).isdisjoint(name.strip().lower() for name in self.names)
+
+    @property
     def drawn(self) -> bool:
         """Whether it is drawn for people, with blanks around the cells."""
         return self.delimiter == "|" and any(name != name.strip() for name in self.names)

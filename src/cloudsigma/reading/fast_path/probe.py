@@ -60,7 +60,7 @@ class Probed(msgspec.Struct, frozen=True):
     """Records, Insights events left out."""
     insights: int
     candidates: list[tuple[int, msgspec.Raw | bytes]]
-    """The records that could match, still as text, with their positions among all of these.
+    """The records that could match, still as text, with their positions among records and Insights events.
 
     `decode_record` makes them Python objects, best one at a time: what is used while it is fresh costs a third of what
     many records at once do, which no processor's cache holds.
@@ -170,11 +170,7 @@ class View:
         candidates: list[tuple[int, msgspec.Raw | bytes]] = []
         if chosen:
             raw = slices()
-            for at in chosen:
-                if not insights:
-                    candidates.append((at, raw[at]))
-                elif kinds[at] != INSIGHT:
-                    candidates.append((at - kinds[:at].count(INSIGHT), raw[at]))
+            candidates = [(at, raw[at]) for at in chosen if kinds[at] != INSIGHT]
         return Probed(form, size, len(views) - insights, insights, candidates)
 
 

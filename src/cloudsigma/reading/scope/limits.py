@@ -47,6 +47,10 @@ class Limits(msgspec.Struct, frozen=True):
     as much, ones made to do harm up to thirty times."""
     record: int = 16 << 20
     """Bytes of one record, as JSON without blanks. CloudTrail's own have at most 1 MB."""
+    values: int = 250_000
+    """Values (objects, arrays, members and elements) of one record, or of a document that is no list of records: a
+    byte of JSON can become thirty bytes of objects. CloudTrail's own records have a few thousand at most. A longer list
+    of records is decoded one record at a time."""
     depth: int = 100
     """Levels of objects and arrays within one another in one record, which is itself the first; at most 500."""
     records: int = 50_000_000
@@ -98,10 +102,19 @@ class Limits(msgspec.Struct, frozen=True):
         """Whether the text of one record must be looked at more closely; never false of one that is refused."""
         return len(text) * _LONGER_WHEN_WRITTEN > self.record or text_nests_deeper(text, self.depth)
 
+    def has_too_many_values(self, text: str | bytes) -> bool:
+        """Whether the JSON text of one record or document is not decoded, since it would take too much memory."""
+        return len(text) > self.values and values_in(text) > self.values
+
     @property
     def too_deep(self) -> str:
         """The reason of a loss by depth."""
         return f"the JSON nests too deep, to more levels than {self.said('depth')}"
+
+    @property
+    def too_many_values(self) -> str:
+        """The reason of a loss by the number of values."""
+        return f"the JSON has more values than {self.said('values')}"
 
 
 SIZES = frozenset({"inflated", "document", "record", "payload"})
@@ -127,6 +140,13 @@ def size_text(size: int) -> str:
         if size % 1024**power == 0:
             return f"{size // 1024**power:,} {unit}"
     return f"{size:,} bytes"
+
+
+def values_in(text: str | bytes) -> int:
+    """The values in a JSON text, or more: marks within strings count, too."""
+    if isinstance(text, str):
+        return text.count(",") + text.count("{") + text.count("[")
+    return text.count(b",") + text.count(b"{") + text.count(b"[")
 
 
 def text_nests_deeper(text: bytes, levels: int) -> bool:
