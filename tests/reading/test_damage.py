@@ -49,7 +49,20 @@ def read(content: bytes, *, fast: bool) -> Read:
 # --- files that are damaged at random places ----------------------------------------------------------------
 
 NAMES = ["CreateGroup", "DeleteGroup", "CreateProfile", "TagResource"]
-TEXTS = ["", "a", 'say "x"', "},{", '{"eventName":"CreateGroup","eventSource":"s"}', "[{", "\\", "é", ",", ":", "a,b", "}]}"]
+TEXTS = [
+    "",
+    "a",
+    'say "x"',
+    "},{",
+    '{"eventName":"CreateGroup","eventSource":"s"}',
+    "[{",
+    "\\",
+    "é",
+    ",",
+    ":",
+    "a,b",
+    "}]}",
+]
 
 
 def record(event_id: str, chance: random.Random, inside: int = 0) -> dict[str, Any]:
@@ -206,7 +219,9 @@ def test_a_part_of_a_damaged_record_is_no_record(key: str) -> None:
 
 
 def test_the_next_record_is_found_whatever_the_order_of_its_keys() -> None:
-    text = json.dumps({"Records": [one("a", n=7), one("b", additionalEventData={})]}, sort_keys=True).replace("7", "oops")
+    text = json.dumps({"Records": [one("a", n=7), one("b", additionalEventData={})]}, sort_keys=True).replace(
+        "7", "oops"
+    )
     assert ids(text.encode()) == ["b"]
 
 

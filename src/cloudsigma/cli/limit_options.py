@@ -16,6 +16,7 @@ _HELP = {
     "ratio": "The most times its size that gzip data may inflate to",
     "document": "The largest log file or line",
     "record": "The largest record",
+    "values": "The most values (objects, lists, members) of one record",
     "depth": "The most levels that a record may nest",
     "records": "The most records of one file",
     "losses": "The most places of one file that cannot be read",

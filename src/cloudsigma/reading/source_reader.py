@@ -105,7 +105,7 @@ class SourceReader:
         start = stream.tell()
         head = beginning(stream)
         stream.seek(start)
-        return has_lines(head[: self._longest_line])
+        return bool(has_lines(head[: self._longest_line]))
 
     @property
     def _longest_line(self) -> int:

@@ -32,6 +32,8 @@ _WIDE = (
 _LOG_LINE = re.compile(LOG_PREFIX.encode() + rb"(?=\{)")
 _LIST_OPENS = re.compile(rb'\s*(?:\{\s*"[A-Za-z]{1,20}"\s*:\s*)?\[')
 """The beginning of a list, which may have its elements in lines."""
+_ONE_LINE = re.compile(rb"[{\[][^\r\n]")
+"""The beginning of a line that can be a damaged document and does not vote."""
 _VOTERS = 20
 """Lines that tell whether a file has a document in each line."""
 _LONGEST_VOTE = 1 << 20
@@ -65,10 +67,9 @@ def contents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Dam
     wide = head.startswith(tuple(mark for mark, _ in _WIDE))
     if not wide and not head.startswith(parquet.MAGIC):
         layout = tables.layout(head)
-        if layout is None or not layout.known:
-            if by_lines:
-                yield from _lines(head, chunks, limits)
-                return
+        if by_lines and not (layout is not None and layout.known):
+            yield from _lines(head, chunks, limits)
+            return
         if layout is not None:
             yield from tables.rows(layout, itertools.chain((head,), chunks), limits)
             return
@@ -96,15 +97,16 @@ def contents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Dam
 def _head(chunks: Iterator[bytes], limits: Limits) -> tuple[bytes, bool]:
     """The beginning of a file, long enough to tell what it holds, and whether it is read by lines."""
     pieces: list[bytes] = []
-    size = 0
+    size = following = 0
     for chunk in chunks:
         pieces.append(chunk)
         size += len(chunk)
-        if b"\n" in chunk:
+        if b"\n" in chunk and size >= following:
             head = b"".join(pieces)
             pieces = [head]
             if (by_lines := has_lines(head)) is not None:
                 return head, by_lines
+            following = 2 * size if size > _LONGEST_VOTE else 0  # so that all looks together take linear time
         if size > limits.document:
             return b"".join(pieces), False
     head = b"".join(pieces)
@@ -138,18 +140,20 @@ def has_lines(head: bytes, *, whole: bool = False) -> bool | None:
     lines = [line for line in lines if line.strip(_COMMAS)][:_VOTERS]
     if any(map(_LOG_LINE.match, lines)):
         return True
-    votes: list[bool] = []
+    whole_lines: list[bool] = []
     for line in lines:
-        votes.append(_is_document(line))
-        if votes == [True, True]:
+        whole_lines.append(_is_document(line))
+        if whole_lines == [True, True]:
             return True
-    if len(lines) < _VOTERS and not whole and len(head) < _LONGEST_BALLOT:
+    if not whole and (not lines or (len(lines) < _VOTERS and len(head) < _LONGEST_BALLOT)):
         return None
-    if lines and not votes[0] and _LIST_OPENS.match(lines[0]):
+    if len(lines) < 2:
         return False
-    if len(votes) < 2 or votes.count(True) * 2 < len(votes) + (not votes[0]):
+    first = whole_lines[0]
+    if not first and (_LIST_OPENS.match(lines[0]) or _goes_on(b"\n".join(lines))):
         return False
-    return votes[0] or not _goes_on(b"\n".join(lines))
+    against = sum(not (vote or _ONE_LINE.match(line)) for line, vote in zip(lines, whole_lines, strict=True))
+    return whole_lines.count(True) >= against + (not first)
 
 
 def _is_document(line: bytes) -> bool:

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 _TOKEN = re.compile(r'[ \t\r\n\ufeff]*(?:("(?:[^"\\]|\\.)*+")|([\[\]{}:,])|([^\s\[\]{}:,"]+|"))', re.DOTALL)
 """A string, a mark, or other text."""
 _LITERAL = re.compile(r"[A-Za-z0-9]")
-"""Text without these stands in the place of a blank, not of a number or the like."""
+"""Numbers and the like have these."""
 _FLAT = r'[^"\[\]{}]|"(?:[^"\\]|\\.)*+"'
 _SKIPPED = re.compile(rf"(?:{_FLAT}|[\[{{](?:{_FLAT})*+[\]}}])*+", re.DOTALL)
 """All up to the next bracket that opens something which nests in its turn, or that closes what is around."""
@@ -81,7 +81,7 @@ class Outline:
                 self._before = ","
             elif text[start] == '"':  # no other quote follows
                 return Event("doubt", start)
-            elif self._before == "value" or _LITERAL.search(text, start, found.end()):
+            elif self._is_value(start, found.end()):
                 self._before = "value"
             self._at = found.end()
         return Event("cut", len(text))
@@ -124,6 +124,12 @@ class Outline:
             at = found.end()
         return odd + (1 if at != place else 0), level
 
+    def _is_value(self, start: int, end: int) -> bool:
+        """Whether text outside of strings stands for a value; else it stands in the place of a blank."""
+        if self._before in ("open", ",") and self._open and self._open[-1] == "{":
+            return False
+        return self._before == "value" or _LITERAL.search(self._text, start, end) is not None
+
     def _begins_element(self) -> bool:
         """Whether a bracket on the list's own level begins an element: behind a comma, or where that was damaged."""
         return self._before in (",", "value")
@@ -158,7 +164,11 @@ def keys_from(text: str, at: int, most: int) -> set[str]:
     while at < len(text) and most > 0 and (found := _TOKEN.match(text, at)):
         string, mark, _ = found.groups()
         if string is not None:
-            if level == 0 and string[1:2].isalpha() and text[_skip(text, found.end()) : _skip(text, found.end()) + 1] == ":":
+            if (
+                level == 0
+                and string[1:2].isalpha()
+                and text[_skip(text, found.end()) : _skip(text, found.end()) + 1] == ":"
+            ):
                 keys.add(string[1:-1])
         elif mark in ("{", "["):
             level += 1
@@ -172,7 +182,7 @@ def keys_from(text: str, at: int, most: int) -> set[str]:
 
 
 def end_of(text: str, at: int) -> int:
-    """Where the object or array that begins at a place ends, by its brackets alone; the end of the text if it is cut."""
+    """Where the object or array that begins at a place ends, by its brackets alone; the text's end if it is cut."""
     level = 0
     while at < len(text):
         level += 1 if text[at] in "{[" else -1
