@@ -55,6 +55,8 @@ CHANGES: dict[str, tuple[list[str], list[str]]] = {
     "--compiled": ([], ["compiled.json"]),
     "--placeholders": (["--rules", "values.yml", "--no-bundled"], ["values.txt"]),
     "--pipeline": (["--rules", "own.yml"], ["pipeline.yml"]),
+    "--logsource": ([], ["product=windows"]),
+    "--rule-limit": (["--rules", "own.yml"], ["nodes=3"]),
     "--level": (["--rules", "own.yml"], ["high"]),
     "--status": (["--rules", "own.yml"], ["stable"]),
     "--tag": (["--rules", "own.yml"], ["own.tag"]),

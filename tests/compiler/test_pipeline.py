@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from commands import run
 
 import cloudsigma
 from cloudsigma.cli import group
@@ -402,3 +403,72 @@ def test_evtx_json_maps_windows_events() -> None:
     assert matches(rule, {"Event": {"System": system, "EventData": {"user": "alice"}}})
     assert not matches(rule, {"Event": {"System": {**system, "EventID": 3}, "EventData": {"user": "alice"}}})
     assert matches(compiled(RULE, "evtx_json"), {"user": "alice"})
+
+
+# --- values that transformations did not reach ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("transformation", "item", "record", "expected"),
+    [
+        ("{type: replace_string, regex: enc, replacement: command}", "user|windash|contains: '-enc'",
+         {"user": "x /command"}, True),
+        ("{type: replace_string, regex: enc, replacement: command}", "user|windash|contains: '-enc'",
+         {"user": "x -encoded"}, False),
+        ("{type: replace_string, regex: enc, replacement: command}", "user|windash|contains|all: ['-enc', '-x']",
+         {"user": "/command /x"}, True),
+        ("{type: case, method: upper}", "user|windash|cased: '-enc'", {"user": "-ENC"}, True),
+        ("{type: convert_type, target_type: num}", "user: '9007199254740993'", {"user": 9007199254740993}, True),
+        ("{type: convert_type, target_type: num}", "user: '9007199254740993'", {"user": 9007199254740992}, False),
+        ("{type: convert_type, target_type: str}", "user: 9007199254740993", {"user": "9007199254740993"}, True),
+        ("{type: wildcard_placeholders}", "user|re|expand: '^adm%x%in$'", {"user": "admXin"}, True),
+        ("{type: wildcard_placeholders}", "user|re|expand: '^adm%x%in$'", {"user": "adin"}, False),
+        ("{type: map_string, mapping: {a: [b, c]}}", "user|neq: a", {"user": "c"}, False),
+    ],
+)  # fmt: skip
+def test_every_variant_and_digit_is_reached(
+    tmp_path: Path, transformation: str, item: str, record: dict[str, Any], expected: bool
+) -> None:
+    rule = compiled(detection(item), written(tmp_path, f"- {transformation}\n"))
+    assert matches(rule, record) is expected
+
+
+def test_a_text_that_is_encoded_already_is_not_changed_in_silence(tmp_path: Path) -> None:
+    """The rule is refused where the transformation would have changed its text, and left as it is elsewhere."""
+    pipeline = written(tmp_path, "- {type: replace_string, regex: enc, replacement: command}\n")
+    with pytest.raises(cloudsigma.RuleError, match="which base64 has encoded before") as caught:
+        compiled(detection("user|base64: 'x enc'"), pipeline)
+    assert caught.value.category == "unsupported"
+    assert matches(compiled(detection("user|base64: 'abc'"), pipeline), {"user": "YWJj"})
+
+
+def test_an_absence_under_several_names_stays_one_after_its_value_was_changed(tmp_path: Path) -> None:
+    """What a field must not be, it must not be under any name, also where another transformation came between."""
+    pipeline = written(
+        tmp_path,
+        "- {type: field_name_mapping, mapping: {user: [a, b]}}\n- {type: map_string, mapping: {alice: carol}}\n",
+    )
+    rule = compiled(detection("user|neq: alice"), pipeline)
+    assert [matches(rule, {"a": a, "b": "x"}) for a in ("carol", "dora")] == [False, True]
+
+
+def test_the_command_warns_of_a_prefix_for_an_envelope_and_reads_windows_events(tmp_path: Path) -> None:
+    """Records are unwrapped before rules see them; events of Windows stay as they are."""
+    trail = tmp_path / "e.jsonl"
+    channel = "Microsoft-Windows-Sysmon/Operational"
+    trail.write_text(
+        f'{{"Event": {{"System": {{"Channel": "{channel}", "EventID": 1}}, "EventData": {{"a": "b"}}}}}}\n'
+    )
+    rule = tmp_path / "r.yml"
+    rule.write_text(
+        "title: T\nlogsource: {product: windows, category: process_creation}\n"
+        "detection:\n    s: {a: b}\n    condition: s\n"
+    )
+    done = run(
+        "scan", trail, "--no-bundled", "--rules", rule, "--pipeline", "evtx_json", "--logsource", "product=windows",
+        "--format", "jsonl", "--no-record",
+    )  # fmt: skip
+    assert '"form":"evtx"' in done.stdout
+    prefix = written(tmp_path, "- {type: field_name_prefix, prefix: detail.}\n")
+    done = run("scan", trail, "--pipeline", prefix)
+    assert "4 rules look below 'detail'" in done.stderr

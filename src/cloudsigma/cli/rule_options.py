@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _LEVELS = ("informational", "low", "medium", "high", "critical")
 _STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
 _TITLE = "Rules"
+_ENVELOPE_MEMBERS = frozenset(
+    {"detail", "Records", "Message", "Sns", "CloudTrailEvent", "logEvents", "_raw", "_source"}
+)
+"""Members in which EventBridge, log files, SNS, `lookup-events`, CloudWatch Logs and SIEMs hold records."""
 
 
 def _parsed_limits(_context: click.Context, _option: click.Parameter, values: Sequence[str]) -> dict[str, int]:
@@ -31,6 +35,14 @@ def _parsed_limits(_context: click.Context, _option: click.Parameter, values: Se
             raise click.BadParameter(f"{printable(value)!r} is not NAME=N, such as expansions=20000")
         parsed[name] = int(number[:18])
     return parsed
+
+
+def _parsed_logsource(
+    _context: click.Context, _option: click.Parameter, values: Sequence[str]
+) -> dict[str, str] | None:
+    if any("=" not in pair for pair in values):
+        raise click.UsageError("--logsource takes KEY=VALUE, such as product=windows.")
+    return dict(pair.partition("=")[::2] for pair in values) or None
 
 
 _PATHS = (
@@ -67,7 +79,15 @@ _COMPILING = (
         help="A processing pipeline: a YAML file, or the name of one that comes with the package. Repeatable.",
     ),
 )
+LOGSOURCE = option(
+    "--logsource",
+    metavar="KEY=VALUE",
+    multiple=True,
+    callback=_parsed_logsource,
+    help="Log source of the records: product=, service=, category=. Default: product=aws service=cloudtrail.",
+)
 _LIMITING = (
+    LOGSOURCE,
     option(
         "--rule-limit",
         "rule_limits",
@@ -115,6 +135,7 @@ class Choice:
     correlations: bool
     placeholders: Path | None
     pipelines: tuple[str, ...]
+    logsource: Mapping[str, str] | None
     rule_limits: Mapping[str, int]
     compiled: Path | None
     no_cache: bool
@@ -146,6 +167,8 @@ class Choice:
             click.echo(printable_error(problem), err=True)
         for warning in rules.warnings:
             click.echo(printable_error(warning), err=True)
+        if self.pipelines:
+            _warn_of_wrapped_fields(rules)
         chosen = rules.where(
             level=self.level,
             status=self.status or None,
@@ -161,7 +184,14 @@ class Choice:
     def _compiled(self) -> RuleSet:
         if self.compiled is not None:
             return self._read(self.compiled)
-        if not (self.rule_paths or self.no_bundled or self.pipelines or self.placeholders or self.rule_limits):
+        if not (
+            self.rule_paths
+            or self.no_bundled
+            or self.pipelines
+            or self.placeholders
+            or self.rule_limits
+            or self.logsource
+        ):
             from cloudsigma.rulesets.bundled import bundled_rules
 
             return bundled_rules(correlations=self.correlations)
@@ -179,6 +209,7 @@ class Choice:
             placeholders=values,
             pipelines=self.pipelines,
             cache=not self.no_cache,
+            logsource=self.logsource,
             limits=self._limits(),
         )
 
@@ -200,6 +231,26 @@ class Choice:
             return load_rules(file)
         except OSError as error:
             raise click.ClickException(f"{printable(str(file))} cannot be read ({error.strerror}).") from error
+
+
+def _warn_of_wrapped_fields(rules: RuleSet) -> None:
+    """Warn of rules that a pipeline has made to look inside an envelope: records are unwrapped before."""
+    from cloudsigma import ir
+    from cloudsigma.ir.walk import all_tests
+
+    found: dict[str, int] = {}
+    for rule in rules:
+        if isinstance(rule.definition, ir.DetectionRule):
+            tests = all_tests(rule.definition)
+            for name in {(test.field or "").partition(".")[0] for test in tests} & _ENVELOPE_MEMBERS:
+                found[name] = found.get(name, 0) + 1
+    for name, count in sorted(found.items()):
+        which = "1 rule looks" if count == 1 else f"{count:,} rules look"
+        click.echo(
+            f"warning: after the pipeline {which} below {name!r}, where envelopes hold records. Records are unwrapped "
+            "before rules see them: write the pipeline for the record itself.",
+            err=True,
+        )
 
 
 def printable_error(error: Exception) -> str:
