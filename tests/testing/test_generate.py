@@ -390,10 +390,10 @@ def test_each_public_cloudtrail_rule_has_a_match_and_a_near_miss_for_every_test(
         testing.suggest(rule, RuleSet((rule,)))
 
 
-def test_every_twentieth_public_rule(shared_corpus: Path) -> None:
+def test_every_fortieth_public_rule(shared_corpus: Path) -> None:
     rules = cloudsigma.compile_rules(shared_corpus / "sigmahq_all", on_error="skip")
     counted = generated_records.Tally()
-    for rule in rules.rules[::20]:
+    for rule in rules.rules[::40]:
         made = testing.generate(rule, rules)
         check(made)
         counted.add(rule, made, 0.0)

@@ -118,10 +118,14 @@ RESOURCES: dict[str, tuple[str | None, ...]] = {
     "kms:PutKeyPolicy": (KEY,),
     "kms:ScheduleKeyDeletion": (KEY,),
     "organizations:AttachPolicy": (TARGET, None, TARGET),
-    "organizations:CreateAccount": ("car-examplecreateaccountrequestid111", None, None),  # no account yet: the request
+    "organizations:CreateAccount": (None,),  # the account is not there yet
     "organizations:DeletePolicy": ("p-examplepolicyid111", None, "p-examplepolicyid111"),
     "organizations:DetachPolicy": (TARGET, None, TARGET),
-    "organizations:DisablePolicyType": (None,),
+    "organizations:DisablePolicyType": (
+        r"arn:aws:organizations::111122223333:root/o-\w+/r-\w+",
+        None,
+        "r-examplerootid111",
+    ),
     "organizations:InviteAccountToOrganization": (None,),
     "organizations:LeaveOrganization": (None,),
     "organizations:RemoveAccountFromOrganization": ("444455556666", None, "444455556666"),
