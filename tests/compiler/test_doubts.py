@@ -77,6 +77,15 @@ ITEMS = {
     "errorCode:": "no value is written",
     "errorCode: []": "an empty list asks for a field without a value",
     "requestParameters.userName: bob #1": "'#1' is a comment",
+    "eventName_contains: User": "the field name 'eventName_contains' ends with '_contains'",
+    "eventName==: User": "the field name 'eventName==' ends with '=='",
+    "userIdentity.arn.keyword: x": "the field name 'userIdentity.arn.keyword' ends with '.keyword'",
+    "eventName: '== CreateUser'": "'== CreateUser' is compared as text, its = too",
+    "eventName: CreateUser;CreateRole": "'CreateUser;CreateRole' is one text, not several values",
+    "eventName: CreateUser or CreateRole": "'CreateUser or CreateRole' is one text, not several values",
+    "eventName: '[CreateUser, CreateRole]'": "'[CreateUser, CreateRole]' is one text, not several values",
+    "eventName: '%User%'": "% is not a wildcard in '%User%'",
+    "sourceIPAddress: 10.0.0.0/8": "'10.0.0.0/8' is compared as text, not as a network",
     "eventName|all: [CreateUser, 'Delete*']": "the selection 'selection' can never match: eventName has one value",
 }
 
@@ -123,6 +132,8 @@ def test_doubtful_item(line: str) -> None:
         "requestParameters.names: Müller",
         "requestParameters.names|all: [a, b]",
         "requestParameters.range: 10-20",
+        "requestParameters.ipPermissions.items.ipRanges.items.cidrIp: 0.0.0.0/0",
+        "requestParameters.cpu: 100%",
     ],
 )
 def test_item_in_order(line: str) -> None:
@@ -151,6 +162,7 @@ CONDITIONS = {
         "7:5 the condition can never be true",
     ),
     "always": (selections("a or not a", a=CREATE), "5:5 the condition is true for every record"),
+    "filter joined by and": (selections("a and filter", a=CREATE, filter=DENIED), "6:5 'filter' is named as a filter"),
     "filter as a selection": (
         selections("1 of them", a=CREATE, filter_b=DENIED), "6:5 'filter_b' is named as a filter",
     ),
@@ -176,6 +188,7 @@ def test_doubtful_condition(name: str) -> None:
         selections("a and b", a="{eventName|contains: user}", b=CREATE),
         selections("1 of sel* and not 1 of filter*", sel_a=CREATE, sel_b=DENIED, filter="{awsRegion: x}"),
         selections("not a", a=CREATE),
+        selections("filter_a and filter_b", filter_a=CREATE, filter_b=DENIED),
         selections("a or b", a=CREATE, b="{eventName: DeleteUser}"),
         selections("a and not b and not c", a=CREATE, b="{errorCode: a}", c="{errorCode: b}"),
         f"{HEAD}detection:\n    a: {CREATE}\n    b: {DENIED}\n    condition: [a, b]\n",
@@ -193,6 +206,7 @@ TOPS = {
     "sevice: cloudtrail": "'sevice' is not a key of Sigma",
     "service: cloudtrail": "'service' has no effect at the top of a rule",
     "selection: {a: b}": "'selection' has no effect at the top of a rule",
+    "timeframe: 5m": "'timeframe' has no effect",
     "taxonomy: ecs": "the taxonomy 'ecs' is not applied",
     "date: 2024/3/9": "'2024/3/9' is a date in the old format",
     "modified: 2024/03/09": "'2024/03/09' is a date in the old format",
@@ -222,6 +236,7 @@ def test_attributes_in_order() -> None:
     [
         ("{product: cloudtrail, service: aws}", "'cloudtrail' is the service of the records, not their product"),
         ("{product: aws, category: cloudtrail}", "'cloudtrail' is the service of the records, not their category"),
+        ("{product: amazon, service: cloudtrail}", "the product of the records is 'aws', not 'amazon'"),
         ("{product: aws, service: cloud-trail}", "the service of the records is 'cloudtrail', not 'cloud-trail'"),
         ("{product: aws, service: cloudtrail, category: x}", "the records have no category"),
         ("{product: aws, service: cloudtrail, vendor: x}", "'vendor' in logsource has no effect"),

@@ -313,3 +313,29 @@ def test_usage_errors() -> None:
         with pytest.raises(UsageError):
             call()
     assert dedent(GOOD) == GOOD
+
+
+def test_file_without_a_rule_is_told(tmp_path: Path) -> None:
+    """A file that is empty, or has comments only, is a warning; the rules beside it are used."""
+    (tmp_path / "a.yml").write_text(GOOD)
+    (tmp_path / "empty.yml").write_text("")
+    (tmp_path / "later.yml").write_text("# title: T\n---\n")
+    rules = cloudsigma.compile_rules(tmp_path)
+    assert (len(rules), rules.errors) == (1, ())
+    found = [(Path(warning.path or "").name, warning.severity, warning.reason) for warning in rules.warnings]
+    assert found == [(name, "warning", "the file holds no rule") for name in ("empty.yml", "later.yml")]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "reason"),
+    [
+        ("condition: []", (9, 5), "the list of conditions is empty"),
+        ("condition:", (9, 15), "the condition is empty"),
+        ("Condition: selection", (9, 5), "no condition, but 'Condition'"),
+    ],
+)
+def test_conditions_that_are_none(text: str, place: tuple[int, int], reason: str) -> None:
+    """A condition without text, and a key that looks like it, are told at their place."""
+    error = error_of(bad(**{"condition: selection": text}))
+    assert (error.line, error.column) == place
+    assert reason in error.reason

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from cloudsigma import ir
 from cloudsigma.arguments import check_flag, check_instance, check_path, check_paths, compiling
 from cloudsigma.compiler.cache import cache_of, key_of
-from cloudsigma.compiler.files import RuleFile, read_file, read_files
+from cloudsigma.compiler.files import RuleFile, no_rule_in, read_file, read_files
 from cloudsigma.compiler.limits import DEFAULT_LIMITS, RuleLimits
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import RuleError, UsageError, WrongTypeError, one_or_group, shown_value
@@ -140,7 +140,8 @@ def _documents(files: Iterable[RuleFile | RuleError], limits: RuleLimits) -> Ite
         if isinstance(file, RuleError):
             yield file
         else:
-            yield from apply_actions(read_documents(file.data, file.shown, limits))
+            documents = list(apply_actions(read_documents(file.data, file.shown, limits)))
+            yield from documents or [no_rule_in(file.shown)]
 
 
 def _compile(documents: Iterable[Document | RuleError], given: _Options) -> RuleSet:

@@ -34,7 +34,12 @@ def attribute_errors(value: dict[Any, Any], located: Located) -> Iterator[RuleEr
         if value.get(key) is not None and not isinstance(value[key], str):
             shown = f"{key} is {_kind(value[key])}, not text"
             is_word = isinstance(value[key], (list, dict)) or key in ("level", "status")
-            yield located.error("schema", shown, (key,), remedy_for(key) if is_word else "Put it in quotation marks.")
+            yield located.error(
+                "schema",
+                shown,
+                (key,),
+                remedy_for(key) or "Write one text." if is_word else "Put it in quotation marks.",
+            )
     for key in _LISTS:
         yield from _list_errors(key, value.get(key), located)
     for key in ("date", "modified"):
@@ -47,6 +52,11 @@ def attribute_errors(value: dict[Any, Any], located: Located) -> Iterator[RuleEr
 def logsource_errors(value: dict[Any, Any], located: Located) -> Iterator[RuleError]:
     """Every mistake in the log source of a rule or filter."""
     if "logsource" not in value:
+        for key in value:
+            if isinstance(key, str) and closest(key, ["logsource"], 0.8):
+                reason = f"the rule has no logsource, but {quoted(key)}"
+                yield located.error("schema", reason, (key,), "Did you mean 'logsource'?")
+                return
         yield located.error("schema", "the rule has no logsource", (), remedy_for("logsource"))
         return
     source = value["logsource"]
@@ -139,7 +149,14 @@ def _is_date(text: str) -> bool:
 
 def _kind(value: Any) -> str:
     """What YAML has read a value as, for a message."""
-    kinds = ((bool, "a boolean"), ((int, float), "a number"), (dt.date, "a date"), (dict, "a map"), (list, "a list"))
+    kinds = (
+        (bool, "a boolean"),
+        ((int, float), "a number"),
+        (dt.date, "a date"),
+        (dict, "a map"),
+        (list, "a list"),
+        (str, "text"),
+    )
     return next((kind for types, kind in kinds if isinstance(value, types)), "binary" if value is not None else "null")
 
 

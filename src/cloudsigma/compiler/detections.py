@@ -22,6 +22,11 @@ def detection_errors(value: dict[Any, Any], located: Located) -> Iterator[RuleEr
         return
     if "condition" not in detection:
         yield _no_condition(value, located)
+    elif detection["condition"] == []:
+        yield located.error("condition", "the list of conditions is empty", ("detection", "condition"), "Add one.")
+    if "condition" in detection and all(name in ("condition", "timeframe") for name in detection):
+        remedy = "Add a selection: selection: {eventName: CreateUser}."
+        yield located.error("schema", "the detection has no selections", ("detection",), remedy)
     if "timeframe" in detection:
         yield located.error(
             "unsupported",

@@ -18,7 +18,7 @@ import msgspec
 import yaml
 
 from cloudsigma.compiler.limits import DEFAULT_LIMITS, RuleLimits
-from cloudsigma.compiler.remedies import shortened
+from cloudsigma.compiler.remedies import quoted, shortened
 from cloudsigma.compiler.rule_text import decode, documents_of
 from cloudsigma.compiler.yaml_mistakes import yaml_mistake
 from cloudsigma.errors import Category, RuleError, Severity
@@ -309,9 +309,9 @@ class _Builder:
             if isinstance(value, int):
                 str(value)  # raises if Python refuses to write it in base 10: one of thousands of digits, in base 16
         except (ValueError, OverflowError, KeyError, IndexError, yaml.YAMLError) as error:
-            kind = tag.removeprefix(_PREFIX)
+            kind = {"timestamp": "date", "binary": "base64"}.get(tag.removeprefix(_PREFIX), "number")
             raise self._error(
-                f"{event.value[:80]!r} is no valid {kind} ({_first_line(error)})",
+                f"{quoted(event.value)} looks like a {kind} to YAML, and is not a valid one",
                 event.start_mark,
                 remedy="Put the value in quotation marks if it is meant as text.",
             ) from error

@@ -157,6 +157,12 @@ def yaml_files(top: str, skip_folder: Callable[[str, str], bool] | None = None) 
     yield from denied
 
 
+def no_rule_in(path: str) -> RuleError:
+    """The warning about a file without a document."""
+    reason, remedy = "the file holds no rule", "Add a rule, or remove the file."
+    return RuleError("file", reason, path=path, line=1, column=1, remedy=remedy, severity="warning")
+
+
 def is_rule_file(name: str) -> bool:
     """Whether a file of this name in a folder is a rule."""
     lowered = name.lower()

@@ -232,6 +232,10 @@ class _Refusal:
         at, value = wrong
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]+(?:\.[0-9]+)?", value):
             remedy = f"Write it without quotation marks: {shortened(value)}."
+        elif isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,3}(?:,[0-9]{3})+", value):
+            remedy = f"Write {shortened(value.replace(',', ''))}."
+        elif isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            remedy = f"Compare parts of a time: field|year|{modifier}: {value[:4]}."
         else:
             remedy = f"Write a number: {modifier}: 5."
         kind = "text" if isinstance(value, str) else "null" if value is None else "a boolean"
@@ -293,6 +297,8 @@ def _network_mistake(text: str) -> tuple[str, str]:
         octets = found[1].count(".")
         if "*" in text:
             return f"{quoted(text)} is not a network", f"Write {found[1]}{'.'.join('0' * (4 - octets))}/{8 * octets}."
+    if "," in text:
+        return f"{quoted(text)} is one text, not several networks", "Write a list of networks."
     address = text.partition("/")[0]
     for kind, bits in ((ipaddress.IPv4Address, 32), (ipaddress.IPv6Address, 128)):
         try:

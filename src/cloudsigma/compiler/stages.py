@@ -147,7 +147,10 @@ class _Compilation:
 
     def _add(self, at: int, document: Document | RuleError) -> None:
         if isinstance(document, RuleError):
-            raise document
+            if document.severity == "error":
+                raise document
+            self._warnings.append(document)
+            return
         value = document.value if isinstance(document.value, dict) else {}
         if misread := misread_errors(document):
             raise one_or_group([*misread, *self._other_errors(at, document)])

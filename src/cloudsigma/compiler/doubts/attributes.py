@@ -21,7 +21,7 @@ _KNOWN = frozenset(
 )  # fmt: skip
 _BELONGS = {
     **dict.fromkeys(("category", "product", "service", "definition"), "logsource"),
-    **dict.fromkeys(("condition", "selection", "selections", "keywords", "timeframe"), "detection"),
+    **dict.fromkeys(("condition", "selection", "selections", "keywords"), "detection"),
     **dict.fromkeys(("group-by", "timespan", "aliases"), "correlation"),
 }
 """Keys of a section that stand at the top of the document by mistake."""
@@ -59,6 +59,8 @@ def _key_doubt(key: str) -> tuple[str, str] | None:
     """Reason and remedy for a key at the top of a document that Sigma does not know."""
     if key in _CUSTOM:
         return None
+    if key == "timeframe":
+        return "'timeframe' has no effect", "Write a correlation rule with timespan, or remove it."
     if section := _BELONGS.get(key):
         return f"{quoted(key)} has no effect at the top of a rule", f"Indent it: it belongs inside {section}."
     if found := closest(key, _KNOWN, 0.8):
@@ -84,6 +86,8 @@ def logsource_doubt(source: ir.LogSource, declared: ir.LogSource) -> tuple[str, 
             return part, f"{quoted(written)} is the {elsewhere} of the records, not their {part}", remedy
         if part in names and _alike(written, names[part]):
             return part, f"the {part} of the records is {quoted(names[part])}, not {quoted(written)}", remedy
+        if part == "product" and part in names and _same(source.service, declared.service):
+            return part, f"the product of the records is {quoted(names[part])}, not {quoted(written)}", remedy
         if part not in names and all(
             (getattr(source, key) or "").lower() == name.lower() for key, name in names.items()
         ):
@@ -91,5 +95,9 @@ def logsource_doubt(source: ir.LogSource, declared: ir.LogSource) -> tuple[str, 
     return None
 
 
+def _same(written: str | None, name: str | None) -> bool:
+    return written is not None and name is not None and written.lower() == name.lower()
+
+
 def _alike(written: str, name: str) -> bool:
-    return closest(written, [name], 0.8) is not None
+    return closest(written, [name], 0.88) is not None

@@ -24,8 +24,8 @@ def condition_doubts(rule: ir.DetectionRule, located: Located, *, aws: bool) -> 
     if may_conflict(rule, aws=aws):
         yield from _constant(rule, bodies, located, aws=aws)
     for at, condition in enumerate(rule.conditions):
-        positive = _filter_as_selection(condition.expression, [selection.name for selection in rule.selections])
-        if positive is not None:
+        positive = _filter_as_selection(condition, [selection.name for selection in rule.selections])
+        if aws and positive is not None:
             reason = f"{quoted(positive)} is named as a filter, and the condition does not negate it"
             yield located.warning("condition", reason, _way(rule, at), f"Write not {positive}, or rename it.")
 
@@ -75,9 +75,10 @@ def _way(rule: ir.DetectionRule, at: int) -> Path:
     return ("detection", "condition", at) if len(rule.conditions) > 1 else ("detection", "condition")
 
 
-def _filter_as_selection(expression: ir.Expression, names: list[str]) -> str | None:
-    """A selection called filter that `1 of them` or `all of them` takes in, in a condition without a `not`."""
+def _filter_as_selection(condition: ir.Condition, names: list[str]) -> str | None:
+    """A selection called filter that a condition without a `not` takes as it takes the others."""
     filters = [name for name in names if name.lower().startswith(("filter", "exclu"))]
-    if not filters or len(filters) == len(names) or not isinstance(expression, ir.Quantified):
+    if not filters or len(filters) == len(names) or "not" in condition.text:
         return None
-    return filters[0] if expression.pattern in ("them", "*") else None
+    used = set(names_in(condition.expression))
+    return next((name for name in filters if name in used), None) if used - set(filters) else None

@@ -18,7 +18,7 @@ _PARTS_OF_AN_EVENT = re.compile(r"(?:Records(?:\[[0-9*]*\])?|detail|CloudTrailEv
 _SUSPECT = re.compile(
     r"[^A-Za-z0-9_.|-]|\.\.|^\.|\.(?:$|\|)|\.[0-9*#]|^(?:records|detail|cloudtrailevent)\.", re.IGNORECASE
 )
-_SUSPECT_END = re.compile(rf"\.(?:{_MODIFIERS})(?:\||$)")
+_SUSPECT_END = re.compile(rf"(?:\.(?:{_MODIFIERS}|keyword)|_(?:contains|startswith|endswith))(?:\||$)")
 
 
 @lru_cache(maxsize=4_096)
@@ -39,6 +39,10 @@ def _doubt(name: str, modifiers: str, *, aws: bool) -> tuple[str, str] | None:
     if found := _NEGATED.fullmatch(name):
         plain = _key(found[1] or found[2], modifiers)
         return f"{shown} is read with its negation", f"Write {plain} in a selection, and 'not' in the condition."
+    if found := re.fullmatch(r"(.+?)(?:\s*[=<>~]+|\.keyword|_(?:contains|startswith|endswith))", name, re.DOTALL):
+        ending = name[len(found[1]) :].strip()
+        plain = f"{found[1]}|{ending[1:]}" if ending.startswith("_") else found[1]
+        return f"{shown} ends with {ending!r}, which is read as a part of it", f"Write {_key(plain, modifiers)}."
     if name.startswith(("$.", "$[")):
         return (
             f"{shown} is a JSONPath, and a detection takes dotted names",

@@ -19,10 +19,14 @@ _Doubt = tuple[str, str]
 _EQUALITY = frozenset({"cased", "neq", "all"})
 """Modifiers that leave the comparison with the whole text as it is."""
 _HIDDEN = re.compile(r"[^\x20-\x7e\t\r\n]")
-_LIST = re.compile(r"[\w.:*-]+(?:\s*,\s*[\w.:*-]+)+")
+_LIST = re.compile(r"[\w.:*-]+(?:\s*[,;]\s*[\w.:*-]+)+|[\w.:*-]+(?: (?:or|OR|and|AND) [\w.:*-]+)+|\[.*,.*\]", re.DOTALL)
+_NETWORK = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}|[0-9a-f:]*::?[0-9a-f:]*/[0-9]{1,3}", re.IGNORECASE)
+_PERCENT = re.compile(r"%[A-Za-z_]\w*%?|[A-Za-z_]\w*%")
 _ALTERNATIVES = re.compile(r"[\w.:*-]+(?:\s*\|\s*[\w.:*-]+)+")
-_NEGATION = re.compile(r"!=?\s*\w|not\s|<>\s*\w|[<>]=?\s*[0-9]", re.IGNORECASE)
-_EXPRESSION = re.compile(r"\^\w|.*\w\$$|.*\w\.\*\w|.*\(\w+(?:\|\w+)+\)|.*\\[dwsb]|.*\[[A-Za-z0-9^-]+\]", re.DOTALL)
+_NEGATION = re.compile(r"!=?\s*\w|==?\s*\w|not\s|<>\s*\w|[<>]=?\s*[0-9]", re.IGNORECASE)
+_EXPRESSION = re.compile(
+    r"\^\w|.*\w\$$|.*\w\.\*\w|.*\(\w+(?:\|\w+)+\)|.*(?<!\\)\\[dws][+*]|.*\[[A-Za-z0-9^-]+\]", re.DOTALL
+)
 _QUOTES = re.compile("(?:'[^']*'|\"[^\"]*\"|`[^`]*`|[\u201c\u201d].*[\u201c\u201d]|[\u2018\u2019].*[\u2018\u2019])")
 _GLOB = re.compile(r"[\w:/ .-]*\w\*[\w:/ *-]*")
 _DELIMITED = re.compile(r"/(?:[^/]|\\/)+/[imsgux]*")
@@ -80,7 +84,7 @@ def _text_doubt(value: str, kind: _Kind, *, aws: bool) -> _Doubt | None:
     if _HIDDEN.search(value) and (doubt := _hidden_doubt(value)):
         return doubt
     if kind.plain and kind.field:
-        return _equality_doubt(value, shown, aws=aws)
+        return _equality_doubt(value, kind.field, shown, aws=aws)
     if kind.plain:
         if aws and _FIELD_TEST.match(value):
             reason = f"the keyword {shown} is searched as text, not as a field and its value"
@@ -106,8 +110,10 @@ def _hidden_doubt(value: str) -> _Doubt | None:
     return None
 
 
-def _equality_doubt(value: str, shown: str, *, aws: bool) -> _Doubt | None:
+def _equality_doubt(value: str, field: str, shown: str, *, aws: bool) -> _Doubt | None:
     if value != value.strip():
+        if value.endswith("\n"):
+            return f"{shown} ends with a line break, which is compared, too", "Write the value on the line of its key."
         reason = f"{shown} begins or ends with a blank, and the whole text is compared"
         return reason, "Remove the blank, or use contains."
     if not aws and not _NEGATION.match(value):
@@ -115,13 +121,20 @@ def _equality_doubt(value: str, shown: str, *, aws: bool) -> _Doubt | None:
     if _NEGATION.match(value):
         if value[0] in "<>" and value[1:2] != ">":
             return f"{shown} is compared as text", "Use the modifiers gt, gte, lt and lte, with a number."
+        if value[0] == "=":
+            return f"{shown} is compared as text, its = too", "Write the value alone."
         return f"{shown} is compared as text, its negation too", "Negate a selection in the condition."
     if re.match(r"-\w", value):
         return f"{shown} begins with a hyphen, which is a part of the text", "Write a blank behind the - of a list."
     if _LIST.fullmatch(value):
-        return f"{shown} is one text, not several values", f"Write a list: [{shortened(value)}]."
+        listed = re.sub(r"\s*[,;]\s*| (?:or|and) ", ", ", value.strip("[]"), flags=re.IGNORECASE)
+        return f"{shown} is one text, not several values", f"Write a list: [{shortened(listed)}]."
     if _ALTERNATIVES.fullmatch(value):
         return f"{shown} is one text, not several values", f"Write a list: [{shortened(', '.join(value.split('|')))}]."
+    if field.lower().endswith("ipaddress") and _NETWORK.fullmatch(value):  # cidrIp: 0.0.0.0/0 is the text itself
+        return f"{shown} is compared as text, not as a network", "Use the modifier cidr."
+    if _PERCENT.fullmatch(value):
+        return f"% is not a wildcard in {shown}", "Write * for any text, or use the modifier expand for a placeholder."
     if _QUOTES.fullmatch(value):
         return f"the quotation marks of {shown} are part of the text", "Keep one pair of plain quotation marks."
     if value.lower() in ("null", "none", "nil", "undefined"):
