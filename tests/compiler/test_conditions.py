@@ -22,7 +22,6 @@ from cloudsigma.compiler.conditions import (
     MAX_DEPTH,
     MAX_TERMS,
     ConditionProblem,
-    alternatives,
     parse_condition,
     selects,
 )
@@ -149,12 +148,3 @@ def test_patterns_over_many_selections_are_bounded() -> None:
     assert parse_condition("1 of s* or 1 of s*", names)
     with pytest.raises(ConditionProblem, match=f"more than {MAX_TERMS:,} selections"):
         parse_condition("1 of s* or 1 of s* or s1", names)
-
-
-def test_alternatives_are_counted_without_writing_them_out() -> None:
-    """The number of AND terms of an OR, for expressions that have too many to list."""
-    names = ("a", "b")
-    assert alternatives(parse_condition("a and not b or b", names)) == 2
-    assert alternatives(parse_condition("not (a and b)", names)) == 2
-    assert alternatives(parse_condition("1 of them and 1 of them", names)) == 4
-    assert alternatives(parse_condition(" and ".join(["(a or b)"] * 200), names)) == 2**200

@@ -16,7 +16,7 @@ _GRAMMAR = "Join selections with and, or, not, parentheses, '1 of pattern' and '
 
 
 class ConditionProblem(Exception):  # noqa: N818  # caught in `compiler` and turned into a RuleError with its place
-    """A mistake in a condition, and the character of its text (from 0) where that is known."""
+    """A mistake in a condition, and its character in the text (from 0), if known."""
 
     def __init__(self, reason: str, at: int | None, remedy: str) -> None:
         super().__init__(reason)

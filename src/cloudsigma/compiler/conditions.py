@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from math import prod
 
 from msgspec import structs
 
@@ -22,7 +21,7 @@ from cloudsigma.compiler.condition_mistakes import (
     unmatched_pattern,
 )
 
-__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_TERMS", "ConditionProblem", "alternatives", "parse_condition", "renamed"]
+__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_TERMS", "ConditionProblem", "parse_condition", "renamed"]
 
 MAX_LENGTH = 100_000
 """A condition with more characters than this is refused."""
@@ -55,20 +54,6 @@ def parse_condition(text: object, names: Sequence[str]) -> ir.Expression:
     return (_expression_of if len(text) <= _SHORT else _expression_of.__wrapped__)(text, tuple(names))
 
 
-def alternatives(expression: ir.Expression, *, negated: bool = False) -> int:
-    """The number of AND terms that the expression has once it is written as an OR of them."""
-    match expression:
-        case ir.Not(operand):
-            return alternatives(operand, negated=not negated)
-        case ir.And(operands) | ir.Or(operands):
-            counts = [alternatives(operand, negated=negated) for operand in operands]
-            return sum(counts) if isinstance(expression, ir.Or) is not negated else prod(counts)
-        case ir.Quantified(all_of, _, names):
-            return 1 if all_of is not negated else len(names)
-        case _:
-            return 1
-
-
 def renamed(expression: ir.Expression, names: Mapping[str, str]) -> ir.Expression:
     """The expression with each name replaced by the one it is mapped to."""
     match expression:
@@ -95,7 +80,7 @@ def selects(pattern: str, name: str) -> bool:
     if len(name) < len(first) + len(last) or not (name.startswith(first) and name.endswith(last)):
         return False
     at, end = len(first), len(name) - len(last)
-    for part in rest:  # each part as far left as it is found: linear, and no other choice leaves more
+    for part in rest:  # the leftmost place of each part leaves most for the others: one pass is enough
         found = name.find(part, at, end)
         if found < 0:
             return False

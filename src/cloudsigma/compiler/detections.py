@@ -67,7 +67,7 @@ def _no_condition(value: dict[Any, Any], located: Located) -> RuleError:
     reason = "the detection has no condition"
     for way in _conditions_elsewhere(value):
         outside = len(way) == 1 or way[0] == "logsource"
-        remedy = "Indent it as the selections are" if outside else "Indent it less: it stands beside the selections"
+        remedy = "Indent it as the selections are" if outside else "Indent it less: as far as the selections"
         return located.error("schema", f"{reason}: it stands elsewhere", way, f"{remedy}, inside detection.")
     for key in value["detection"]:
         if isinstance(key, str) and key != "condition" and closest(key, ["condition"], 0.8):

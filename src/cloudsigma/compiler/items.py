@@ -68,7 +68,7 @@ _INSTEAD_OF = {
 
 
 def item_errors(key: str | None, values: list[Any], way: Path, located: Located) -> Iterator[RuleError]:
-    """What an item cannot mean, although pySigma accepts it; `key` is `None` for keywords without one."""
+    """The errors of an item that pySigma accepts although it means nothing; `key` is `None` for keywords."""
     name, *modifiers = (key or "").split("|")
     if key is not None and name != name.strip():
         yield located.error("schema", f"the field name {quoted(name)} begins or ends with a blank", way, "Remove it.")

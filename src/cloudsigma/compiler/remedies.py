@@ -53,12 +53,12 @@ def closest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 
 def shortened(text: str) -> str:
-    """The text, cut where it is too long for a message."""
+    """The text, truncated to fit in a message."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def quoted(value: object) -> str:
-    """A name or value as a message shows it: in quotation marks, control characters escaped, cut where it is long."""
+    """A name or value as a message shows it: in quotation marks, control characters escaped, truncated."""
     return repr(shortened(value if isinstance(value, str) else spelled(value)))
 
 

@@ -36,7 +36,7 @@ def documents_of(text: str) -> Iterator[tuple[int, str]]:
         begin = held - 1 if held else start
         held = 0
         part = text[begin:end]
-        # `...` only ends the document before it: here a comment, which keeps lines and columns as they are.
+        # `...` only ends the document before it: make it a comment, which keeps lines and columns.
         line += text.count("\n", counted, begin)
         counted = begin
         yield line, f"#{part[1:]}" if part.startswith("...") else part

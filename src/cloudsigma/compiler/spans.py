@@ -1,7 +1,7 @@
-"""Rule text → the nodes of its YAML with the stretch of text that each takes up, for edits that keep the layout.
+"""Rule text → its YAML nodes with start and end, for edits that keep the layout.
 
-`document` says what a rule text means and where a node begins; here is where it ends, how it is quoted and what
-stands in flow style. It is for texts that `document` has read without an error.
+`document` reads values and the start of each node; this module adds the end, the quotation marks and the flow style.
+It is for texts that `document` reads without an error.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ class TextNode:
 
     kind: Literal["scalar", "list", "map"]
     start: int
-    """Where it begins in the text, in characters from 0."""
+    """The position of its first character in the text, from 0."""
     end: int
-    """Where it ends: behind its last character. Of a block list or map, behind its last scalar or bracket."""
+    """The position after its last character; of a block list or map, after its last scalar or bracket."""
     line: int
     """From 1."""
     tag: str
-    """Of a scalar what YAML reads it as: `str`, `int`, `float`, `bool`, `null`, or the whole tag of another kind."""
+    """Of a scalar its type in YAML: `str`, `int`, `float`, `bool`, `null`, or the whole tag of another type."""
     text: str = ""
     """Of a scalar its text without quotation marks and escapes."""
     style: str = ""
-    """Of a scalar `'`, `"`, `|`, `>`, or empty where it is plain; of a list or map `flow` or empty."""
+    """Of a scalar `'`, `"`, `|`, `>`, or empty for a plain one; of a list or map `flow` or empty."""
     items: tuple[TextNode, ...] = ()
     """Of a list."""
     entries: tuple[tuple[TextNode, TextNode], ...] = ()
     """Of a map: keys and values in their order, merge keys (`<<`) left out."""
     shared: bool = False
-    """It stands behind an alias: the text is elsewhere, and what changes there changes here too."""
+    """The node is an alias: its text is at the anchor, and a change there changes this node, too."""
 
     def get(self, key: str) -> TextNode | None:
         """The value of a map's key that is a scalar of this text."""

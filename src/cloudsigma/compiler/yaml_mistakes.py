@@ -91,7 +91,7 @@ def _structure(said: str, mark: Any, start: Any, lines: list[str]) -> YamlMistak
         reason = "the line is not aligned with the lines above it"
         return YamlMistake(reason, *at, "Indent it as far as the other lines of its block.")
     if "block sequence entries" in said:
-        return YamlMistake("a list begins on the line of its key", *at, "Write each - on a line of its own.")
+        return YamlMistake("a list begins on the line of its key", *at, "Begin each - on a new line.")
     if "expected node content" in said:
         return _beginning(line[mark.column :], at)
     if "block scalar" in said:

@@ -28,7 +28,7 @@ def rule_doubts(document: Document, rule: ir.DetectionRule, declared: ir.LogSour
     A rule that never applies, since its log source is another, is not looked at further.
 
     Args:
-        document: The rule as it is written.
+        document: The rule as written.
         rule: The same rule compiled, without its filters.
         declared: The log source of the records.
     """

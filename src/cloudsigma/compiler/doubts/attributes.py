@@ -42,7 +42,7 @@ def attribute_doubts(value: dict[Any, Any], located: Located) -> Iterator[RuleEr
             remedy = f"Write {year}-{month:0>2}-{day:0>2}."
             yield located.warning("schema", reason, (key,), remedy)
     if value.get("taxonomy", "sigma") not in ("sigma", None):
-        reason = f"the taxonomy {quoted(value['taxonomy'])} is not applied: fields are read as they are written"
+        reason = f"the taxonomy {quoted(value['taxonomy'])} is not applied: fields keep the names that are written"
         yield located.warning("schema", reason, ("taxonomy",), "Write the fields as CloudTrail names them.")
     source = value.get("logsource")
     if isinstance(source, dict) and "correlation" not in value:

@@ -13,7 +13,7 @@ from cloudsigma.ir.walk import names_in
 
 
 def condition_doubts(rule: ir.DetectionRule, located: Located, *, aws: bool) -> Iterator[RuleError]:
-    """Warnings about the conditions of a rule, and about its selections as they are used in them."""
+    """Warnings about the conditions of a rule and the use of its selections."""
     used = {name for condition in rule.conditions for name in names_in(condition.expression)}
     unused = [selection.name for selection in rule.selections if selection.name not in used]
     for name in unused:

@@ -232,7 +232,7 @@ def _exclusion(hold: Sequence[ir.Test], fail: Sequence[ir.Test]) -> Conflict | N
 
 
 def _possible(test: ir.Test, text: str, *, wanted: bool) -> bool:
-    """Whether a value that equals the text, but for case, may pass the test, or fail it where that is wanted."""
+    """Whether a value that equals the text, case aside, may pass the test (`wanted`), or may fail it (not `wanted`)."""
     verdicts = [_verdict(matcher, text) for matcher in test.matchers]
     if wanted:
         impossible = [verdict is False for verdict in verdicts]

@@ -64,7 +64,7 @@ def _doubt(name: str, modifiers: str, *, aws: bool) -> tuple[str, str] | None:
         plain = _key(re.sub(r"\s*(?:->|[/:>])\s*", ".", name), modifiers)
         return f"{shown} has {found[0]!r} between its parts", f"Write {plain}."
     if "*" in name:
-        return f"{shown} has a wildcard, and names are compared as they are", "Write the whole name."
+        return f"{shown} has a wildcard, which is read as a part of it", "Write the whole name."
     return None
 
 

@@ -17,7 +17,7 @@ _Doubt = tuple[str, str]
 """Reason and remedy."""
 
 _EQUALITY = frozenset({"cased", "neq", "all"})
-"""Modifiers that leave the comparison with the whole text as it is."""
+"""Modifiers under which the whole text is still compared."""
 _HIDDEN = re.compile(r"[^\x20-\x7e\t\r\n]")
 _LIST = re.compile(r"[\w.:*-]+(?:\s*[,;]\s*[\w.:*-]+)+|[\w.:*-]+(?: (?:or|OR|and|AND) [\w.:*-]+)+|\[.*,.*\]", re.DOTALL)
 _NETWORK = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}|[0-9a-f:]*::?[0-9a-f:]*/[0-9]{1,3}", re.IGNORECASE)
