@@ -271,17 +271,46 @@ def text_of(seed: int) -> str:
 # --- what must hold -----------------------------------------------------------------------------------------------
 
 
-def check(text: str, folder: Path | None = None) -> tuple[int, list[str]]:
+PLACEHOLDERS: dict[str, list[Any]] = {
+    "x": ["a", "b*", "10.0.0.0/8", "(", "\\", 5, True],
+    "y": ["%x%", "", "-f"],
+    "many": list(range(300)),
+}
+PIPELINES = [
+    "- {type: field_name_mapping, mapping: {a: [a, b, c.d], eventName: [x, y]}}\n",
+    "- {type: field_name_prefix, prefix: p.}\n- {type: value_placeholders}\n",
+    "- {type: replace_string, regex: '[a-z]', replacement: '\\\\g<0>\\\\g<0>'}\n",
+    "- {type: convert_type, target_type: str}\n- {type: case, method: upper}\n",
+    "- {type: wildcard_placeholders}\n- {type: map_string, mapping: {a: [b, c], x: y}}\n",
+    "- {type: set_value, value: 5}\n- {type: add_condition, conditions: {a|contains: b}}\n",
+    "- {type: drop_detection_item, field_name_conditions: [{type: include_fields, fields: [a]}]}\n",
+]
+
+
+def options_of(seed: int, folder: Path) -> dict[str, Any]:
+    """Placeholders and pipelines for some texts, the same in every run."""
+    rng = random.Random(-seed)  # noqa: S311  # no secret
+    options: dict[str, Any] = {}
+    if rng.random() < 0.5:
+        options["placeholders"] = {name: PLACEHOLDERS[name] for name in rng.sample(sorted(PLACEHOLDERS), 2)}
+    if rng.random() < 0.3:
+        path = folder / "pipeline.yml"
+        path.write_text("vars: {x: [a, 'b*'], y: 1}\ntransformations:\n" + rng.choice(PIPELINES))
+        options["pipelines"] = [path]
+    return options
+
+
+def check(text: str, folder: Path | None = None, **options: Any) -> tuple[int, list[str]]:
     """The promises for one text; returns how many rules it gave, and the categories of its errors.
 
     With a folder the text is read from a file there, as bytes that may be no UTF-8.
     """
     if folder is None:
-        rules = cloudsigma.compile_text(text, on_error="skip")
+        rules = cloudsigma.compile_text(text, on_error="skip", **options)
     else:
         path = folder / "rule.yml"
         path.write_bytes(text.encode("utf-8", "surrogatepass"))
-        rules = cloudsigma.compile_rules(path, on_error="skip")
+        rules = cloudsigma.compile_rules(path, on_error="skip", **options)
     for error in (*rules.errors, *rules.warnings):
         assert error.category in CATEGORIES
         assert str(error)
@@ -354,7 +383,7 @@ def test_every_text_compiles_or_has_our_error(tmp_path: Path) -> None:
         text = text_of(seed)
         before = time.process_time()
         try:
-            compiled, categories = check(text, tmp_path if seed % 10 == 0 else None)
+            compiled, categories = check(text, tmp_path if seed % 10 == 0 else None, **options_of(seed, tmp_path))
         except Exception as error:  # noqa: BLE001  # what is looked for
             place = (type(error).__name__, _raised_in(error))
             failed += 1
