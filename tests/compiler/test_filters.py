@@ -14,6 +14,7 @@ import yaml
 import cloudsigma
 from cloudsigma import ir
 from cloudsigma.ir.walk import filters_of, without_filters
+from cloudsigma.rulesets.filter_counts import FilterCounts
 
 FILTERS = 1000
 SOURCE = {"product": "aws", "service": "cloudtrail"}
@@ -200,3 +201,14 @@ def test_thousands_of_filters_take_little_time() -> None:
     assert not rules.match({"eventName": "X", "user": "u4999"})
     assert rules.match({"eventName": "X", "user": "u5000"})
     assert took < 30, f"{took:.1f} s"
+
+
+def test_what_each_filter_takes_away_is_counted() -> None:
+    """Each filter that alone would take a match away counts it; matches that stay and other records do not count."""
+    text = RULE + FILTER + FILTER.replace("title: F", "title: G").replace("user: x", "user|startswith: x")
+    counts = FilterCounts(cloudsigma.compile_text(text))
+    for user in ("x", "x", "xy", "z"):
+        counts.add({"eventName": "X", "user": user})
+    counts.add({"eventName": "Y", "user": "x"})
+    assert sorted(counts.counts.values()) == [2, 3]
+    assert not FilterCounts(cloudsigma.compile_text(RULE)).counts

@@ -9,12 +9,14 @@ from typing import Any
 import click
 from msgspec import structs
 
+from cloudsigma import ir
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import FILE
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.engine.rule import Rule
 from cloudsigma.escaping import printable, printable_json
+from cloudsigma.ir.walk import filters_of
 
 
 @click.command("rules", cls=GroupedCommand)
@@ -40,6 +42,8 @@ def command(paths: tuple[Path, ...], form: str, choice: Choice) -> int:
             applies = "  [never applied: other log source]" if other else ""
             click.echo(printable(f"{rule.level or '-':13} {rule.title}{applies}"))
             click.echo(printable(f"{'':13} {rule.id}  {rule.logsource or 'correlation'}  {' '.join(rule.tags)}"))
+            if isinstance(rule.definition, ir.DetectionRule) and (filters := filters_of(rule.definition)):
+                click.echo(printable(f"{'':13} narrowed by {len(filters):,} filters: {' '.join(filters[:5])}"))
             if found_by.get(rule.id, "") is None:
                 click.echo(f"{'':13} evaluated for every record: no single field tells which records could match")
     aside = f", {never:,} of them never applied: other log source" if never else ""
@@ -58,6 +62,7 @@ def _row(rule: Rule) -> dict[str, Any]:
         "tags": list(rule.tags),
         "logsource": structs.asdict(rule.logsource) if rule.logsource is not None else None,
         "correlation": rule.correlation.type if rule.correlation is not None else None,
+        "filters": list(filters_of(rule.definition)) if isinstance(rule.definition, ir.DetectionRule) else [],
         "path": rule.path,
         "line": rule.line,
     }

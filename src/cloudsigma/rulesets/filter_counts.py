@@ -1,0 +1,49 @@
+"""How many matches each Sigma filter takes away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudsigma import ir
+from cloudsigma.engine.rule import Rule
+from cloudsigma.ir.walk import filters_of, without_filters
+from cloudsigma.rulesets.rule_set import RuleSet
+
+
+@dataclass
+class FilterCounts:
+    """Counts records that rules would match without their filters, for records that are added one by one."""
+
+    rules: RuleSet
+    """The rules whose filters are counted."""
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Rule ID and filter ID → matches that the filter takes away. Where several take away one match, each counts."""
+
+    def __post_init__(self) -> None:
+        self._narrowed: dict[str, ir.DetectionRule] = {
+            rule.id: rule.definition
+            for rule in self.rules
+            if isinstance(rule.definition, ir.DetectionRule) and filters_of(rule.definition)
+        }
+        plain = [Rule(without_filters(definition)) for definition in self._narrowed.values()]
+        self._plain = RuleSet(tuple(plain), declared=self.rules.declared)
+        self._alone: dict[tuple[str, int], Rule] = {}
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Count one record; cheap unless a filter has taken away a match of it."""
+        if not self._narrowed:
+            return
+        for rule_id in set(self._plain.verdicts(record)).difference(self.rules.verdicts(record)):
+            for at, filter_id in enumerate(filters_of(self._narrowed[rule_id])):
+                predicate = self._with_one_filter(rule_id, at).predicate
+                if predicate is not None and not predicate(record):
+                    self.counts[rule_id, filter_id] += 1
+
+    def _with_one_filter(self, rule_id: str, at: int) -> Rule:
+        key = rule_id, at
+        if key not in self._alone:
+            self._alone[key] = Rule(without_filters(self._narrowed[rule_id], at))
+        return self._alone[key]
