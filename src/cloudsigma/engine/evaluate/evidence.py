@@ -51,7 +51,8 @@ class _OfRule:
         self._rule = rule
         tests = list(all_tests(rule))
         names = frozenset[str | None]().union(*map(fields_of, tests))
-        self._readers = _readers(names, _asked_for(tests))
+        self._top = sorted(name for name in names if name is not None and "." not in name)
+        self._paths = _readers(frozenset(name for name in names if name and "." in name), _asked_for(tests))
         self._found = budget.memo(entries=_ENTRIES, size=_size) if None not in names else None
         self._tests = {id(test): _OfTest(test, budget) for test in tests if test.field and len(fields_of(test)) == 1}
 
@@ -59,12 +60,12 @@ class _OfRule:
         memo = self._found
         if memo is None or memo.cleared > _MOST_CLEARED:
             return self._explained(record)
-        key = []
-        for read in self._readers:
-            value = read(record)
+        key = [record.get(name, fields.ABSENT) for name in self._top]
+        if self._paths:
+            key += [read(record) for read in self._paths]
+        for value in key:
             if type(value) is not str and value is not None and value is not fields.ABSENT:
                 return self._explained(record)
-            key.append(value)
         found: tuple[Evidence, ...] | None = memo.get(tuple(key))
         if found is None:
             found = self._explained(record)
