@@ -9,7 +9,6 @@ import io
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
@@ -146,6 +145,8 @@ def _run(args: Sequence[str] | None) -> int:
 def _report_unexpected(error: Exception) -> int:
     """Report an error that no code has foreseen; exit code 1 would say that something was found."""
     if os.environ.get(DEBUG_VARIABLE):
+        import traceback
+
         click.echo(printable_lines("".join(traceback.format_exception(error)).rstrip("\n")), err=True)
     kind, text = type(error).__name__, str(error)
     click.echo(f"cloudsigma: unexpected error: {kind}{': ' if text else ''}{printable(text)}", err=True)

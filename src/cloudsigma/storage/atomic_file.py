@@ -6,7 +6,6 @@ A reader sees the old content or the new, never a part; where the disk is full, 
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -67,7 +66,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def _beside(target: Path) -> Path:
-    return target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.part")
+    return target.with_name(f".{target.name[:100]}.{os.urandom(6).hex()}.part")
 
 
 def _mode(path: Path) -> int | None:

@@ -95,7 +95,7 @@ def test_objects_that_are_done_are_not_fetched_again(
     second = scanned(url, output, checkpoint)
     assert {request.key for request in proxy.requests if request.key} == {"a/3.json.gz", "a/30.json.gz", "a/7.json.gz"}
     assert second.ledger.complete
-    assert second.read_again == 1
+    assert second.outcome.read_again == 1
     assert second.ledger.files == 22
     found = [line.partition('"event_id":"')[2].partition('"')[0] for line in output.read_text().splitlines()]
     assert sorted(found) == sorted([f"n{n}#0" for n in [*range(20), 30]] + ["other#0"])

@@ -214,7 +214,7 @@ def test_names_outlive_a_scan_that_is_gone_on_with(
         for match in going:
             found.append(match.context.event_id)
             if len(found) == most:
-                kept.save(going._tally)  # what was given so far was written
+                kept.save(going._state)  # everything given so far was written
                 break
         kept.close()
         return found, going
