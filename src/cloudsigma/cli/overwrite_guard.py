@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -128,7 +127,9 @@ def _leads_to(path: str, file: Path, may_be: Callable[[str], bool]) -> bool:
 
 
 def _files_of(pattern: str) -> Iterator[str]:
-    return (os.fsdecode(source.key) for source in find_sources(pattern, Counter()) if isinstance(source, FileSource))
+    return (
+        os.fsdecode(source.key) for source in find_sources(pattern, lambda *_: None) if isinstance(source, FileSource)
+    )
 
 
 def _is_ours(file: Path) -> bool:

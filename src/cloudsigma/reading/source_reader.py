@@ -63,6 +63,8 @@ class SourceReader:
                 yield from self._read(source, stream, recorder)
         except Unreadable as error:
             recorder.lose(error.name, error.reason)
+        except MemoryError:
+            recorder.lose(source.name, "there is not enough memory to read it")
         except OSError as error:
             recorder.lose(source.name, f"it cannot be read: {(error.strerror or str(error)).lower()}")
 

@@ -167,9 +167,10 @@ def test_s24_what_has_no_date_is_listed_whatever_is_asked() -> None:
 
 def test_keys_are_chosen_by_their_endings_as_files_are() -> None:
     store = MemoryStore(["x/a.json", "x/b.txt", "x/c.PARQUET", "x/folder/", "x/no_ending", "x/z.zip"])
-    keys, _, recorder = listing(store)
+    keys, lost, recorder = listing(store)
     assert keys == ["x/a.json", "x/c.PARQUET", "x/no_ending"]
-    assert recorder.not_looked_at == {".txt": 1, ".zip": 1, "folder marker": 1}
+    assert [each.name for each in lost] == ["s3://trails/x/z.zip"]
+    assert recorder.not_looked_at == {".txt": 1, "folder marker": 1}
     assert listing(store, "x/b.txt")[0] == ["x/b.txt"]  # named, so it is read
 
 
@@ -188,9 +189,10 @@ def test_logs_that_are_packed_are_losses_and_rotated_ones_are_read() -> None:
     keys, lost, recorder = listing(MemoryStore(["a/x.json.xz", "a/cloudtrail.log.1", "a/y.zip", "a/z.json.gzip"]), "a/")
     assert keys == ["a/cloudtrail.log.1", "a/z.json.gzip"]
     assert [(each.name, each.reason.partition(":")[0]) for each in lost] == [
-        ("s3://trails/a/x.json.xz", "it is compressed with xz, which is not read")
+        ("s3://trails/a/x.json.xz", "it is compressed with xz, which is not read"),
+        ("s3://trails/a/y.zip", "it is a zip archive, which is not read"),
     ]
-    assert recorder.not_looked_at == {".zip": 1}
+    assert recorder.not_looked_at == {}
 
 
 def test_patterns_are_none_in_s3() -> None:

@@ -13,6 +13,8 @@ from cloudsigma.reading.account.coverage import Coverage, counted
 from cloudsigma.reading.account.coverage_counts import CoverageCounts
 from cloudsigma.reading.account.repeats import Repeats
 
+_NAMED = 20
+"""Files that were not looked at and are named; more are counted."""
 _LOSSES_A_FILE = 20
 """Places that are named one by one for a file; more are counted in one entry."""
 
@@ -90,7 +92,9 @@ class Ledger(msgspec.Struct, frozen=True):
     named_files_read: int = 0
     """Of the files that were read, those that notifications name and no path leads to."""
     not_looked_at: dict[str, int] = {}
-    """Files of folders that were passed over, by ending."""
+    """Files of folders that hold no log, as far as their name and beginning tell, by ending."""
+    not_looked_at_names: tuple[str, ...] = ()
+    """The first of them by name (20)."""
     left_out: dict[str, int] = {}
     """What was not asked for: files, prefixes and records outside the time, of other accounts, of other regions."""
     kept: dict[str, int] = {}
@@ -129,6 +133,10 @@ class Ledger(msgspec.Struct, frozen=True):
             lines.append(f"files in S3 that these name: {self.named_files:,}, {read} of them read")
         if self.not_looked_at:
             lines.append(f"files not looked at{_counts(self.not_looked_at, ': ')}")
+            lines += [f"  {printable(name)}" for name in self.not_looked_at_names]
+            if more := sum(self.not_looked_at.values()) - len(self.not_looked_at_names):
+                lines.append(f"  and {more:,} more")
+            lines.append("  (to read one, name the file itself)")
         if self.left_out:
             lines.append(f"left out, as asked{_counts(self.left_out, ': ')}")
         if self.kept:
@@ -200,6 +208,7 @@ class Recorder:
         self.bytes_by_form: Counter[str] = Counter()
         self.recognized: Counter[str] = Counter()
         self.not_looked_at: Counter[str] = Counter()
+        self.not_looked_at_names: list[str] = []
         self.left_out: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()
         self.named_files = 0
@@ -223,6 +232,12 @@ class Recorder:
         for form in forms:
             self.files_by_form[form] += 1
             self.bytes_by_form[form] += stored
+
+    def pass_over(self, kind: str, name: str) -> None:
+        """Note a file of a folder that holds no log."""
+        self.not_looked_at[kind] += 1
+        if len(self.not_looked_at_names) < _NAMED:
+            self.not_looked_at_names.append(name)
 
     def lose(self, path: str, reason: str) -> None:
         """Note a file or folder of which nothing was read."""
@@ -261,6 +276,7 @@ class Recorder:
             (self.kept, other.kept),
         ):
             ours.update(theirs)
+        self.not_looked_at_names += other.not_looked_at_names[: _NAMED - len(self.not_looked_at_names)]
         self._losses += other._losses  # of its own class
         if other.coverage is not None:
             self.coverage = self.coverage or CoverageCounts()
@@ -289,6 +305,7 @@ class Recorder:
                 setattr(self, name, Counter(getattr(ledger, name)))
             elif isinstance(value, int):
                 setattr(self, name, getattr(ledger, name))
+        self.not_looked_at_names = list(ledger.not_looked_at_names)
         self._losses = list(ledger.losses)
 
     @property
@@ -312,6 +329,7 @@ class Recorder:
             named_files=self.named_files,
             named_files_read=self.named_files_read,
             not_looked_at=dict(self.not_looked_at),
+            not_looked_at_names=tuple(self.not_looked_at_names),
             left_out=dict(self.left_out),
             kept=dict(self.kept),
             losses=tuple(self._losses),

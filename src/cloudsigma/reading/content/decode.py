@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import msgspec
 
 from cloudsigma.reading.content import archive_formats, parquet, tables
-from cloudsigma.reading.content.document import Document, loads, reason
+from cloudsigma.reading.content.document import VALIDATION, Document, loads, reason
 from cloudsigma.reading.content.inflate import Damage
 from cloudsigma.reading.content.lines import LOG_PREFIX, Block, blocks
 from cloudsigma.reading.content.outline import Outline
@@ -209,9 +209,10 @@ def _line(line: bytes, number: int, limits: Limits) -> Iterator[Document | Damag
     if before := _LOG_LINE.match(line):
         line = line[before.end() :]
         form = "log_lines"
+    too_many = False
     try:
-        if limits.has_too_many_values(line):
-            raise ValueError(limits.too_many_values)  # noqa: TRY301  # handled as damage: its healthy records are read
+        if too_many := limits.has_too_many_values(line):
+            raise ValueError  # noqa: TRY301  # handled as damage: its healthy records are read
         deep = text_nests_deeper(line, limits.depth)
         yield Document(loads(line.decode()), f"line {number}", form, len(line), deep)
     except UnicodeDecodeError as error:
@@ -219,7 +220,7 @@ def _line(line: bytes, number: int, limits: Limits) -> Iterator[Document | Damag
     except (ValueError, RecursionError) as error:
         found = list(rescued(line.decode(), limits))
         if not any(isinstance(part, Document) for part in found):
-            yield Damage(reason(error, limits), f"line {number}")
+            yield Damage(limits.too_many_values if too_many else reason(error, limits), f"line {number}")
             return
         for part in found:
             place = ", ".join([f"line {number}", *re.findall(r"^record \d+", part.position or "")])
@@ -236,6 +237,9 @@ def _whole(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
     except UnicodeDecodeError:
         text = data.decode("utf-8", "surrogateescape")
     else:
+        if text.lstrip().startswith(VALIDATION):
+            yield Document(text, None, "whole", size)
+            return
         if not limits.has_too_many_values(data):
             try:
                 yield Document(loads(text), None, "whole", size, text_nests_deeper(data, limits.depth))

@@ -13,6 +13,8 @@ from cloudsigma.reading.scope.limits import Limits
 
 RECORDS_KEYS = ("Records", "records", "RECORDS")
 """Keys under which one document may hold several lists of records: none of them is lost."""
+VALIDATION = "CloudTrail validation message"
+"""The beginning of the text by which CloudTrail tries out a topic: a document that is no JSON."""
 LISTS = (*RECORDS_KEYS, "Events", "events", "logEvents", "Messages", "results", "QueryResultRows")
 """Keys of lists that hold what a document is read for; where one is repeated in the outermost object, none is lost."""
 _LONG = 4000

@@ -29,7 +29,11 @@ except ImportError:  # a slim installation: same results, half as fast
 _USUAL = Limits()
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
-_PADDING = re.compile(rb"\0*")
+_PADDING = re.compile(rb"[\0 \t\r\n]*+")
+_HEADER = 4
+"""Bytes of a member's header up to its flags."""
+_UNUSUAL = 0xE2
+"""Flags that libraries treat differently: the reserved ones, and that for a checksum of the header."""
 _BEGINNING = 1 << 14
 """Bytes of gzip data that the beginning of a file is told from."""
 _NEXT_MEMBER = 1 << 14
@@ -130,6 +134,13 @@ class Inflater:
             first += more
         return first
 
+    def _rest(self) -> int:
+        """Bytes that are not inflated, up to the end of the stream."""
+        rest = self._waiting
+        while data := self._read():
+            rest += len(data)
+        return rest
+
     def _read(self) -> bytes:
         data = self._head[self.stored : self.stored + _CHUNK] or self._stream.read(_CHUNK)
         self.stored += len(data)
@@ -144,17 +155,25 @@ class Inflater:
         member = make(31)
         at = 0
         step = _CHUNK
+        begins = True  # whether a member begins here
         while True:
             if at == len(data):
                 if not (data := self._read()):
                     break
                 at = 0
+            if make is not zlib.decompressobj and begins and _is_unusual(data, at):
+                self.damage = Damage("the header of the gzip data is unusual")  # the other library decides
+                return
+            begins = False
             fed = memoryview(data)[at : at + step]
             before = member.copy() if make is zlib.decompressobj else None
             try:
                 piece = member.decompress(fed, _CHUNK)
             except (zlib.error, _fast.error) as error:
-                self.damage = Damage(f"the gzip data is damaged ({error})")
+                self._waiting = len(data) - at
+                self.damage = Damage(
+                    f"the gzip data is damaged ({error}); the last {self._rest():,} bytes are not read"
+                )
                 if before is not None:
                     yield from _up_to_damage(before, fed)
                 return
@@ -170,21 +189,30 @@ class Inflater:
                     if not (data := self._read()):
                         return
                     at = _after_padding(data, 0)
-                if len(data) - at < len(_GZIP):
+                if len(data) - at < _HEADER:
                     data, at = data[at:] + self._read(), 0
                 if not data.startswith(_GZIP, at):
-                    self.damage = Damage("there are other bytes after the end of the gzip data")
+                    self._waiting = len(data) - at
+                    self.damage = Damage(
+                        f"there are other bytes after the end of the gzip data; {self._rest():,} bytes are not read"
+                    )
                     return
                 member = make(31)
                 step = _NEXT_MEMBER
+                begins = True
         if piece := member.flush():
             yield piece
         if not member.eof:
             self.damage = Damage("the gzip data is cut off")
 
 
+def _is_unusual(data: bytes, at: int) -> bool:
+    """Whether the header of a member has flags that the faster library may read differently."""
+    return len(data) - at < _HEADER or bool(data[at + 3] & _UNUSUAL)
+
+
 def _after_padding(data: bytes, at: int) -> int:
-    """Where zeros end, to which some writers pad a block."""
+    """The end of the zeros to which some writers pad a block, and of the blanks that some tools put between members."""
     found = _PADDING.match(data, at)
     return found.end() if found else at
 
@@ -220,6 +248,8 @@ def inflate(stored: bytes, most: int, limits: Limits = _USUAL) -> bytes | None:
     size = at = 0
     given = len(stored)  # up to where the decompressor was fed
     while at < len(stored):
+        if _is_unusual(stored, at):
+            return None
         member = _fast.decompressobj(31)
         fed: bytes | memoryview = stored if at == 0 else memoryview(stored)[at:given]
         while not member.eof:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote_plus
 
+from cloudsigma.reading.content.document import VALIDATION
 from cloudsigma.reading.envelope.interface import Carried, Found, NoCalls, NoForm, Reference
 
 _S3 = "S3 notification"
@@ -20,6 +21,8 @@ _DELIVERY = "delivery notification"
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # the signature of every family
     """What one message carries or tells of; `None` of what is no message."""
+    if isinstance(value, str) and value.lstrip().startswith(VALIDATION):
+        return iter((NoCalls(_SNS),))
     if not isinstance(value, dict) or isinstance(value.get("eventType"), str):
         return None  # no message has an `eventType`, every CloudTrail record has one
     if isinstance(value.get("Messages"), list):  # of `receive-message`
@@ -53,7 +56,7 @@ def _sns(value: dict[str, Any]) -> Found | None:
 
 def _of_topic(message: dict[str, Any]) -> Found:
     text = message.get("Message")
-    if isinstance(text, str) and text.startswith("CloudTrail validation message"):
+    if isinstance(text, str) and text.startswith(VALIDATION):
         return NoCalls(_SNS)
     return Carried(text, "sns", empty=_SNS)
 

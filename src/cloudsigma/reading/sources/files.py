@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from glob import has_magic
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,11 @@ from typing import BinaryIO
 from cloudsigma.reading.sources.interface import NothingThere, Source, Unreadable
 from cloudsigma.reading.sources.log_names import ending_of, is_log, packed
 from cloudsigma.reading.sources.pattern import matching
+from cloudsigma.reading.sources.s3.key_layout import trail_prefix
+from cloudsigma.reading.sources.sniff import sniff
+
+PassedOver = Callable[[str, str], None]
+"""Called with the kind and the name of each file in a folder that holds no log."""
 
 _KINDS = (
     (stat.S_ISFIFO, "named pipe"),
@@ -78,8 +83,8 @@ def shown(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def find_sources(path: str, passed_over: Counter[str]) -> Iterator[Source | Unreadable]:
-    """The sources at a path in sorted order; what is passed over in a folder is counted by ending.
+def find_sources(path: str, passed_over: PassedOver) -> Iterator[Source | Unreadable]:
+    """The sources at a path in sorted order; `passed_over` is told of files in folders that hold no log.
 
     What is there under exactly this name counts; else a path with `*`, `?` or `[` is a pattern, and several may match.
     Links to files are followed, links to folders are not (they may lead in circles).
@@ -104,7 +109,7 @@ def find_sources(path: str, passed_over: Counter[str]) -> Iterator[Source | Unre
         yield FileSource(path, status)
 
 
-def _of_pattern(pattern: str, passed_over: Counter[str]) -> Iterator[Source | Unreadable]:
+def _of_pattern(pattern: str, passed_over: PassedOver) -> Iterator[Source | Unreadable]:
     lost: dict[str, Unreadable] = {}
     told = 0
     anything = False
@@ -126,7 +131,7 @@ def _special(mode: int) -> str | None:
     return next((kind for test, kind in _KINDS if test(mode)), None)
 
 
-def _in_folder(top: str, passed_over: Counter[str]) -> Iterator[Source | Unreadable]:
+def _in_folder(top: str, passed_over: PassedOver) -> Iterator[Source | Unreadable]:
     found = False
     waiting = [top]
     while waiting:
@@ -142,9 +147,12 @@ def _in_folder(top: str, passed_over: Counter[str]) -> Iterator[Source | Unreada
         for entry in listed:
             kind, source = _entry(entry)
             if kind == "folder":
-                folders.append(entry.path)
+                if (service := _other_service(entry.path)) is None:
+                    folders.append(entry.path)
+                else:
+                    passed_over(f"folder {service}/", shown(entry.path))
             elif source is None:
-                passed_over[kind] += 1
+                passed_over(kind, shown(entry.path))
             else:
                 found = True
                 yield source
@@ -166,11 +174,35 @@ def _entry(entry: os.DirEntry[str]) -> tuple[str, Source | Unreadable | None]:
         return "", Unreadable(shown(entry.path), _reason(error))
     if kind := _special(status.st_mode):
         return kind, None
-    if (why := packed(entry.name)) is not None:
-        return "", Unreadable(shown(entry.path), why)
-    if not is_log(entry.name):
-        return ending_of(entry.name), None
+    archive = packed(entry.name)
+    if archive is not None or not is_log(entry.name) or (status.st_size == 0 and ending_of(entry.name) == ""):
+        try:
+            found = _sniffed(entry.path, status.st_size, status.st_mtime_ns)
+        except OSError as error:
+            return "", Unreadable(shown(entry.path), f"it cannot be read: {_reason(error)}")
+        if found is None and archive is not None:
+            found = archive
+        if found is None:
+            return ending_of(entry.name) or ("empty" if status.st_size == 0 else "no ending"), None
+        if found != "log":
+            return "", Unreadable(shown(entry.path), found)
     return "", FileSource(entry.path, status)
+
+
+@lru_cache(maxsize=10_000)
+def _sniffed(path: str, size: int, changed: int) -> str | None:  # noqa: ARG001  # the key of the cache
+    """What a file holds, as `sniff` has it; remembered until it changes, since folders are listed again and again."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as stream:
+        return sniff(stream)
+
+
+def _other_service(folder: str) -> str | None:
+    """The AWS service whose logs are in a folder of a bucket's copy, if it is not CloudTrail; as for `s3://`."""
+    here = trail_prefix(folder.replace(os.sep, "/") + "/")
+    if here is None or here.stage != "service" or (here.service or "").startswith("CloudTrail"):
+        return None
+    return here.service
 
 
 def _reason(error: Exception) -> str:

@@ -67,7 +67,7 @@ class SourceFinder:
 
                 yield from find_objects(path, recorder, self._selection, wanted=wanted)
             else:
-                for source in self._asked_for(find_sources(path, recorder.not_looked_at), recorder):
+                for source in self._asked_for(find_sources(path, recorder.pass_over), recorder):
                     if wanted is None or isinstance(source, Unreadable) or wanted(source):
                         yield source
 

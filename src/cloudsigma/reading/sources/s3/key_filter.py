@@ -22,7 +22,7 @@ class KeyFilter:
         self._selection = selection
         self._recorder = recorder
 
-    def keeps_prefix(self, here: TrailPrefix) -> bool:
+    def keeps_prefix(self, here: TrailPrefix, prefix: str = "") -> bool:
         """Whether a prefix of CloudTrail's layout may have something below it that is asked for."""
         if why := self._selection.leaves_out(here.delivery):
             self._recorder.left_out[f"prefixes {why}"] += 1
@@ -32,14 +32,14 @@ class KeyFilter:
             if kind is not None:
                 self._recorder.recognized[kind] += 1
             else:
-                self._recorder.not_looked_at[f"prefix {here.service}/"] += 1
+                self._recorder.pass_over(f"prefix {here.service}/", prefix)
             return False
         return True
 
     def keeps(self, key: str, *, whatever_its_end: bool = False) -> bool:
         """Whether an object is asked for; by the end of its name as in a folder."""
         if key.endswith("/"):  # what consoles make for an empty folder
-            self._recorder.not_looked_at["folder marker"] += 1
+            self._recorder.pass_over("folder marker", key)
             return False
         delivery = delivery_of(key)
         if delivery is not None and (why := self._selection.leaves_out(delivery)):
@@ -47,7 +47,7 @@ class KeyFilter:
             return False
         if whatever_its_end or is_log(key):
             return True
-        self._recorder.not_looked_at[ending_of(key)] += 1
+        self._recorder.pass_over(ending_of(key), key)
         return False
 
     def keeps_named(self, key: str) -> bool:
@@ -59,5 +59,5 @@ class KeyFilter:
         if kind is not None:
             self._recorder.recognized[kind] += 1
         else:
-            self._recorder.not_looked_at[f"file of {here.service}"] += 1
+            self._recorder.pass_over(f"file of {here.service}", key)
         return False

@@ -161,7 +161,7 @@ class Listing:
             return _Node(prefix, to_slash=depth <= _DEPTH, depth=depth)
         if here.stage == "account" and here.delivery.account is not None:
             self._accounts.add(here.delivery.account)
-        if not self._filter.keeps_prefix(here):
+        if not self._filter.keeps_prefix(here, prefix):
             return None
         return _Node(prefix, to_slash=self._by_parts(here), depth=depth)
 
