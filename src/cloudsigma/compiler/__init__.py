@@ -48,16 +48,16 @@ def compile_rules(
         paths: Files, and folders, which are searched to any depth for `.yml` and `.yaml` files; `*.cases.yml` and
             `info.yml` are no rules.
         on_error: `raise`, or `skip` to leave bad rules out and have them in `rules.errors`.
-        logsource: What the records are declared to be; rules for other log sources never match.
+        logsource: The log source of the records; rules for other log sources never match.
             Default: `{"product": "aws", "service": "cloudtrail"}`.
         placeholders: Values for `%name%` in values with `expand`; a rule with others is an `unsupported` error.
         pipelines: pySigma processing pipelines, applied to every rule in the order of their priority: YAML files, and
             names of those that come with the package (`evtx_json`). One that cannot be used is raised at once.
         bundled: Compile the four bundled detections as well, before the others.
-        cache: Keep what comes out on disk, and take it from there while files, options and versions are the same:
+        cache: Cache the compiled rules on disk while files, options and versions are the same:
             `True` for the user's folder of caches (or `CLOUDSIGMA_CACHE_DIR`), a path for another, `None` for none.
             Never used where `CLOUDSIGMA_NO_CACHE` is set.
-        limits: Bounds on what a rule may cost; a rule that exceeds one is an error that names it.
+        limits: Limits on the cost of a rule; a rule that exceeds one is an error that names it.
 
     Raises:
         RuleError: There is one mistake, and `on_error` is `raise`.
@@ -183,7 +183,7 @@ def _key(files: Iterable[RuleFile | RuleError], given: _Options) -> str | None:
     try:
         return key_of(read, options)
     except (TypeError, ValueError, OverflowError):
-        return None  # what cannot be written: compiling says better what is wrong with it
+        return None  # an option without a JSON form: compiling reports it better
 
 
 def _check(on_error: object, logsource: object, placeholders: object, pipelines: object, bundled: object) -> None:

@@ -2,7 +2,7 @@
 
 Sigma 2.1 no longer mentions them; pySigma reads them, and so do we: global values are merged over every following
 rule, and win; `repeat` merges a document over the previous rule. Where that gives several rules one ID, the first keeps
-it and the others have IDs made from it and their place, since an ID stands for one rule.
+it and the others have IDs made from it and their place, since two rules must not share an ID.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def apply_actions(documents: Iterable[Document | RuleError]) -> Iterator[Documen
 
 
 def _with_own_id(document: Document, shared: Counter[str]) -> Document:
-    """The document, with an ID of its own where an earlier rule of the text has the one that it inherits."""
+    """The document, with a new ID if an earlier rule of the text has the ID that it inherits."""
     given = document.value.get("id")
     if not isinstance(given, str):
         return document

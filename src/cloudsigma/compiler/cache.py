@@ -49,7 +49,7 @@ class Cache:
         self._entries = DiskCache(folder if folder is not None else user_folder(), ".rules.json", most=MOST_ENTRIES)
 
     def load(self, key: str) -> RuleSet | None:
-        """The rules of this key; `None` where there is no entry that can be believed."""
+        """The rules of this key; `None` if there is no entry or it is damaged."""
         data = self._entries.get(key)
         if data is None or _digest(data[_DIGEST_SIZE:]) != data[:_DIGEST_SIZE]:
             return None
@@ -59,7 +59,7 @@ class Cache:
             return None
 
     def store(self, key: str, rules: RuleSet) -> None:
-        """Keep the rules under this key, where that is possible."""
+        """Store the rules under this key; rule sets that JSON cannot hold are skipped."""
         with suppress(artifact.ArtifactProblem):
             data = artifact.encode(to_artifact(rules), written_by=__version__)
             self._entries.put(key, _digest(data) + data)
@@ -78,7 +78,7 @@ def cache_of(choice: bool | str | os.PathLike[str] | None) -> Cache | None:  # n
 
 
 def key_of(files: Iterable[RuleFile], options: Mapping[str, Any]) -> str:
-    """What the outcome of compiling depends on, as one text; `options` are plain values.
+    """The cache key: a digest of everything that compiling depends on; `options` are plain values.
 
     Raises:
         TypeError: An option has no form as data.

@@ -1,4 +1,4 @@
-"""What the modifiers of a rule would make of its values, estimated before pySigma makes it.
+"""Estimates how many values and characters the modifiers of a rule produce, before pySigma applies them.
 
 Each modifier multiplies: twelve times `base64offset` makes half a million variants of one value, 26 times `wide` a
 text of half a gigabyte. The estimate is never too low.
@@ -87,5 +87,5 @@ def _estimate(modifiers: Sequence[str], text: str) -> tuple[int, float]:
         if modifier in _LONGER:
             length = length * _LONGER[modifier] + _ROUNDING
         if modifier.startswith("base64"):
-            dashes = _DASHES  # the encoded text has slashes of its own
+            dashes = _DASHES  # encoded text contains slashes
     return variants, length

@@ -113,7 +113,7 @@ class Located:
 def read_documents(
     data: bytes | str, path: str | None, limits: RuleLimits = DEFAULT_LIMITS
 ) -> Iterator[Document | RuleError]:
-    """The documents of a rule file in order; in the place of each that cannot be read, the error.
+    """The documents of a rule file in order; for each that cannot be read, its error instead.
 
     Empty documents are left out. Line numbers are those of the whole file.
     """

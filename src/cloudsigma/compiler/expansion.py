@@ -1,6 +1,6 @@
 """Placeholders written out: each value stands in the rule as if its author had written it.
 
-An item with `expand` is not given to pySigma as it is, since modifiers would change the text `%name%` before a value
+An item with `expand` is kept from pySigma at first, since modifiers would change the text `%name%` before a value
 could take its place: `base64` would encode it, `cidr` would refuse it. The item waits (`Pending`) until every
 placeholder in it has values, from the caller or from a pipeline; then it is built from the texts that result.
 """
@@ -29,7 +29,7 @@ from cloudsigma.errors import RuleError, one_or_group
 ANY = object()
 """Among the values of a placeholder: any text."""
 Choices = Callable[[str], Sequence[Any] | None]
-"""The values of a placeholder, by its name; `None` where there are none."""
+"""The values of a placeholder, by its name; `None` if it has no values."""
 
 _PLACEHOLDER = re.compile(r"%([^%\\*?]+)%")
 _WANT_NUMBERS = frozenset({"lt", "lte", "gt", "gte", "minute", "hour", "day", "week", "month", "year", "exists"})
@@ -203,7 +203,7 @@ def _build(item: SigmaDetectionItem, pending: Pending) -> None:
 
 
 def _plain_value(value: Any) -> Any:
-    """A text as YAML reads it without quotation marks, where it is a number or boolean."""
+    """Read a text as YAML would without quotation marks: as a number or boolean if it looks like one."""
     if not isinstance(value, str):
         return value
     if found := _NUMBER.fullmatch(value):

@@ -181,7 +181,7 @@ def apply_filters(rule: ir.DetectionRule, filters: Sequence[ir.DetectionRule]) -
 
 
 def _own_names(each: ir.DetectionRule, taken: set[str], titles: Counter[str]) -> Mapping[str, str]:
-    """The filter's selections → names that no other selection has: with its title, and a number where that is taken."""
+    """The filter's selections → unique names: its title and the name, with a number if another filter has the title."""
     title = each.metadata.title
     while True:
         titles[title] += 1

@@ -35,7 +35,7 @@ def convert(rule: SigmaRule) -> Rule:
     paths = [_field_path(name, metadata) for name in rule.fields]
     definition = lower.lower(rule, conditions, metadata, paths, {})
     source = codegen.generate(definition).source
-    # After transformations a rule has no plain form whose digest could be taken; its source says what it does.
+    # A rule that was transformed has no plain form to take a digest of; the digest of its source identifies it.
     digest = hashlib.sha256(f"{rule.title}\n{definition.logsource}\n{source}".encode(errors="replace")).hexdigest()
     return Rule(replace(definition, metadata=lower.lower_metadata(rule, digest, path, None)))
 
@@ -56,7 +56,7 @@ def _field_path(name: str, metadata: ir.Metadata) -> ir.FieldPath:
 
 
 def _has_split_negation(detection: SigmaDetection) -> bool:
-    """Whether a `neq` item stands for several: `not a or not b`, where `not (a or b)` was meant."""
+    """Whether a pipeline has split a `neq` item into `not a or not b`, where `not (a or b)` was meant."""
     items = detection.detection_items
     split = detection.item_linking is ConditionOR and len(items) > 1
     return any(

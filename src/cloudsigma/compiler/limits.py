@@ -1,7 +1,7 @@
-"""Bounds on what a rule may cost, each with a name: in arguments, in the option `--rule-limit` and in messages.
+"""Limits on the cost of a rule, each with a name: in arguments, in the option `--rule-limit` and in messages.
 
-They are there for rules that somebody made to exhaust time or memory: a rule of 300 bytes can ask for millions of
-values. No honest rule meets one; a rule that does is an error that names the limit, its value and the option.
+They stop rules that are written to exhaust time or memory: a rule of 300 bytes can ask for millions of values. Ordinary
+rules stay far below; a rule that exceeds a limit is an error that names the limit, its value and the option.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from cloudsigma.errors import UsageError
 
 
 class RuleLimits(msgspec.Struct, frozen=True):
-    """Bounds that no honest rule meets.
+    """Limits on the cost of a rule.
 
     Raises `UsageError` where a bound is not a whole number above 0.
     """

@@ -1,7 +1,7 @@
 """pySigma rule → IR.
 
 Compiled from the named detections, not from pySigma's processed tree, whose leaves have lost selection names, lines,
-modifiers and the spelling of values. What cannot mean anything is refused here with the place of the item.
+modifiers and the spelling of values. Values without a meaning are refused here with the place of the item.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def lower(
 
 
 def lower_metadata(rule: SigmaRuleBase, digest: str, path: str | None, line: int | None) -> ir.Metadata:
-    """What a rule says about itself; its ID comes from the digest of its content where it has none."""
+    """The metadata of a rule; a rule without an ID gets one made from the digest of its content."""
     return ir.Metadata(
         id=str(rule.id if rule.id is not None else uuid.uuid5(_NAMESPACE, digest)),
         title=rule.title,

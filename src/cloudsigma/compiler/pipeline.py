@@ -71,15 +71,15 @@ _REFUSED = {
     "http_placeholders": "asks a server while rules are compiled",
     "command_placeholders": "runs a command while rules are compiled",
     "file_placeholders": "opens further files while rules are compiled",
-    "query_expression_placeholders": "writes text into a query, and there is none",
-    "regex": "changes what a value matches: its expressions are not anchored",
+    "query_expression_placeholders": "writes text into a query, and cloudsigma has no queries",
+    "regex": "matches other values: its expressions are not anchored",
     "hashes_fields": "loses the modifiers and the negation of a field",
     "extract_fields": "loses the modifiers and the negation of a field",
     "field_name_transform": "needs a function, which YAML cannot hold",
 }
 _REFUSED_TOP = {
-    "postprocessing": "works on the text of queries, and there is none",
-    "finalizers": "works on the text of queries, and there is none",
+    "postprocessing": "works on the text of queries, and cloudsigma has no queries",
+    "finalizers": "works on the text of queries, and cloudsigma has no queries",
 }
 
 
@@ -95,7 +95,7 @@ class Pipeline:
     def prepared(self, adapt: Callable[[ProcessingPipeline], None]) -> ProcessingPipeline:
         """A pipeline of pySigma for the next rule, in this thread only; `adapt` changes it once it is made.
 
-        It is the same for all rules, since making one takes milliseconds and `apply` forgets the rule before; but
+        All rules share it, since making one takes milliseconds and `apply` forgets the rule before; but
         `set_field` gives every rule its own list to append to, and then there is a fresh one for each.
         """
         if not self._made or any(kind == "set_field" for kind in _kinds(self.transformations)):
@@ -183,7 +183,7 @@ def _read(given: str | os.PathLike[str], limits: RuleLimits) -> tuple[int, Pipel
 
 
 def _path(given: str | os.PathLike[str]) -> FilePath:
-    """A path as it is; a plain name is that of a pipeline that comes with the package."""
+    """The path of a pipeline; a plain name means one that comes with the package."""
     if not isinstance(given, str) or given.endswith((".yml", ".yaml")) or "/" in given or os.sep in given:
         return FilePath(given)
     names = sorted(path.stem for path in _SHIPPED.glob("*.yml"))
@@ -232,7 +232,7 @@ class _Gatekeeper:
 
     def _check(self, item: Any, way: Path) -> None:
         if not isinstance(item, dict) or not isinstance(item.get("type"), str):
-            raise self._schema("a transformation has no type", way, "Write a map with type and what it takes.")
+            raise self._schema("a transformation has no type", way, "Write a map with type and its parameters.")
         kind = item["type"]
         if kind in _REFUSED:
             raise self._refused(f"{kind} {_REFUSED[kind]}", (*way, "type"))

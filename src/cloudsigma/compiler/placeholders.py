@@ -19,7 +19,7 @@ Placeholders = Mapping[str, tuple[str, ...]]
 
 
 def check_placeholders(given: Mapping[str, Any] | None) -> Placeholders:
-    """The values of placeholders as text; raises `UsageError` where they are not text, numbers or lists of these."""
+    """The values of placeholders as text; raises `UsageError` for other types."""
     checked: dict[str, tuple[str, ...]] = {}
     if not isinstance(given, Mapping | None):
         raise UsageError(f"placeholders is {given!r}; give a map of names to lists of text and numbers")

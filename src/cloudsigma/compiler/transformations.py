@@ -1,8 +1,8 @@
-"""pySigma's transformations where they would not mean what the rule or the pipeline says, put right or refused.
+"""Corrections of pySigma's transformations, and refusals where a transformation would change the meaning of a rule.
 
 - Placeholders are filled before modifiers are applied, and their values are literal in regular expressions.
 - A text behind `base64` or `wide` cannot be changed any more; numbers keep all their digits.
-- What a pipeline makes of one rule is bounded.
+- The names, values and characters that a pipeline may produce for one rule are bounded.
 """
 
 from __future__ import annotations
