@@ -45,6 +45,9 @@ class Everything:
     def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
         return list(range(len(list(zip(*columns, strict=True)))))
 
+    def accepted(self) -> None:
+        """Nothing is kept."""
+
 
 class Wanted(Everything):
     """A probe that lets through what may have one name."""

@@ -1,4 +1,4 @@
-"""Python values that JSON does not have, read as what they are: the one definition, for rules, context and output.
+"""Python values that JSON does not have → text, numbers, objects: the one definition, for rules, context and output.
 
 Records that a program made hold more kinds than JSON: numbers and arrays of NumPy, pandas' `Timestamp`, `Decimal`,
 `UUID`. Neither NumPy nor pandas is imported; their values are recognized by what they can do. NaN, NaT and pandas' NA
@@ -29,9 +29,9 @@ _DEEPEST = 200
 
 
 def read_value(value: Any) -> Any:
-    """A value as JSON has it, or an object or array whose members are still to be read; `UNSET` where it is missing.
+    """A value as JSON has it, or an object or array whose members are not read yet; `UNSET` for a missing value.
 
-    A `Decimal` stays one, for its digits. A value of any other kind is returned as it is, and `None` for one whose own
+    A `Decimal` stays one, for its digits. A value of any other kind is returned unchanged, and `None` for one whose own
     methods fail. Never raises.
     """
     if type(value) in JSON_TYPES:
@@ -109,7 +109,7 @@ def bytes_text(value: bytes) -> str:
 def plain_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """A record with all of its values read, members that are missing left out; itself where it has only JSON's values.
 
-    What nests too deep is returned as it is.
+    A record that nests too deep is returned unchanged.
     """
     try:
         return record if _is_plain(record) else _plain_object(record, 0)
@@ -118,7 +118,7 @@ def plain_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether there are only JSON's types in a value, told by the types of all members of an object at once."""
+    """Whether a value has only JSON's types; the types of all members of an object are compared at once."""
     if type(value) is not dict:
         return False
     waiting: list[Any] = [value]

@@ -1,6 +1,6 @@
 """Records in: files, folders and standard input → CloudTrail records, each with its origin.
 
-One file is read at a time. What cannot be read never stops the rest: it is named in the ledger with its reason.
+One file is read at a time. A file that cannot be read is a loss in the ledger, with its reason; the others are read.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def read_records(
             (`bytes`, `bytearray`, `BytesIO`), or an open binary stream, which can be read once.
         limits: Bounds on sizes, depth and numbers.
         progress: Called after every file and now and then within one.
-        stdin: What `-` stands for; default: the process's standard input.
+        stdin: The stream for `-`; default: the process's standard input.
         since: Only records of this time or later: an ISO date or time (UTC unless it has an offset), `90m`, `24h`,
             `7d` or `2w` before now, or a `datetime`. A record without a readable `eventTime` is given.
         until: Only records before this time; the same forms.

@@ -31,7 +31,7 @@ Found = tuple[dict[str, Any], Origin]
 
 
 class OneFile:
-    """Reads one file once; what cannot be read is noted by the recorder."""
+    """Reads one file once; the recorder notes each loss."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class OneFile:
                     break
             self._ended = True
             if inflater.damage is not None:
-                if cut:  # what the JSON lacks at its end is what the compressed data lacks
+                if cut:  # the JSON ends early because the compressed data does
                     lost.forget_last()
                 lost.add_first(inflater.damage.reason)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""One source → its records: which way it is read is told by its size and its beginning.
+"""One source → its records; its size and its first bytes decide how it is read.
 
 A log file is held whole for the fast way, and so is all that is small. Other lines are streamed, and go the fast way in
 blocks.
@@ -31,7 +31,7 @@ _LONGEST_LINE = 4 << 20
 
 
 class SourceReader:
-    """Reads sources one at a time; what cannot be read is noted by the recorder, and nothing is raised."""
+    """Reads sources one at a time; the recorder notes each loss, and nothing is raised."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class SourceReader:
         return probed if probed is not None and probed.total <= self._limits.records else None
 
     def _streams_lines(self, stream: BinaryIO) -> bool:
-        """Whether a stream that can be gone back in has lines, told from its beginning."""
+        """Whether a seekable stream has lines, judged by its beginning."""
         seekable = getattr(stream, "seekable", None)  # what is given as standard input may have `read` alone
         if seekable is None or not seekable():
             return False

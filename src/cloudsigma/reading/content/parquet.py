@@ -103,7 +103,7 @@ def _objects(part: Any, schema: Any, numbers: Any) -> Iterator[dict[str, Any] | 
 
 
 def _cell(value: Any) -> Any:
-    """The value of a column; `None` for a text that says that there is none."""
+    """The value of a cell; `None` for a text that means a missing value."""
     return None if isinstance(value, str) and is_missing(value) else value
 
 
@@ -142,7 +142,7 @@ class _Plan:
                 if not column.max_repetition_level:
                     of_row += largest
                 elif pages.values * largest > limits.document:
-                    self.refusal = f"the lists in column {column.path} may come to more than {limits.said('document')}"
+                    self.refusal = f"the lists in column {column.path} may take up more than {limits.said('document')}"
                     return
             at_once = max(at_once, of_row)
         self.refusal = _too_much(sum(pages.size for each in groups for pages in each), content, limits)
@@ -151,7 +151,7 @@ class _Plan:
 
 
 def _too_much(inflated: int, content: bytes, limits: Limits) -> str | None:
-    """Why so many bytes are more than may come of a file; `None` where they are not."""
+    """The limit that so many bytes exceed, as a reason, or `None`."""
     met = "inflated" if inflated > limits.inflated else "ratio"
     if met == "ratio" and not limits.inflates_too_much(inflated, len(content)):
         return None
@@ -193,7 +193,7 @@ def _text_size(array: Any) -> int:
 
 
 def _in_microseconds(kind: Any) -> Any:
-    """A type with its times in microseconds, the finest that Python's own have; views as what they are views of."""
+    """A type with its times in microseconds, which Python's times have, and without views."""
     import pyarrow as pa
     from pyarrow import types
 

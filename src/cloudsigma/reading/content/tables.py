@@ -1,6 +1,6 @@
 """CSV → rows: results of Athena, CloudTrail Lake and Logs Insights, exports of Splunk.
 
-A table is told by the names in its first line. Rows are streamed, and one that is damaged costs itself alone.
+The names in its first line identify a table. Rows are streamed; a damaged row is a loss, and the others are read.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def is_announced(head: bytes) -> bool:
 
 
 def layout(head: bytes) -> Layout | None:
-    """What the first line of a file says of the table in it; `None` where the file does not look like one."""
+    """The layout of the table in a file, from its first line; `None` if the file does not look like a table."""
     head = head.removeprefix(_UTF8)
     told = _ANNOUNCED.match(head)
     delimiters = ((told[1] or told[2]).decode("latin-1"),) if told else _DELIMITERS

@@ -1,4 +1,4 @@
-"""What records are wrapped in, told by content: document → records, or what it is instead."""
+"""Document → records, unwrapped from any envelope, by content; or the kind of thing that it is instead."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _STEPS = 3
 def unwrap(value: Any, form: str, limits: Limits = _NO_LIMITS, text: Document | None = None) -> Iterator[Part]:
     """The records of one document, with what holds none; `form` says how the document stood in its file.
 
-    `text` is the document itself, as it was read: what it says of its text spares work.
+    `text` is the document as it was read; the size and depth of its text spare work.
     """
     return _Unwrapping(limits).parts(value, form, None, _NOTHING, text or Document(value, None, form))
 
@@ -160,7 +160,7 @@ class _Unwrapping:
                 yield last
             last = found
         if inflater.damage is not None and isinstance(last, Damage):
-            last = None  # what the JSON lacks at its end is what the compressed data lacks
+            last = None  # the JSON ends early because the compressed data does
         if last is not None:
             yield last
         if inflater.damage is not None:
@@ -169,7 +169,7 @@ class _Unwrapping:
 
     @property
     def _too_much(self) -> str:
-        return f"what the envelopes carry comes to more than {self._limits.said('payload')}"
+        return f"the envelopes carry more than {self._limits.said('payload')}"
 
 
 def _within(place: str | None, inner: str | None) -> str | None:
@@ -182,7 +182,7 @@ def _among_records(value: Any) -> str:
 
 
 def describe(value: Any) -> str:
-    """Why a document is no known form, in a few words about what it is."""
+    """A short description of a document of no known form."""
     if isinstance(value, dict):
         keys = ", ".join(str(key)[:40] for key in list(value)[:5])
         return f"JSON of no known form (an object with {keys or 'no keys'})"

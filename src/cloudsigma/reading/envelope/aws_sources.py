@@ -45,7 +45,7 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # 
 
 
 def _other(value: dict[str, Any]) -> Iterator[Found] | None:
-    """What an event without a source is known by: S3 Object Lambda's has a request for an object."""
+    """The loss for an event without a source: S3 Object Lambda's has a request for an object."""
     if "getObjectContext" in value and "userRequest" in value:
         return iter((NoForm("an event of S3 Object Lambda, which carries no CloudTrail records"),))
     return None

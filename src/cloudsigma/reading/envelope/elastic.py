@@ -46,7 +46,7 @@ def _event(event: dict[str, Any], form: str) -> Found:
         try:
             record = loads(original)
         except RecursionError:
-            return Carried(original, _NAME)  # told as what it is, though the fields are left
+            return Carried(original, _NAME)  # a loss with that reason, though the fields could be mapped
         except ValueError:
             record = None  # cut off, perhaps: the fields are left
         if isinstance(record, dict):
@@ -60,7 +60,7 @@ def _event(event: dict[str, Any], form: str) -> Found:
 
 
 def _add_issuer(record: dict[str, Any]) -> None:
-    """Move the user name to the issuer of the session, where there is one: the integration writes both as `user.name`.
+    """Move the user name to the session's issuer, if there is one: the integration writes both names as `user.name`.
 
     Source: https://github.com/elastic/integrations, the ingest pipeline of `packages/aws/data_stream/cloudtrail`.
     """

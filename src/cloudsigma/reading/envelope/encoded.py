@@ -9,7 +9,7 @@ from cloudsigma.reading.envelope.interface import Carried, NoCalls, NoForm
 
 
 def from_base64(data: Any, name: str, place: str | None = None, *, kind: str) -> Carried | NoCalls | NoForm:
-    """What is encoded, or the text as it is where a tool has decoded it already."""
+    """The decoded content, or the text itself if a tool has decoded it already."""
     if data is None or data == "":
         return NoCalls(kind)
     if not isinstance(data, str):

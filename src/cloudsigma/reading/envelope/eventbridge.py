@@ -10,7 +10,7 @@ from cloudsigma.reading.envelope.record_shape import names_an_event
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # the signature of every family
-    """What an event carries; events that are not CloudTrail's are recognized."""
+    """The content of an event; events that are not CloudTrail's are recognized."""
     if not isinstance(value, dict) or not isinstance(value.get("detail-type"), str) or "detail" not in value:
         return None
     kind, detail = value["detail-type"], value["detail"]

@@ -47,7 +47,7 @@ class Source(msgspec.Struct, frozen=True):
     begins_not: str | None
 
     def value(self, event: dict[str, Any]) -> Any:
-        """The first value that is there and fits; `None` where there is none."""
+        """The first value that exists and fits, or `None`."""
         for path in self.paths:
             value = _at(event, path)
             if value is None or value == "":
@@ -98,12 +98,12 @@ _SPELLING = _by_lower_case(_NAMES)
 def spelled(row: dict[str, Any], *, texts: bool = False) -> dict[str, Any]:
     """A record from members whose names may have lost their capitals and whose values may be text; nulls are left out.
 
-    Members that CloudTrail does not have are kept as they are.
+    Members that CloudTrail does not have are kept unchanged.
 
     Args:
         row: The members.
-        texts: Whether objects may be maps of texts, as some tables have them: then a text in such a map is decoded
-            where it is JSON, unless CloudTrail itself records that parameter as text.
+        texts: Whether objects may be maps of texts, as in some tables. JSON text in such a map is decoded, unless
+            CloudTrail itself records that parameter as text.
     """
     return _spelled(row, _SPELLING, texts)
 
@@ -180,7 +180,7 @@ def _as_word(value: Any) -> Any:
 
 
 def as_time(value: Any) -> Any:
-    """A time as CloudTrail writes it, `2025-03-04T10:15:30Z`; what is no time stays what it is."""
+    """A time as CloudTrail writes it, `2025-03-04T10:15:30Z`; any other value is returned unchanged."""
     if type(value) in (int, float):
         seconds = value / 1000 if value > _MILLISECONDS else value
         try:

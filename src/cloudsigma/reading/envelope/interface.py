@@ -1,4 +1,4 @@
-"""What an envelope gives for a document.
+"""The parts that an envelope is unwrapped into.
 
 A family of forms is a module with `unwrap(value, form)`, which gives parts, or `None` where the document is not of the
 family. `form` says how the document stood in its file, or the envelopes around it, from outside: `sqs/eventbridge`.
@@ -28,7 +28,7 @@ NO_PLAIN_RECORD = (
 )
 """Members that no CloudTrail record has: an object with one may be an envelope, even where it has an `eventName`."""
 UNNAMED = frozenset({"whole", "lines", "objects", "rescued", "array", "log_file"})
-"""How a document can stand in a file without an envelope of its own."""
+"""Forms of documents without an envelope."""
 TABLES = frozenset({"csv", "parquet"})
 """Forms of documents that are rows."""
 _BARE = {"whole": "record", "rescued": "record"}
@@ -48,7 +48,7 @@ class NoCalls(msgspec.Struct, frozen=True):
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """A message that names a file in S3, which holds what the message tells of."""
+    """A message that names a file in S3."""
 
     kind: str
     bucket: str
@@ -64,7 +64,7 @@ class NoForm(msgspec.Struct, frozen=True):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A record that meets a limit: a loss, unless nobody needs it."""
+    """A record that exceeds a limit: a loss, unless no rule could match it."""
 
     reason: str
     value: dict[str, Any]

@@ -1,6 +1,6 @@
 """Tables as JSON: by columns (`DataFrame.to_json()`), by index, or column names beside rows of cells.
 
-Each row becomes an object of its own, which is unwrapped like any other; nulls in a row are missing.
+Each row becomes one object, which is unwrapped like any other; nulls in a row are missing.
 """
 
 from __future__ import annotations

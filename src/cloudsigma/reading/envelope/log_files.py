@@ -1,7 +1,7 @@
 """CloudTrail's own files, and records that stand alone: `Records`, arrays, single records, lines, digests.
 
-Each element of a list is told by itself: messages may stand among records. What has neither an envelope nor a field
-that names a CloudTrail event is no record, so that other JSON beside the logs is named as what it is.
+Each element of a list is examined alone, since messages may stand among records. Other JSON beside the logs is a loss
+that names its keys.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Messages of SNS, SQS and S3, which tell of files or carry records: the element of a `Records` array, or alone."""
+"""Messages of SNS, SQS and S3, which name files or carry records: the element of a `Records` array, or alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DELIVERY = "delivery notification"
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # the signature of every family
-    """What one message carries or tells of; `None` of what is no message."""
+    """The content of one message, or the files that it names; `None` for anything else."""
     if isinstance(value, str) and value.lstrip().startswith(VALIDATION):
         return iter((NoCalls(_SNS),))
     if not isinstance(value, dict) or isinstance(value.get("eventType"), str):

@@ -1,8 +1,8 @@
 """Objects and arrays as Python's `repr` and DuckDB print them: `{'type': 'IAMUser', 'ids': [1, 2]}`.
 
-Python quotes every text, so that what is bare is a number or a constant. DuckDB quotes only texts with special
-characters (older versions none), so that what is bare is text. A value that is bare ends before a comma and a quoted
-name, or before the bracket that closes.
+Python quotes every text, so a value without quotation marks is a number or a constant. DuckDB quotes only texts with
+special characters (older versions none), so there it is text. Such a value ends before a comma and a quoted name, or
+before the closing bracket.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class NotPrinted(Exception):  # noqa: N818  # caught by the caller, who tries an
 
 
 class _NotPython(Exception):  # noqa: N818  # never leaves this module
-    """A bare value is none of Python's constants, so another program printed it."""
+    """A value without quotation marks is not one of Python's constants, so another program printed it."""
 
 
 def looks_printed(text: str) -> bool:
@@ -39,7 +39,7 @@ def looks_printed(text: str) -> bool:
 
 
 def parse_printed(text: str) -> Any:
-    """The object or array, without the members that are missing; raises `NotPrinted` where it is none."""
+    """The object or array, without the members that are missing; raises `NotPrinted` for other text."""
     try:
         return _Parser(text, python=True).parse()
     except _NotPython:

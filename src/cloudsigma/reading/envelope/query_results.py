@@ -28,9 +28,9 @@ _CARRYING = (
 )
 """Columns that hold the record whole, and the form that they make it."""
 _LOWER = ("eventname", "event_name", "eventJson", "eventjson", "cloud_trail_event")
-"""Names by which a row is told where it is an object of JSON; with its capitals `eventName` is a record's."""
+"""Names that only the rows of tables have, also as JSON; a record has `eventName`, with a capital."""
 _BESIDE = ("eventsource", "eventid", "eventtime", "useridentity", "eventversion")
-"""One of these must stand beside `eventname`."""
+"""A row with `eventname` must have one of these, too."""
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:
@@ -94,7 +94,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _columns(result: dict[str, Any]) -> list[Any]:
-    """The names of the columns, which every page has; none where they are not all there."""
+    """The names of the columns, which every page has; an empty list if one is missing."""
     metadata = result.get("ResultSetMetadata")
     columns = metadata.get("ColumnInfo") if isinstance(metadata, dict) else None
     names = [column.get("Name") for column in columns if isinstance(column, dict)] if isinstance(columns, list) else []

@@ -43,7 +43,7 @@ _NO_CALL_TYPES = tuple(NO_CALLS)  # a tuple, since `eventType` may be a list, wh
 
 
 def shape_problem(value: dict[str, Any]) -> str | None:
-    """Why an object is no CloudTrail record; `None` where it is one."""
+    """Why an object is not a CloudTrail record; `None` for a record."""
     name, source = value.get("eventName"), value.get("eventSource")
     for member, held in (("eventName", name), ("eventSource", source)):
         if held is not None and not isinstance(held, str):

@@ -49,7 +49,7 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:
 
 
 def _is_cloudtrail(event: dict[str, Any]) -> bool:
-    """Whether an event is CloudTrail's: by the name of the product, in any spelling, else by the call it tells of."""
+    """Whether an event is CloudTrail's: by the product's name, in any spelling, else by its vendor and call."""
     metadata = event["metadata"]
     product = metadata.get("product")
     product = product if isinstance(product, dict) else {"name": product}
@@ -125,7 +125,7 @@ def _add_parameters(record: dict[str, Any], event: dict[str, Any]) -> None:
 
 
 def _add_sign_in(record: dict[str, Any], event: dict[str, Any]) -> None:
-    """Members of a sign-in that OCSF has names of its own for."""
+    """Add the members of a sign-in for which OCSF has other names."""
     multi_factor = next((event[name] for name in ("is_mfa", "mfa") if isinstance(event.get(name), (bool, str))), None)
     _put_text(record, ("additionalEventData", "MFAUsed"), _MFA.get(multi_factor))
     _put_text(record, ("additionalEventData", "LoginTo"), _member(event, "dst_endpoint", "svc_name"))

@@ -13,7 +13,7 @@ _FIREHOSE = "Firehose record"
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # the signature of every family
-    """The data of one record of a stream: of what a function is given, or of `get-records`."""
+    """The data of one record of a stream, from the event of a function or from `get-records`."""
     if not isinstance(value, dict) or isinstance(value.get("eventType"), str):
         return None
     if isinstance(value.get("kinesis"), dict):

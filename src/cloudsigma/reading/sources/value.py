@@ -86,7 +86,7 @@ class StreamSource(Source):
 
 
 def is_path(value: Any) -> bool:
-    """Whether a value can only be a path: text that is not JSON, or an object that stands for a path."""
+    """Whether a value can only be a path: text that is not JSON, or a path object."""
     return isinstance(value, os.PathLike) or (isinstance(value, str) and not _is_json(value))
 
 
@@ -104,7 +104,7 @@ def _written(value: Any, name: str) -> bytes:
 
 
 def _as_json(value: Any) -> Any:
-    """A value that JSON does not have, in a form that it has; NaN stands for one that is missing, as in files."""
+    """A value that JSON does not have, in a form that it has; NaN for a missing value, as in files."""
     read = read_value(value)
     if read is UNSET:
         return float("nan")
