@@ -1,4 +1,4 @@
-"""How pySigma is allowed to work here: RE2 for every expression, without its log lines, and nothing from outside."""
+"""Settings of pySigma: RE2 for regular expressions, no log lines of its own, no templates, no outside sources."""
 
 from __future__ import annotations
 
