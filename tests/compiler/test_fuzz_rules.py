@@ -97,6 +97,7 @@ ESCAPED = {
     f"condition: {{gt: {10**400}}}}}}}",
     "a timespan beyond what int reads": "{title: C, correlation: {type: event_count, rules: [r], condition: {gt: 1}, "
     f"timespan: '{'1' * 5001}m'}}}}",
+    "line breaks that only YAML knows": "a: 1\u2028b\u2028c",
     "a number too long to be written": RULE.replace("title: T", f"title: T, x: 0x{'f' * 5000}"),
 }
 """What got past the loader once, in the smallest form."""

@@ -12,6 +12,8 @@ from cloudsigma.compiler.remedies import quoted, shortened
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _GENERAL = "Check indentation, brackets and quotation marks there."
 _QUOTE = "Put the value in quotation marks."
+_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+"""The line breaks of YAML 1.1."""
 
 
 class YamlMistake(NamedTuple):
@@ -31,7 +33,7 @@ def yaml_mistake(error: Exception, text: str) -> YamlMistake:
     if mark is None:
         return YamlMistake("the text is not YAML", 0, None, _GENERAL)
     start = error.context_mark or mark
-    lines = text.split("\n")
+    lines = _BREAK.split(text)
     return _known(error, mark, start, lines) or YamlMistake(
         f"the text is not YAML: {_words(error)}", mark.line, mark.column, _GENERAL
     )
@@ -52,9 +54,13 @@ def _words(error: yaml.MarkedYAMLError) -> str:
     return shortened(" ".join(filter(None, (error.context, error.problem))))
 
 
+def _line(lines: list[str], mark: Any) -> str:
+    return lines[mark.line] if mark.line < len(lines) else ""
+
+
 def _known(error: yaml.MarkedYAMLError, mark: Any, start: Any, lines: list[str]) -> YamlMistake | None:
     said, at = _words(error), (mark.line, mark.column)
-    line = lines[mark.line] if mark.line < len(lines) else ""
+    line = _line(lines, mark)
     rest = line[mark.column :]
     if "cannot start any token" in said:
         if rest.startswith("\t"):
@@ -62,7 +68,7 @@ def _known(error: yaml.MarkedYAMLError, mark: Any, start: Any, lines: list[str])
         return _beginning(rest, at)
     if "expected alphabetic or numeric" in said:
         place = (start.line, start.column)
-        word = lines[start.line][start.column :].split("#")[0].strip()
+        word = _line(lines, start)[start.column :].split("#")[0].strip()
         return YamlMistake(f"{quoted(word)} begins with {word[:1]}, a sign of YAML", *place, _in_quotes(word))
     if "quoted scalar" in said and "end of stream" in said:
         return YamlMistake("a quotation mark is not closed", start.line, start.column, "Close it, or remove it.")
@@ -75,7 +81,7 @@ def _known(error: yaml.MarkedYAMLError, mark: Any, start: Any, lines: list[str])
 
 def _structure(said: str, mark: Any, start: Any, lines: list[str]) -> YamlMistake | None:
     at = (mark.line, mark.column)
-    line = lines[mark.line] if mark.line < len(lines) else ""
+    line = _line(lines, mark)
     if "mapping values are not allowed" in said:
         if re.search(r":\s", line[: mark.column]):
             return YamlMistake("a value has a colon and a blank", *at, _QUOTE)
@@ -95,11 +101,11 @@ def _structure(said: str, mark: Any, start: Any, lines: list[str]) -> YamlMistak
     if "expected node content" in said:
         return _beginning(line[mark.column :], at)
     if "block scalar" in said:
-        sign = lines[start.line][start.column : start.column + 1]
+        sign = _line(lines, start)[start.column : start.column + 1]
         reason = f"{sign} begins a text of several lines"
         return YamlMistake(reason, start.line, start.column, _QUOTE)
     if "could not find expected ':'" in said:
-        written = lines[start.line].strip()
+        written = _line(lines, start).strip()
         remedy = "Write key: value, with a blank behind the colon."
         if written.startswith("-"):
             remedy = "Write a blank behind the -."
