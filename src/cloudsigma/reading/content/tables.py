@@ -21,6 +21,8 @@ _UTF8 = b"\xef\xbb\xbf"
 _DELIMITERS = (",", ";", "\t", "|")
 _ANNOUNCED = re.compile(rb'\s*"?sep=([^\s"])"?[ \t]*\r?\n|\s*"?sep=(\t)"?[ \t]*\r?\n', re.IGNORECASE)
 """A line above the names by which Excel is told the delimiter."""
+_TYPED = re.compile(rb'\s*"?#TYPE [^\r\n]{1,500}\r?\n')
+"""A line above the names by which PowerShell 5.1 (`Export-Csv`) tells the type of the rows."""
 _RULE = frozenset("-+=: ")
 """What lines between the names and the rows are drawn with."""
 _TELLING = frozenset(
@@ -59,8 +61,9 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 def is_announced(head: bytes) -> bool:
-    """Whether the first line of a file tells the delimiter, and the names stand in the next."""
-    return _ANNOUNCED.match(head.removeprefix(_UTF8)) is not None
+    """Whether the names are in the second line of a file: the first tells the delimiter, or the type of the rows."""
+    head = head.removeprefix(_UTF8)
+    return _ANNOUNCED.match(head) is not None or _TYPED.match(head) is not None
 
 
 def layout(head: bytes) -> Layout | None:
@@ -68,7 +71,8 @@ def layout(head: bytes) -> Layout | None:
     head = head.removeprefix(_UTF8)
     told = _ANNOUNCED.match(head)
     delimiters = ((told[1] or told[2]).decode("latin-1"),) if told else _DELIMITERS
-    lines = (line for line in head[told.end() if told else 0 :].splitlines() if line.strip())
+    first = told or _TYPED.match(head)
+    lines = (line for line in head[first.end() if first else 0 :].splitlines() if line.strip())
     line, below = next(lines, b""), next(lines, b"")
     if line.lstrip()[:1] in (b"{", b"[", b"<") or len(line) > 100 * _LONGEST_NAME:
         return None
@@ -76,7 +80,7 @@ def layout(head: bytes) -> Layout | None:
         text = line.decode().strip("\r")
     except UnicodeDecodeError:
         return None
-    tables = [Layout(_cells(text, delimiter), delimiter, 2 if told else 1) for delimiter in delimiters]
+    tables = [Layout(_cells(text, delimiter), delimiter, 2 if first else 1) for delimiter in delimiters]
     for table in tables:
         if {name.strip().lower() for name in table.names} & (_TELLING | _DISPLAYED):
             return table
