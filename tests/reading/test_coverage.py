@@ -291,3 +291,14 @@ def test_people_are_shown_a_part_of_what_is_much(tmp_path: Path) -> None:
     alone = covered(tmp_path / "c")
     assert "; and 1 more gap" in str(alone)
     assert len(alone.regions[0].gaps) == 11
+
+
+def test_names_that_are_held_have_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts, regions and event names are others' data, of any length."""
+    monkeypatch.setattr("cloudsigma.reading.account.coverage_counts.HELD", 10_000)
+    counts = CoverageCounts()
+    for number in range(100):
+        name = f"{number:04}" * 250
+        counts.add_record({"awsRegion": name, "eventTime": "2025-03-04T10:15:30Z", "eventName": name}, Selection())
+    assert counts.beyond == 95
+    assert not counts.events_known

@@ -22,6 +22,10 @@ CELLS = 1_000_000
 EVENTS = 100_000
 """Pairs of event source and name that are told apart; where there are more, nothing is said of rules."""
 
+HELD = 64 << 20
+"""Characters of names (accounts, regions, event sources, event names) that are held; further ones are beyond. With
+`CELLS` and `EVENTS` this bounds the memory of the counts to about 400 MB."""
+
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _Text = str | None
 _Cell = tuple[_Text, _Text, int]
@@ -48,6 +52,7 @@ class CoverageCounts:
     def __init__(self) -> None:
         self.cells: Counter[_Cell] = Counter()
         self.events: Counter[tuple[_Text, _Text]] = Counter()
+        self._held = 0
         self.undated = 0
         self.beyond = 0
         self.events_known = True
@@ -77,13 +82,23 @@ class CoverageCounts:
     def _place(self, account: _Text, region: _Text, hour: int | None, count: int) -> None:
         if hour is None:
             self.undated += count
-        elif (cell := (account, region, hour)) in self.cells or len(self.cells) < CELLS:
+        elif (cell := (account, region, hour)) in self.cells or (
+            len(self.cells) < CELLS and self._hold(account, region)
+        ):
             self.cells[cell] += count
         else:
             self.beyond += count
 
+    def _hold(self, *names: _Text) -> bool:
+        """Whether names are held, too, which have a bound in bytes: they are others' data."""
+        size = sum(len(name) for name in names if name is not None)
+        if self._held + size > HELD:
+            return False
+        self._held += size
+        return True
+
     def _occur(self, event: tuple[_Text, _Text], count: int) -> None:
-        if event in self.events or len(self.events) < EVENTS:
+        if event in self.events or (len(self.events) < EVENTS and self._hold(*event)):
             self.events[event] += count
         else:
             self.events_known = False

@@ -60,12 +60,6 @@ class Layout(msgspec.Struct, frozen=True):
         return self.delimiter == "|" and any(name != name.strip() for name in self.names)
 
 
-def is_announced(head: bytes) -> bool:
-    """Whether the names are in the second line of a file: the first tells the delimiter, or the type of the rows."""
-    head = head.removeprefix(_UTF8)
-    return _ANNOUNCED.match(head) is not None or _TYPED.match(head) is not None
-
-
 def layout(head: bytes) -> Layout | None:
     """The layout of the table in a file, from its first line; `None` if the file does not look like a table."""
     head = head.removeprefix(_UTF8)
