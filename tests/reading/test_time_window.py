@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import cloudsigma
 from cloudsigma.errors import UsageError
 from cloudsigma.reading import read_records
-from cloudsigma.reading.scope.file_name_facts import Delivery, delivery_of
+from cloudsigma.reading.scope.file_name_facts import FileNameFacts, facts_of
 from cloudsigma.reading.scope.selection import EARLY, LATE, select
 from cloudsigma.reading.scope.time_window import TimeWindow, time_window
 
@@ -86,10 +86,10 @@ def test_the_end_does_not_belong_to_it() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"accounts": "12345"}, "account '12345' is none"),
-        ({"accounts": ["１11122223333"]}, "is none"),
-        ({"accounts": [111122223333]}, "account 111122223333 is none"),
-        ({"regions": ["us-east-1", "useast1"]}, "region 'useast1' is none"),
+        ({"accounts": "12345"}, "'12345' is not an account ID"),
+        ({"accounts": ["１11122223333"]}, "is not an account ID"),
+        ({"accounts": [111122223333]}, "is not an account ID"),
+        ({"regions": ["us-east-1", "useast1"]}, "'useast1' is not a region"),
         ({"since": "soon"}, "since 'soon' cannot be understood"),
     ],
 )
@@ -108,7 +108,7 @@ NAME = "111122223333_CloudTrail_us-east-1_20250304T1015Z_AbCdEfGhIjKlMnOp.json.g
     "folder", ["", "trail/", "AWSLogs/111122223333/CloudTrail/us-east-1/2025/03/04/", "C:\\trail\\"]
 )
 def test_what_a_name_tells(folder: str) -> None:
-    assert delivery_of(folder + NAME) == Delivery(
+    assert facts_of(folder + NAME) == FileNameFacts(
         "111122223333", "us-east-1", utc(2025, 3, 4, 10, 15), utc(2025, 3, 4, 10, 16)
     )
 
@@ -125,12 +125,12 @@ def test_what_a_name_tells(folder: str) -> None:
     ],
 )
 def test_s24_a_name_that_tells_nothing(name: str) -> None:
-    assert delivery_of(name) is None
+    assert facts_of(name) is None
 
 
 def test_s24_a_name_with_an_impossible_time_is_read() -> None:
-    delivery = delivery_of(NAME.replace("20250304", "20251304"))
-    assert delivery == Delivery("111122223333", "us-east-1")
+    delivery = facts_of(NAME.replace("20250304", "20251304"))
+    assert delivery == FileNameFacts("111122223333", "us-east-1")
     assert select(since="2025-03-04").leaves_out(delivery) is None
 
 
@@ -144,7 +144,7 @@ def test_no_file_is_left_out_that_may_hold_an_event_of_the_time(
     event: dt.datetime, delay: dt.timedelta, before: dt.timedelta, after: dt.timedelta
 ) -> None:
     stamp = (event + delay).strftime("%Y%m%dT%H%M")
-    delivery = delivery_of(f"111122223333_CloudTrail_us-east-1_{stamp}Z_x.json.gz")
+    delivery = facts_of(f"111122223333_CloudTrail_us-east-1_{stamp}Z_x.json.gz")
     assert delivery is not None
     selection = select(event - before, event + after)
     assert selection.window.holds(event)

@@ -20,7 +20,7 @@ from cloudsigma.reading.content.lines import Block
 from cloudsigma.reading.envelope import unwrap
 from cloudsigma.reading.envelope.interface import NoCalls, Record, Reference, Refused
 from cloudsigma.reading.envelope.record_shape import NO_CALLS, as_recorded
-from cloudsigma.reading.fast_path.coverage_probe import Covering
+from cloudsigma.reading.fast_path.coverage_probe import CoverageProbe
 from cloudsigma.reading.fast_path.probe import Probed, View, decode_record
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import RecordFilter, Selection
@@ -41,7 +41,7 @@ class OneFile:
         selection: Selection,
         *,
         view: View | None,
-        covering: Covering | None,
+        coverage_probe: CoverageProbe | None,
         strict: bool,
     ) -> None:
         """With a view, records that its probe rules out are counted and not given, where the probe takes them."""
@@ -50,7 +50,7 @@ class OneFile:
         self._limits = limits
         self._selection = selection
         self._view = view
-        self._covering = covering
+        self._coverage_probe = coverage_probe
         self._strict = strict
         self._among_some = self._filter("records (of those that could match)")
         self._among_all = self._filter("records")
@@ -140,8 +140,8 @@ class OneFile:
         if probed.insights:
             recorder.recognized["Insights event"] += probed.insights
             self._recognized = True
-        if self._covering is not None and recorder.coverage is not None and probed.total + probed.insights:
-            self._covering.count(recorder.coverage)
+        if self._coverage_probe is not None and recorder.coverage is not None and probed.total + probed.insights:
+            self._coverage_probe.count(recorder.coverage)
         chosen = self._among_some
         for at, raw in probed.candidates:
             text = bytes(raw)

@@ -15,7 +15,7 @@ from cloudsigma.reading.account.ledger import Recorder
 from cloudsigma.reading.content.decode import has_lines
 from cloudsigma.reading.content.inflate import Inflater, beginning, inflate
 from cloudsigma.reading.content.lines import Block
-from cloudsigma.reading.fast_path.coverage_probe import Covering
+from cloudsigma.reading.fast_path.coverage_probe import CoverageProbe
 from cloudsigma.reading.fast_path.probe import MOST, Probe, Probed, View
 from cloudsigma.reading.one_file import Found, OneFile
 from cloudsigma.reading.scope.limits import Limits
@@ -49,8 +49,8 @@ class SourceReader:
         self._strict = strict
         self._limits = limits
         self._selection = selection
-        self._covering = Covering(probe, selection) if coverage and probe is not None else None
-        probe = self._covering or probe
+        self._coverage_probe = CoverageProbe(probe, selection) if coverage and probe is not None else None
+        probe = self._coverage_probe or probe
         self._view = View(probe) if probe is not None else None
         self._coverage = coverage
 
@@ -71,7 +71,13 @@ class SourceReader:
     def _read(self, source: Source, stream: BinaryIO, recorder: Recorder) -> Iterator[Found]:
         limits, view = self._limits, self._view
         file = OneFile(
-            source.name, recorder, limits, self._selection, view=view, covering=self._covering, strict=self._strict
+            source.name,
+            recorder,
+            limits,
+            self._selection,
+            view=view,
+            coverage_probe=self._coverage_probe,
+            strict=self._strict,
         )
         if view is None:
             return file.content(Inflater(stream, limits))

@@ -17,7 +17,7 @@ from cloudsigma.correlation.match_stream import MatchStream
 from cloudsigma.engine.context.event_time import event_time
 from cloudsigma.engine.match import Match
 from cloudsigma.reading.account.ledger import CorrelationLosses
-from cloudsigma.reading.scope.file_name_facts import delivery_of
+from cloudsigma.reading.scope.file_name_facts import facts_of
 from cloudsigma.reading.sources.interface import Source
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.batch import MatchedRecord
@@ -86,7 +86,7 @@ class ScanCorrelations:
 
     def note_delivery(self, source: Source) -> None:
         """Take the time of delivery in the name of a file that was read, while paths are followed."""
-        delivery = delivery_of(source.name) if self._follow is not None else None
+        delivery = facts_of(source.name) if self._follow is not None else None
         if delivery is not None and delivery.first is not None:
             self._note(delivery.first.timestamp())
 

@@ -13,7 +13,7 @@ from memory_store import QUICK, MemoryStore
 
 from cloudsigma.errors import UsageError
 from cloudsigma.reading.account.ledger import Recorder
-from cloudsigma.reading.scope.file_name_facts import Delivery
+from cloudsigma.reading.scope.file_name_facts import FileNameFacts
 from cloudsigma.reading.scope.selection import Selection, select
 from cloudsigma.reading.sources.interface import Unreadable
 from cloudsigma.reading.sources.s3.key_layout import Location, TrailPrefix, parse_location, trail_prefix
@@ -41,34 +41,40 @@ def listing(
 @pytest.mark.parametrize(
     ("prefix", "stage", "delivery"),
     [
-        ("AWSLogs/", "logs", Delivery()),
-        ("AWSLogs/o-exampleorg1/", "organization", Delivery()),
-        (f"AWSLogs/{A}/", "account", Delivery(A)),
-        (f"AWSLogs/o-exampleorg1/{A}/", "account", Delivery(A)),
-        (f"some/prefix//AWSLogs/{A}/CloudTrail/", "trail", Delivery(A)),
-        (f"AWSLogs/{A}/CloudTrail/us-gov-west-1/", "region", Delivery(A, "us-gov-west-1")),
-        (f"AWSLogs/{A}/Config/", "service", Delivery(A)),
-        (f"AWSLogs/{A}/CloudTrail-Digest/us-east-1/2025/", "service", Delivery(A)),
+        ("AWSLogs/", "logs", FileNameFacts()),
+        ("AWSLogs/o-exampleorg1/", "organization", FileNameFacts()),
+        (f"AWSLogs/{A}/", "account", FileNameFacts(A)),
+        (f"AWSLogs/o-exampleorg1/{A}/", "account", FileNameFacts(A)),
+        (f"some/prefix//AWSLogs/{A}/CloudTrail/", "trail", FileNameFacts(A)),
+        (f"AWSLogs/{A}/CloudTrail/us-gov-west-1/", "region", FileNameFacts(A, "us-gov-west-1")),
+        (f"AWSLogs/{A}/Config/", "service", FileNameFacts(A)),
+        (f"AWSLogs/{A}/CloudTrail-Digest/us-east-1/2025/", "service", FileNameFacts(A)),
         (
             f"AWSLogs/{A}/CloudTrail/us-east-1/2024/",
             "year",
-            Delivery(A, "us-east-1", dt.datetime(2024, 1, 1, tzinfo=dt.UTC), dt.datetime(2025, 1, 1, tzinfo=dt.UTC)),
+            FileNameFacts(
+                A, "us-east-1", dt.datetime(2024, 1, 1, tzinfo=dt.UTC), dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+            ),
         ),
         (
             f"AWSLogs/{A}/CloudTrail/us-east-1/2024/02/",
             "month",
-            Delivery(A, "us-east-1", dt.datetime(2024, 2, 1, tzinfo=dt.UTC), dt.datetime(2024, 3, 1, tzinfo=dt.UTC)),
+            FileNameFacts(
+                A, "us-east-1", dt.datetime(2024, 2, 1, tzinfo=dt.UTC), dt.datetime(2024, 3, 1, tzinfo=dt.UTC)
+            ),
         ),
         (
             f"AWSLogs/AWSLogs/{A}/CloudTrail/us-east-1/2024/02/29/",
             "day",
-            Delivery(A, "us-east-1", dt.datetime(2024, 2, 29, tzinfo=dt.UTC), dt.datetime(2024, 3, 1, tzinfo=dt.UTC)),
+            FileNameFacts(
+                A, "us-east-1", dt.datetime(2024, 2, 29, tzinfo=dt.UTC), dt.datetime(2024, 3, 1, tzinfo=dt.UTC)
+            ),
         ),
-        (f"AWSLogs/{A}/CloudTrail/us-east-1/2025/02/30/", "day", Delivery(A, "us-east-1")),
-        (f"AWSLogs/{A}/CloudTrail/us-east-1/9999/", "year", Delivery(A, "us-east-1")),
+        (f"AWSLogs/{A}/CloudTrail/us-east-1/2025/02/30/", "day", FileNameFacts(A, "us-east-1")),
+        (f"AWSLogs/{A}/CloudTrail/us-east-1/9999/", "year", FileNameFacts(A, "us-east-1")),
     ],
 )
-def test_what_a_prefix_stands_for(prefix: str, stage: str, delivery: Delivery) -> None:
+def test_what_a_prefix_stands_for(prefix: str, stage: str, delivery: FileNameFacts) -> None:
     found = trail_prefix(prefix)
     assert found is not None
     assert (found.stage, found.delivery) == (stage, delivery)

@@ -11,6 +11,9 @@ from cloudsigma.reading.content.damaged_text import BETWEEN, DamageAt, DamagedTe
 from cloudsigma.reading.content.outline import Outline, end_of, keys_from
 
 _ELEMENT = re.compile(r'\{\s*"[A-Za-z@_$]')
+_BEHIND = re.compile(r'[,}"]\s*[^\s,:\[\]{}"]{0,2}\s*\Z')
+"""Text before an element: a comma, with a damaged character or two."""
+_BARE = re.compile(r',\s*"?[A-Za-z@_$]')
 _KEY = re.compile(r'"[A-Za-z@_$]')
 _ROW = re.compile(r'\[\s*\{\s*"[A-Za-z@_$]')
 """How an element begins. Where a quote was lost, text between strings reads as keys: it has no letters."""
@@ -94,7 +97,8 @@ class DamagedList(DamagedText):
             return len(text), 1, False
         start, passed = self.search_element(array, max(event.at, at + 1), outline)
         if start >= 0:
-            bare = whole and _KEY.match(text, event.at)  # an element that has lost its bracket
+            # Text of an element that has lost its bracket.
+            bare = whole and (_KEY.match(text, event.at) or _BARE.match(text, after))
             return start, passed + bool(bare), True
         return self.search_document(event.at, lines=True), 1, False
 
@@ -110,8 +114,9 @@ class DamagedList(DamagedText):
             start = found.start()
             if self.effort < 0:
                 break
-            if start < at or (before := self.before(start)) in (":", "[", "{", "]"):
+            if start < at or not _BEHIND.search(text, max(0, start - 200), start):
                 continue
+            before = self.before(start)
             outside = outline is not None and before == "," and outline.level_at(start) <= _UNSURE
             try:
                 value, _ = self.decode(start)

@@ -14,7 +14,7 @@ _KIND = "eventType"
 _KEPT = frozenset({*FIELDS, _KIND})
 
 
-class Covering(Probe):
+class CoverageProbe(Probe):
     """A probe that lets through what another does, and keeps what coverage needs of all records of a file."""
 
     def __init__(self, probe: Probe, selection: Selection) -> None:

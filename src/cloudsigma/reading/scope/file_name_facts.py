@@ -1,4 +1,4 @@
-"""What the name of a file tells of the records in it: which account and region, and when it was delivered.
+"""Facts in the name of a log file: the account and region of its records, and when it was delivered.
 
 CloudTrail names its files `ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHMMZ_UNIQUE.json.gz`, wherever they lie. A name of
 another form tells nothing, and such a file is read whatever is asked for.
@@ -16,8 +16,8 @@ _NAME = re.compile(
 )
 
 
-class Delivery(msgspec.Struct, frozen=True):
-    """What is known of a file, or of all files of a folder, without opening it; `None` where nothing is."""
+class FileNameFacts(msgspec.Struct, frozen=True):
+    """Facts about a file, or all files of a folder, without opening it; `None` for those that are unknown."""
 
     account: str | None = None
     """The account whose trail it is of (12 digits)."""
@@ -29,13 +29,13 @@ class Delivery(msgspec.Struct, frozen=True):
     """The moment after the latest of its delivery."""
 
 
-def delivery_of(name: str) -> Delivery | None:
-    """What a path or key says by its last part; `None` where it is none of CloudTrail's names."""
+def facts_of(name: str) -> FileNameFacts | None:
+    """The facts in the last part of a path or key; `None` if that is not one of CloudTrail's names."""
     if not (found := _NAME.search(name)):
         return None
     account, region, stamp = found.groups()
     try:
         first = dt.datetime.strptime(stamp, "%Y%m%dT%H%M").replace(tzinfo=dt.UTC)
-        return Delivery(account, region, first, first + dt.timedelta(minutes=1))
+        return FileNameFacts(account, region, first, first + dt.timedelta(minutes=1))
     except (ValueError, OverflowError):  # no such day
-        return Delivery(account, region)
+        return FileNameFacts(account, region)

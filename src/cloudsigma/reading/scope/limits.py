@@ -126,7 +126,7 @@ def parse_size(text: str) -> int:
     found = _SIZE.fullmatch(text)
     factor = _UNITS.get((found[3] or "").lower()) if found else None
     if found is None or factor is None or (found[2] and factor == 1):
-        raise UsageError(f"{text!r} is no size: a size is {SIZE_FORMS}")
+        raise UsageError(f"{text!r} is not a size. Write {SIZE_FORMS}.")
     whole, fraction, _ = found.groups()
     size: int = int(whole) * factor + (int(fraction) * factor // 10 ** len(fraction) if fraction else 0)
     if size < 1:

@@ -17,7 +17,7 @@ import msgspec
 from cloudsigma.arguments import texts
 from cloudsigma.engine.context.event_time import read_time
 from cloudsigma.errors import UsageError, shown_value
-from cloudsigma.reading.scope.file_name_facts import Delivery
+from cloudsigma.reading.scope.file_name_facts import FileNameFacts
 from cloudsigma.reading.scope.time_window import Moment, TimeWindow, time_window
 
 LATE = dt.timedelta(days=1)
@@ -47,7 +47,7 @@ class Selection(msgspec.Struct, frozen=True):
         """Whether nothing is left out."""
         return not (self.window.bounded or self.accounts or self.regions)
 
-    def leaves_out(self, delivery: Delivery) -> str | None:
+    def leaves_out(self, delivery: FileNameFacts) -> str | None:
         """Why nothing that was delivered so can be asked for; `None`: it must be looked at."""
         if self.accounts and delivery.account is not None and delivery.account not in self.accounts:
             return OTHER_ACCOUNTS

@@ -98,7 +98,7 @@ def _moment(name: str, value: Moment | None, now: dt.datetime) -> dt.datetime | 
         if found := _RELATIVE.fullmatch(value):
             return now - dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"{name} {value!r} is no time that there is ({error}); give {FORMS}") from error
+        raise UsageError(f"{name} {value!r} is not a valid time ({error}); give {FORMS}") from error
     raise UsageError(f"{name} {value!r} cannot be understood; give {FORMS}")
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO, cast
 
 from cloudsigma.errors import WrongTypeError
 from cloudsigma.reading.account.ledger import Recorder
-from cloudsigma.reading.scope.file_name_facts import delivery_of
+from cloudsigma.reading.scope.file_name_facts import facts_of
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.files import StandardInput, find_sources
 from cloudsigma.reading.sources.interface import Source, Unreadable
@@ -73,7 +73,7 @@ class SourceFinder:
 
     def _asked_for(self, sources: Iterator[Source | Unreadable], recorder: Recorder) -> Iterator[Source | Unreadable]:
         for source in sources:
-            delivery = delivery_of(source.name) if isinstance(source, Source) else None
+            delivery = facts_of(source.name) if isinstance(source, Source) else None
             if delivery is not None and (why := self._selection.leaves_out(delivery)):
                 recorder.left_out[f"files {why}"] += 1
             else:

@@ -1,4 +1,4 @@
-"""Is a file whole? Told from outside: one that is still being written is left for the next look.
+"""Whether a file is still being written: such a file is left for the next look.
 
 A file is taken once nothing about it has changed between two looks, or where it was last written so long ago that
 nobody is at it any more. Objects of S3 come whole.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudsigma.reading.account.ledger import Recorder
-from cloudsigma.reading.scope.file_name_facts import delivery_of
+from cloudsigma.reading.scope.file_name_facts import facts_of
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.log_names import ending_of, is_log
 from cloudsigma.reading.sources.s3.key_layout import TrailPrefix, trail_prefix
@@ -41,7 +41,7 @@ class KeyFilter:
         if key.endswith("/"):  # what consoles make for an empty folder
             self._recorder.pass_over("folder marker", key)
             return False
-        delivery = delivery_of(key)
+        delivery = facts_of(key)
         if delivery is not None and (why := self._selection.leaves_out(delivery)):
             self._recorder.left_out[f"files {why}"] += 1
             return False

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from cloudsigma.errors import UsageError
-from cloudsigma.reading.scope.file_name_facts import Delivery
+from cloudsigma.reading.scope.file_name_facts import FileNameFacts
 
 SCHEME = "s3://"
 
@@ -47,7 +47,7 @@ class TrailPrefix(msgspec.Struct, frozen=True):
     """What a prefix stands for in CloudTrail's layout."""
 
     stage: Stage
-    delivery: Delivery = Delivery()
+    delivery: FileNameFacts = FileNameFacts()
     service: str | None = None
 
 
@@ -79,21 +79,21 @@ def trail_prefix(prefix: str) -> TrailPrefix | None:
     if not _ACCOUNT.fullmatch(account):
         return None
     if not below:
-        return TrailPrefix("account", Delivery(account))
+        return TrailPrefix("account", FileNameFacts(account))
     service, *below = below
     if service != _TRAIL:
-        return TrailPrefix("service", Delivery(account), service)
+        return TrailPrefix("service", FileNameFacts(account), service)
     if not below:
-        return TrailPrefix("trail", Delivery(account), service)
+        return TrailPrefix("trail", FileNameFacts(account), service)
     region, *date = below
     if not _REGION.fullmatch(region) or len(date) > len(_DATE):
         return None
     if not date:
-        return TrailPrefix("region", Delivery(account, region), service)
+        return TrailPrefix("region", FileNameFacts(account, region), service)
     if not all(form.fullmatch(part) for part, (_, form) in zip(date, _DATE, strict=False)):
         return None
     first, end = _stretch([int(part) for part in date])
-    return TrailPrefix(_DATE[len(date) - 1][0], Delivery(account, region, first, end), service)
+    return TrailPrefix(_DATE[len(date) - 1][0], FileNameFacts(account, region, first, end), service)
 
 
 def _stretch(date: list[int]) -> tuple[dt.datetime, dt.datetime] | tuple[None, None]:
