@@ -88,7 +88,7 @@ def test_the_end_does_not_belong_to_it() -> None:
     [
         ({"accounts": "12345"}, "'12345' is not an account ID"),
         ({"accounts": ["１11122223333"]}, "is not an account ID"),
-        ({"accounts": [111122223333]}, "is not an account ID"),
+        ({"accounts": [111122223333]}, "one of accounts is 111122223333"),
         ({"regions": ["us-east-1", "useast1"]}, "'useast1' is not a region"),
         ({"since": "soon"}, "since 'soon' cannot be understood"),
     ],
