@@ -296,8 +296,8 @@ def test_the_options_of_the_command(trail: Path) -> None:
         (["--until", "2025-03-04 "], "until '2025-03-04 ' cannot be understood; give a date (2025-03-04)"),
         (["--until", "24h é"], "until '24h é' cannot be understood; give a date (2025-03-04)"),
         (["--since", "1h", "--until", "2h"], "is not before until"),
-        (["--account", "1"], "an account is 12 digits"),
-        (["--region", "mars"], "a region is a name such as us-east-1"),
+        (["--account", "1"], "give 12 digits"),
+        (["--region", "mars"], "give a name such as us-east-1"),
     ],
 )
 def test_s10_the_command_refuses_before_it_touches_anything(tmp_path: Path, arguments: list[str], said: str) -> None:
