@@ -26,6 +26,7 @@ _COMMANDS = {
     "explain": "Show the predicate of a rule, or why it matches a record or not.",
     "rules": "List rules with level, tags and log source.",
     "scan": "Find what matches in files of CloudTrail records.",
+    "summary": "Count the events of a trail by day, principal, address, service or any field.",
     "test": "Run the cases beside rules.",
 }
 """Each command with its line in `--help`, so that help imports none of them."""

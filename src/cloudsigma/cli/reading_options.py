@@ -1,19 +1,26 @@
-"""The options of a scan that say what is read."""
+"""The options that say what is read: all of them for a scan, the selection of records for other commands."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import click
 
 from cloudsigma.cli.option_groups import Decorator, option, option_value
+from cloudsigma.errors import UsageError
+from cloudsigma.escaping import printable
 from cloudsigma.reading.scope.selection import Selection, select
 
-_OPTIONS = (
+_TITLE = "What to read"
+_SELECTING = (
     option("--since", metavar="TIME", help="Only events since: 2025-03-04, 2025-03-04T10:15 (UTC), 90m, 24h, 7d, 2w."),
     option("--until", metavar="TIME", help="Only events before that time; the same forms."),
     option("--account", "accounts", metavar="ID", multiple=True, help="Only events of this account. Repeatable."),
     option("--region", "regions", metavar="NAME", multiple=True, help="Only events of this region. Repeatable."),
+)
+_OPTIONS = (
+    *_SELECTING,
     option(
         "--named-files",
         is_flag=True,
@@ -53,4 +60,25 @@ class ReadingOptions:
 
 def reading_options() -> Decorator:
     """Add the options to a command, which is given `reading`."""
-    return option_value("What to read", "reading", ReadingOptions, *_OPTIONS)
+    return option_value(_TITLE, "reading", ReadingOptions, *_OPTIONS)
+
+
+def selection_options() -> Decorator:
+    """Add the options that select records to a command, which is given `selection`."""
+    return option_value(_TITLE, "selection", _selection, *_SELECTING)
+
+
+def _selection(since: str | None, until: str | None, accounts: tuple[str, ...], regions: tuple[str, ...]) -> Selection:
+    try:
+        return select(since, until, accounts, regions)
+    except UsageError as error:
+        raise click.UsageError(printable(str(error))) from error
+
+
+def or_standard_input(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """The paths that are named; without any, standard input where something is piped into it, else wrong usage."""
+    if paths:
+        return paths
+    if sys.stdin is None or sys.stdin.isatty():
+        raise click.UsageError("Name a file or folder, or - for standard input.")
+    return ("-",)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -18,10 +17,10 @@ from cloudsigma.cli.output_options import OutputOptions, output_options
 from cloudsigma.cli.overwrite_guard import check_apart, check_spared, check_written
 from cloudsigma.cli.path_types import INPUT
 from cloudsigma.cli.progress import progress_bar
-from cloudsigma.cli.reading_options import ReadingOptions, reading_options
+from cloudsigma.cli.reading_options import ReadingOptions, or_standard_input, reading_options
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.cli.scan_summary import summary_of
 from cloudsigma.cli.stop_signals import stop_signals
-from cloudsigma.cli.summary import summary_of
 from cloudsigma.errors import InputLostError, UsageError
 from cloudsigma.escaping import printable, printable_json, printable_lines
 from cloudsigma.reading.account.ledger import Loss
@@ -53,10 +52,7 @@ def command(
     PATH is a log file (.json, .json.gz, JSON lines), a folder of them, a pattern, s3://BUCKET/PREFIX, or - (the
     standard input). Matches go to standard output or FILE; what was read, and what was not and why, to standard error.
     """
-    if not paths:
-        if sys.stdin is None or sys.stdin.isatty():
-            raise click.UsageError("Name a file or folder, or - for standard input.")
-        paths = ("-",)
+    paths = or_standard_input(paths)
     work.check(paths, output)
     written = {"--output": output.outputs, "--ledger": output.ledger_files, "--checkpoint": work.files}
     check_apart(written)

@@ -1,40 +1,84 @@
-"""The text of a scan's summary: what was found, what was left out, and what was read."""
+"""`cloudsigma summary`: a trail in numbers."""
 
 from __future__ import annotations
 
-from cloudsigma.escaping import printable
-from cloudsigma.rulesets.rule_set import RuleSet
-from cloudsigma.scanning.outcome import ScanOutcome
+import difflib
+import json
+import re
+from collections import Counter
+from typing import Any
+
+import click
+
+from cloudsigma.activity import count_field, summarize
+from cloudsigma.activity.summary import FIELDS, UNKNOWN
+from cloudsigma.cli import exit_codes
+from cloudsigma.cli.activity_text import counts_text, screen_width, summary_text
+from cloudsigma.cli.limit_options import limit_options
+from cloudsigma.cli.option_groups import GroupedCommand, option
+from cloudsigma.cli.path_types import INPUT
+from cloudsigma.cli.reading_options import or_standard_input, selection_options
+from cloudsigma.escaping import printable, printable_json, printable_lines
+from cloudsigma.reading.account.ledger import Ledger
+from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.reading.scope.selection import Selection
+
+_FIELD = re.compile(r"\w[\w-]*(\.[\w-]+)?")
 
 
-def summary_of(
-    outcome: ScanOutcome, rules: RuleSet, *, opening: str | None = None, reads_named_files: bool = False
-) -> str:
-    """The summary, over several lines.
+def _field(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _FIELD.fullmatch(value):
+        raise click.BadParameter(
+            f"{printable(value)!r} is not a field of records (eventName) or a member of one (userIdentity.type)."
+        )
+    return value
 
-    Args:
-        outcome: The outcome of the scan.
-        rules: Its rules.
-        opening: A line that comes first, where the scan was stopped.
-        reads_named_files: Whether files that messages name were read.
+
+@click.command("summary", cls=GroupedCommand)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=INPUT)
+@selection_options()
+@limit_options()
+@option("--by", metavar="FIELD", callback=_field, help="Count the values of this field alone: eventName, userAgent.")
+@option(
+    "--top",
+    metavar="N",
+    type=click.IntRange(1, 100_000),
+    default=10,
+    show_default=True,
+    help="How many principals and values to show; the others are counted.",
+)
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(paths: tuple[str, ...], selection: Selection, limits: Limits, by: str | None, top: int, form: str) -> int:
+    """Count the events of a trail: by day, principal, address, region, service, call and error.
+
+    PATH is as for `scan`. No rule is needed: all events count, and sessions of a role count for the role.
     """
-    lines = [opening] if opening else []
-    repeated = f" ({outcome.repeated} repeated left out)" if outcome.repeated else ""
-    lines.append(f"{_counted(outcome.total, 'match', 'matches')}{repeated}")
-    found = [(outcome.matches[rule.id], rule.title) for rule in rules if rule.id in outcome.matches]
-    lines += [f"  {count:>6}  {printable(title)}" for count, title in found if count]
-    if suppressed := sum(outcome.suppressed.values()):
-        lines.append(f"{_counted(suppressed, 'match', 'matches')} of rules that only correlations show")
-    sources = [rule.logsource for rule in rules if rule.logsource is not None]
-    if never := sum(not source.covers(rules.declared) for source in sources):
-        lines.append(f"of {len(rules):,} rules {never:,} were never applied: other log source")
-    lines.append(str(outcome.ledger))
-    if outcome.ledger.named_files and not reads_named_files:
-        lines.append("files that messages name are read with --named-files")
-    if outcome.read_again:
-        lines.append(f"read again, since they had changed: {outcome.read_again:,}")
-    return "\n".join(lines)
+    paths = or_standard_input(paths)
+    if by is not None:
+        counts, ledger = count_field(by, paths, selection=selection, limits=limits)
+        _print(_counts_form(by, counts, top), counts_text(by, counts, top), ledger, form)
+        _hint(by, counts)
+    else:
+        summary, ledger = summarize(*paths, selection=selection, limits=limits)
+        _print(summary.to_dict(top), summary_text(summary, top, screen_width()), ledger, form)
+    return exit_codes.combined(found=False, rules_left_out=False, input_lost=not ledger.complete)
 
 
-def _counted(number: int, one: str, more: str) -> str:
-    return f"{number} {one if number == 1 else more}"
+def _counts_form(by: str, counts: Counter[str], top: int) -> dict[str, Any]:
+    return {"field": by, "events": counts.total(), "distinct": len(counts), "top": dict(counts.most_common(top))}
+
+
+def _print(made: dict[str, Any], text: str, ledger: Ledger, form: str) -> None:
+    """Print what was counted, and on standard error what was read."""
+    if form == "json":
+        text = printable_json(json.dumps({"complete": ledger.complete, **made}, indent=1))
+    click.echo(text)
+    click.echo(printable_lines(str(ledger)), err=True)
+
+
+def _hint(by: str, counts: Counter[str]) -> None:
+    """Say that a field holds nothing: its name may be misspelt."""
+    if counts and set(counts) == {UNKNOWN}:
+        near = difflib.get_close_matches(by, FIELDS, n=1)
+        hint = f"; did you mean {near[0]}?" if near and near[0] != by else ""
+        click.echo(f"no event holds a text in {printable(by)}{hint}", err=True)
