@@ -8,6 +8,7 @@ dependency group `browser`.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import sys
@@ -25,6 +26,7 @@ from cloudsigma.report import Account, Digest, render
 
 ROOT = Path(__file__).parent.parent
 WIDTHS = (360, 1400)
+MADE = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
 HOSTILE = (
     "<script>document.title='run'</script>",
     '"><img src=https://evil.example/x onerror="document.title=\'run\'">',
@@ -71,7 +73,7 @@ def sample() -> str:
     scan = cloudsigma.scan(trail, rules=rules, coverage=True)
     for match in scan:
         digest.add(structs.replace(match, session=sessions.link(match.record)))
-    return render(digest, Account(scan.ledger, len(rules)))
+    return render(digest, Account(scan.ledger, len(rules)), made=MADE)
 
 
 def hostile() -> str:
@@ -80,9 +82,8 @@ def hostile() -> str:
     for text in HOSTILE:
         digest.add(hostile_match(text))
     losses = tuple(Loss(text, text, text) for text in HOSTILE)
-    return render(
-        digest, Account(Ledger(losses=losses), 4, notes=HOSTILE, rule_errors=HOSTILE, matches_file=HOSTILE[0])
-    )
+    account = Account(Ledger(losses=losses), 4, notes=HOSTILE, rule_errors=HOSTILE, matches_file=HOSTILE[0])
+    return render(digest, account, made=MADE)
 
 
 def hostile_match(text: str) -> Match:

@@ -63,6 +63,8 @@ CHANGES: dict[str, tuple[list[str], list[str]]] = {
     "--rule-id": (["--rules", "own.yml"], ["own"]),
     "--exclude": (["--rules", "own.yml"], ["own"]),
     "--format": ([], ["ids"]),
+    "--sort": ([], ["time"]),
+    "--csv-raw": (["--format", "csv"], []),
     "--no-record": ([], []),
     "--no-dedup": ([], []),
     "--output": ([], ["out.jsonl"]),
@@ -83,8 +85,10 @@ CHANGES: dict[str, tuple[list[str], list[str]]] = {
     "--max-losses": ([], ["1"]),
     "--max-payload": ([], ["10B"]),
     "--max-envelopes": ([], ["1"]),
+    "--max-values": ([], ["20"]),
 }
 ELSEWHERE = {
+    "--wide": "test_written_output.py",  # a terminal
     "--jobs": "test_jobs.py",  # it changes how, not what
     "--no-cache": "test_compile.py",  # what is kept on disk
     "--max-ratio": "test_hostile_sizes.py",  # from 64 MiB on
@@ -104,7 +108,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     calls = [
         record("e0"), record("e0"), record("e1", eventTime="2025-03-06T10:00:00Z"),
         record("e2", recipientAccountId="444455556666"), record("e3", awsRegion="eu-west-1"),
-        record("e4", requestParameters={"groupName": "x" * 2000}),
+        record("e4", requestParameters={"groupName": "x" * 2000}), record("e5", requestParameters={"groupName": "=1"}),
     ]  # fmt: skip
     queued = {
         "messageId": "1",

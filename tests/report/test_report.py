@@ -93,11 +93,6 @@ def test_the_page_is_the_same_in_every_run(sample: str) -> None:
     assert "2026-12-01 00:00:00 UTC by cloudsigma" in sample
 
 
-def test_the_time_of_making_follows_source_date_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
-    assert "2026-01-01 00:00:00 UTC by cloudsigma" in render(Digest(), Account(Ledger(), 4))
-
-
 def test_nothing_is_run_and_nothing_is_fetched(sample: str) -> None:
     parsed = Parsed(sample)
     names = {tag for tag, _ in parsed.elements}

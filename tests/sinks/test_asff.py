@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,7 @@ import botocore.validate
 import pytest
 
 from cloudsigma.engine.match import Match
-from cloudsigma.sinks.asff import MAX_CALL, MAX_FINDING, MAX_FINDINGS, UnsendableError, batches, finding
+from cloudsigma.sinks.asff import MAX_CALL, MAX_FINDING, MAX_FINDINGS, Batches, UnsendableError, finding
 
 MADE = dt.datetime(2026, 12, 1, 12, 30, tzinfo=dt.UTC)
 
@@ -22,6 +22,12 @@ MADE = dt.datetime(2026, 12, 1, 12, 30, tzinfo=dt.UTC)
 def shape() -> Any:
     model = botocore.session.get_session().get_service_model("securityhub")
     return model.operation_model("BatchImportFindings").input_shape
+
+
+def batches(findings: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    collected = Batches()
+    yield from filter(None, map(collected.add, findings))
+    yield from collected.rest()
 
 
 def faults(findings: list[dict[str, Any]]) -> str:

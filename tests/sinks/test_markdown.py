@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from cloudsigma.engine.match import Match
-from cloudsigma.sinks.markdown import MAX_CHARACTERS, neutral, report
+from cloudsigma.sinks.markdown import MAX_CHARACTERS, MarkdownReport, neutral
+
+
+def report(matches: Iterable[Match], notes: Iterable[str] = ()) -> str:
+    made = MarkdownReport()
+    for match in matches:
+        made.add(match)
+    return made.text(notes)
 
 
 def test_the_report_of_the_sample(sample_matches: list[Match]) -> None:

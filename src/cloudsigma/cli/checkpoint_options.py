@@ -108,6 +108,9 @@ class LongWork:
             for value, name in ((self.interval, "--interval"), (self.lateness, "--lateness")):
                 if value is not None:
                     raise click.UsageError(f"{name} is for --follow.")
+        if output.sort == "time" and (self.follow or self.checkpoint is not None):
+            name = "--follow" if self.follow else "--checkpoint"
+            raise click.UsageError(f"--sort time needs the end of the scan; {name} writes matches as they are found.")
         if "-" in paths and (self.follow or self.checkpoint is not None):
             name = "--follow" if self.follow else "--checkpoint"
             raise click.UsageError(f"{name} needs files, folders or S3: standard input can be read only once.")

@@ -94,4 +94,13 @@ def _opened(path: Path | None, *, keep: bool) -> Iterator[BinaryIO]:
 def _sink(path: Path | None, output: LineOutput, options: OutputOptions) -> Sink:
     terminal = path is None and output.isatty()
     form = options.format_for(path, terminal=terminal)
-    return form.make(output, SinkOptions(record=not options.no_record, terminal=terminal))
+    return form.make(
+        output,
+        SinkOptions(
+            record=not options.no_record,
+            terminal=terminal,
+            wide=options.wide,
+            raw=options.csv_raw,
+            matches_file=options.matches_file(),
+        ),
+    )

@@ -22,6 +22,12 @@ _OPTIONS = (
         "--format", "form", type=click.Choice(list(FORMATS)),
         help="Whatever the ending. Default: table on a terminal, jsonl elsewhere.",
     ),
+    option(
+        "--sort", type=click.Choice(["time", "none"]),
+        help="time: once all is read, by time, with linked sessions. Default: none for jsonl and ids, time for others.",
+    ),
+    option("--wide", is_flag=True, help="Cut nothing in a table, however narrow the terminal is."),
+    option("--csv-raw", is_flag=True, help="Write cells of csv unchanged: a spreadsheet may run them as formulas."),
     option("--no-record", is_flag=True, help="Leave the records out of jsonl."),
     option("--no-dedup", is_flag=True, help="Give every match, also of an event that is delivered twice."),
     option(
@@ -38,6 +44,9 @@ class OutputOptions:
 
     outputs: tuple[Path, ...]
     form: str | None
+    sort: str | None
+    wide: bool
+    csv_raw: bool
     no_record: bool
     no_dedup: bool
     ledger: str | None
@@ -49,6 +58,22 @@ class OutputOptions:
             return FORMATS[self.form]
         found = format_of(path) if path is not None else None
         return found or FORMATS["table" if terminal else "jsonl"]
+
+    def by_time(self, *, resumable: bool, terminal: bool) -> bool:
+        """Whether matches are written by time.
+
+        Args:
+            resumable: Whether the scan has a checkpoint or follows its paths, and writes matches as it finds them.
+            terminal: Whether standard output is a terminal.
+        """
+        if self.sort is not None or resumable:
+            return self.sort == "time"
+        paths = self.outputs or (None,)
+        return any(self.format_for(path, terminal=terminal).by_time for path in paths)
+
+    def matches_file(self) -> str | None:
+        """The output that has every match as JSON, if there is one."""
+        return next((str(path) for path in self.outputs if self.format_for(path).name == "jsonl"), None)
 
     @property
     def ledger_files(self) -> tuple[Path, ...]:

@@ -20,8 +20,11 @@ from cloudsigma.reading.sources.log_names import is_log
 Written = Mapping[str, Sequence[Path]]
 """Option → the files that it writes."""
 
-_OURS = re.compile(rb'\s*\{\s*"(?:rule_id|matches|passed)":|[0-9a-f-]{36}\t|\s*Time \(UTC\) |<\?xml[^>]*>\s*<testsuite')
-"""How our own output begins: JSON lines, an account, a test report, lines of IDs, a table. No log or rule does."""
+_OURS = re.compile(
+    rb'\s*\{\s*"(?:rule_id|matches|passed|activity_id|Findings|data_type)":|[0-9a-f-]{36}\t|time,level,title,'
+    rb'|\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ |# [\d,]+ match|<!DOCTYPE html>|<\?xml[^>]*>\s*<testsuite'
+)
+"""How our own outputs begin, in every format, and accounts and test reports. No log or rule does."""
 _LOOKED_AT = 512
 _RULE_ENDINGS = (".yml", ".yaml")
 

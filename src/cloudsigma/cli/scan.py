@@ -31,6 +31,9 @@ from cloudsigma.scanning.scan import Scan
 from cloudsigma.sinks import Sink, write_matches
 from cloudsigma.storage.atomic_file import check_writable, write_file
 
+_SHOWN = 20
+"""Matches that a format cannot hold and that are named one by one."""
+
 
 @click.command("scan", cls=GroupedCommand)
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=INPUT)
@@ -74,8 +77,10 @@ def command(
             checkpoint = work.open_checkpoint(paths, rules, selection.window, output.outputs)
             if checkpoint is not None:
                 stack.callback(checkpoint.close)
+            terminal = sys.stdout is not None and sys.stdout.isatty()
+            by_time = output.by_time(resumable=checkpoint is not None or work.follow, terminal=terminal)
             config = ScanConfig(
-                dedup=not output.no_dedup, jobs=reading.jobs, selection=selection, limits=limits,
+                sessions=by_time, dedup=not output.no_dedup, jobs=reading.jobs, selection=selection, limits=limits,
                 coverage=reading.coverage, strict=reading.strict, named_files=reading.named_files,
                 exclude=tuple(str(file) for files in written.values() for file in files),
                 follow=work.following(paths, signals.stopping),
@@ -92,7 +97,7 @@ def command(
                 sinks += opened
                 work.announce(checkpoint)
                 signals.patient = work.follow
-                write_matches(scan, sinks)
+                write_matches(scan, sinks, by_time=by_time)
         except InputLostError as error:
             account.tell(f"stopped at the first loss: {error} Until then:")
             return exit_codes.INPUT_LOST
@@ -107,10 +112,15 @@ def command(
             account.tell("stopped; until then:")
             return signals.exit_code
     account.tell()
+    left_out = [reason for sink in sinks for reason in sink.left_out]
+    for reason in left_out[:_SHOWN]:
+        click.echo(printable(f"NOT WRITTEN: {reason}"), err=True)
+    if len(left_out) > _SHOWN:
+        click.echo(f"NOT WRITTEN: and {len(left_out) - _SHOWN:,} more", err=True)
     return exit_codes.combined(
         found=bool(scan.counts),
         rules_left_out=bool(rules.errors),
-        input_lost=not scan.outcome.complete,
+        input_lost=not scan.outcome.complete or bool(left_out),
         exit_zero=output.exit_zero,
     )
 

@@ -6,7 +6,6 @@ A strict Content-Security-Policy stands in the page, so that a viewer enforces w
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -45,20 +44,20 @@ class Account:
     """The file that holds every match, if the scan writes one."""
 
 
-def render(digest: Digest, account: Account, *, made: dt.datetime | None = None) -> str:
+def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:
     """The page.
 
     Args:
         digest: The matches.
         account: What was read, and with which rules.
-        made: When the report is made (UTC); default: `SOURCE_DATE_EPOCH`, else now. Nothing else depends on the clock.
+        made: When the report is made (UTC); nothing else in it depends on the clock.
     """
     from markupsafe import escape
 
     bars = digest.timeline.bars()
     missing = _missing(account)
     return _template().render(
-        made=made or _now(),
+        made=made,
         version=__version__,
         digest=digest,
         account=account,
@@ -78,11 +77,6 @@ def render(digest: Digest, account: Account, *, made: dt.datetime | None = None)
         rules=[(*rule, count) for rule, count in digest.rules.most_common(_RULES)],
         top=top,
     )
-
-
-def _now() -> dt.datetime:
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    return dt.datetime.fromtimestamp(int(epoch), dt.UTC) if epoch.isdigit() else dt.datetime.now(dt.UTC)
 
 
 def _missing(account: Account) -> list[str]:

@@ -14,6 +14,8 @@ from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.scanning.issuing_probe import IssuingProbe
+from cloudsigma.sessions.issue import Issue, read_issues
 
 _TICK_EVERY = 10_000
 """Records of one file between two reports of progress."""
@@ -58,6 +60,8 @@ class BatchResult(NamedTuple):
     recorder: Recorder
     suppressed: Counter[str]
     """Matches that were not serialized because only correlations show their rule, by rule ID."""
+    issues: list[Issue]
+    """The credentials that events of the batch issued, where sessions are linked."""
     sources: Sequence[Source | Unreadable]
 
 
@@ -75,6 +79,8 @@ class BatchConfig(NamedTuple):
     """Whether to stop at the first loss."""
     references: bool
     """Whether to report files that messages name."""
+    sessions: bool = False
+    """Whether to collect the events that issue credentials."""
 
 
 Tick = Callable[[Recorder], None]
@@ -86,8 +92,9 @@ class BatchReader:
 
     def __init__(self, config: BatchConfig, tick: Tick | None = None) -> None:
         self.config = config
+        probe = IssuingProbe(config.rules.probe) if config.sessions else config.rules.probe
         self._reader = SourceReader(
-            config.limits, config.selection, config.rules.probe, coverage=config.coverage, strict=config.strict
+            config.limits, config.selection, probe, coverage=config.coverage, strict=config.strict
         )
         self._tick = tick
 
@@ -97,12 +104,13 @@ class BatchReader:
         recorder.references = [] if self.config.references else None
         if (tick := self._tick) is not None:
             recorder.watch = lambda: tick(recorder)
-        suppressed: Counter[str] = Counter()
-        return BatchResult(self._found(batch, recorder, suppressed), recorder, suppressed, batch)
+        result = BatchResult((), recorder, Counter(), [], batch)
+        return result._replace(found=self._found(batch, result))
 
     def _found(
-        self, batch: Iterable[Source | Unreadable], recorder: Recorder, suppressed: Counter[str]
+        self, batch: Iterable[Source | Unreadable], result: BatchResult
     ) -> Iterator[MatchedRecord | SerializedMatch]:
+        recorder = result.recorder
         for source in batch:
             if self.config.strict and recorder.first_loss is not None:
                 return
@@ -110,26 +118,26 @@ class BatchReader:
                 recorder.lose(source.name, source.reason)
                 continue
             try:
-                yield from self._matched(source, recorder, suppressed)
+                yield from self._matched(source, result)
             except MemoryError:
                 recorder.lose(source.name, "it needs more memory than there is; the rest of it was not read")
 
-    def _matched(
-        self, source: Source, recorder: Recorder, suppressed: Counter[str]
-    ) -> Iterator[MatchedRecord | SerializedMatch]:
+    def _matched(self, source: Source, result: BatchResult) -> Iterator[MatchedRecord | SerializedMatch]:
         verdicts, serialization = self.config.rules.verdicts, self.config.serialization
-        given = 0
-        for record, origin in self._reader.records(source, recorder):
+        sessions, given = self.config.sessions, 0
+        for record, origin in self._reader.records(source, result.recorder):
             given += 1
             if given % _TICK_EVERY == 0 and self._tick is not None:
-                self._tick(recorder)
+                self._tick(result.recorder)
+            if sessions:
+                result.issues.extend(read_issues(record))
             rule_ids = verdicts(record)
             if not rule_ids:
                 continue
             if serialization is None:
                 yield MatchedRecord(rule_ids, record, origin)
             else:
-                shown = self._shown(rule_ids, suppressed)
+                shown = self._shown(rule_ids, result.suppressed)
                 for match in self.config.rules.matches_of(shown, record, origin):
                     yield serialization.of(match)
 

@@ -42,6 +42,8 @@ class ScanConfig:
     """Count all records by account, region and hour."""
     strict: bool = False
     """Raise `InputLostError` at the first loss."""
+    sessions: bool = False
+    """Collect the events that issue credentials, to link the matches' sessions; see `Scan.by_time`."""
     named_files: bool = False
     """Read the files in S3 that notifications name, too."""
     exclude: tuple[str, ...] = ()

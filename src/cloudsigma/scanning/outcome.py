@@ -20,6 +20,8 @@ class ScanOutcome(msgspec.Struct, frozen=True):
     """Matches of rules that only correlations show, by rule ID; they were not given by themselves."""
     read_again: int = 0
     """Files that were read a second time because they had changed."""
+    finished: bool = False
+    """Whether the scan came to its end; false while it runs, and after an interruption."""
     ledger: Ledger = Ledger()
     """What was read, what was not and why, and what took no part in correlations."""
 
@@ -31,7 +33,7 @@ class ScanOutcome(msgspec.Struct, frozen=True):
     @property
     def complete(self) -> bool:
         """Whether nothing was lost: all input was read, and everything that matched took part in correlations."""
-        return self.ledger.complete
+        return self.finished and self.ledger.complete
 
     def to_dict(self) -> dict[str, Any]:
         """The outcome as plain values, for JSON."""
@@ -39,5 +41,6 @@ class ScanOutcome(msgspec.Struct, frozen=True):
             "matches": self.matches,
             "repeated": self.repeated,
             "suppressed": self.suppressed,
+            "finished": self.finished,
             "ledger": self.ledger.to_dict(),
         }

@@ -27,11 +27,13 @@ from cloudsigma.scanning.batch import BatchConfig, MatchedRecord, Serialization,
 from cloudsigma.scanning.checkpoint import Checkpoint
 from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
 from cloudsigma.scanning.correlating import ScanCorrelations
+from cloudsigma.scanning.match_spool import MatchSpool
 from cloudsigma.scanning.outcome import ScanOutcome
 from cloudsigma.scanning.progress import ScanProgress
 from cloudsigma.scanning.scan_state import ScanState
 from cloudsigma.scanning.source_queue import SourceQueue
 from cloudsigma.scanning.workers import read_sources
+from cloudsigma.sessions import Sessions
 from cloudsigma.storage.sqlite import open_temporary
 
 _Found = MatchedRecord | SerializedMatch | None
@@ -85,7 +87,8 @@ class Scan:
             check_named_files()
         self._checkpoint = checkpoint
         self._correlates = any(rule.correlation is not None for rule in rules)
-        self._prepared = False
+        self._prepared = self._finished = False
+        self._sessions = Sessions()
         self._state = ScanState(dedup=config.dedup)
         self._queue = SourceQueue(self._finder, self._state, config)
         self._correlations: ScanCorrelations | None = None
@@ -96,7 +99,9 @@ class Scan:
     def outcome(self) -> ScanOutcome:
         """What was found and read so far; complete once the iteration has ended."""
         state = self._state
-        return ScanOutcome(dict(state.counts), state.repeated, dict(state.suppressed), state.read_again, self.ledger)
+        return ScanOutcome(
+            dict(state.counts), state.repeated, dict(state.suppressed), state.read_again, self._finished, self.ledger
+        )
 
     @property
     def counts(self) -> Counter[str]:
@@ -151,7 +156,8 @@ class Scan:
         self._queue = self._new_queue(register)
         if checkpoint is not None:
             checkpoint.cut_outputs()
-        self._prepared = True
+        self._sessions = Sessions()
+        self._prepared, self._finished = True, False
 
     def _new_queue(self, register: Register | None) -> SourceQueue:
         named = None
@@ -168,6 +174,18 @@ class Scan:
             if self._state.is_new(match.rule_id, match.key, match.context.event_id, match.origin):
                 yield match
         self._end()
+
+    def by_time(self) -> Iterator[Match]:
+        """The matches by time, each with its session linked; those without a time come last.
+
+        They are given once everything has been read: the event that issued a session may stand in any file. Until
+        then they are held in a temporary file. Needs `ScanConfig.sessions`; otherwise sessions stay `None`.
+        """
+        with closing(MatchSpool()) as spool:
+            for match in self:
+                spool.add(match)
+            for match in spool:
+                yield self._sessions.linked(match) if self.config.sessions else match
 
     def serialized(self, serialization: Serialization) -> Iterator[SerializedMatch]:
         """The matches as JSON.
@@ -193,6 +211,7 @@ class Scan:
         return self._found(serialization)
 
     def _end(self) -> None:
+        self._finished = True
         self._save(finished=self.config.follow is None)
 
     def _matches(self, found: Iterable[_Found]) -> Iterator[Match]:
@@ -213,7 +232,7 @@ class Scan:
         config = self.config
         batches = BatchConfig(
             self.rules, config.selection, config.limits, serialization, config.coverage, config.strict,
-            config.named_files,
+            config.named_files, config.sessions,
         )  # fmt: skip
         yield from self._pass(batches, config.jobs)
         follow = config.follow
@@ -258,6 +277,7 @@ class Scan:
                 finally:  # also for a caller that stops here
                     state.recorder.add(result.recorder)
                     state.suppressed.update(result.suppressed)
+                    self._sessions.add_issues(result.issues)
                 self._check(result.recorder)
                 self._queue.note_done(result, named=named)
                 self._note_deliveries(result.sources)

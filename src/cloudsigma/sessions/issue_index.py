@@ -5,13 +5,13 @@ SQLite keeps the index out of memory: a year of an organization has millions of 
 
 from __future__ import annotations
 
-import sqlite3
 import weakref
 from collections.abc import Iterator
 
 import msgspec
 
 from cloudsigma.sessions.issue import Issue
+from cloudsigma.storage.sqlite import open_temporary
 
 _TABLE = """
 CREATE TABLE issue (
@@ -29,8 +29,8 @@ class IssueIndex:
     """Finds the events that issued a session; each event counts once, however often it was delivered."""
 
     def __init__(self) -> None:
-        # The empty name makes a temporary file of SQLite's own, removed when the connection closes.
-        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._database = open_temporary()
+        self._database.isolation_level = None
         weakref.finalize(self, self._database.close)
         self._database.executescript(f"PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; {_TABLE}")
         self._encoder, self._decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Issue)

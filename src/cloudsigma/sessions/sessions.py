@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec import structs
+
+from cloudsigma.engine.match import Match
 from cloudsigma.engine.session_link import Link
 from cloudsigma.sessions.caller import read_caller
-from cloudsigma.sessions.issue import read_issues
+from cloudsigma.sessions.issue import Issue, read_issues
 from cloudsigma.sessions.issue_index import IssueIndex
 from cloudsigma.sessions.link import link
 
@@ -37,9 +40,18 @@ class Sessions:
     def add(self, record: Mapping[str, Any]) -> None:
         """Learn from a record: sign-ins and the events of STS, IAM and Roles Anywhere that issue credentials."""
         if issues := read_issues(record):
-            with self._lock:
-                for issue in issues:
-                    self._index.add(issue)
+            self.add_issues(issues)
+
+    def add_issues(self, issues: Iterable[Issue]) -> None:
+        """Learn from issued credentials that `read_issues` read elsewhere, such as in a worker process."""
+        with self._lock:
+            for issue in issues:
+                self._index.add(issue)
+
+    def linked(self, match: Match) -> Match:
+        """The match with its session, and those of the matches that it is made of."""
+        parts = tuple(map(self.linked, match.matches))
+        return structs.replace(match, session=self.link(match.record), matches=parts)
 
     def link(self, record: Mapping[str, Any]) -> Link:
         """The root of the session that made a call, with every step to it."""

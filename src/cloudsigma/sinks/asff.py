@@ -10,12 +10,15 @@ import datetime as dt
 import ipaddress
 import json
 import re
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cloudsigma.engine.context.context import Context, Resource
 from cloudsigma.engine.match import Match
 from cloudsigma.escaping import printable
+from cloudsigma.sinks.interface import Sink
+from cloudsigma.sinks.json_documents import json_line
+from cloudsigma.sinks.made_at import made_at
+from cloudsigma.sinks.output import LineOutput
 
 MAX_FINDINGS = 100
 """Findings in one call."""
@@ -106,17 +109,60 @@ def finding(match: Match, made: dt.datetime) -> dict[str, Any]:
     return made_finding
 
 
-def batches(findings: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Findings in calls of one account, 100 findings and 6 MB at most, in their order."""
-    open_calls: dict[str, tuple[list[dict[str, Any]], int]] = {}
-    for each in findings:
-        account, size = each["ProductArn"], _size(each) + 2
-        call, used = open_calls.get(account, ([], 2))
+class Batches:
+    """Collects findings into calls of one account, 100 findings and 6 MB at most."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, tuple[list[dict[str, Any]], int]] = {}
+
+    def add(self, finding: dict[str, Any]) -> list[dict[str, Any]] | None:
+        """Collect a finding; gives a call that is full, if there is one."""
+        account, size = finding["ProductArn"], _size(finding) + 2
+        call, used = self._calls.get(account, ([], 2))
+        full = None
         if call and (len(call) >= MAX_FINDINGS or used + size > MAX_CALL):
-            yield call
-            call, used = [], 2
-        open_calls[account] = ([*call, each], used + size)
-    yield from (call for call, _ in open_calls.values() if call)
+            full, call, used = call, [], 2
+        call.append(finding)
+        self._calls[account] = (call, used + size)
+        return full
+
+    def rest(self) -> list[list[dict[str, Any]]]:
+        """The calls that are not full."""
+        calls, self._calls = self._calls, {}
+        return [call for call, _ in calls.values()]
+
+
+class AsffSink(Sink):
+    """Writes the input of one call of `BatchImportFindings` a line; matches without an account are told at the end."""
+
+    def __init__(self, stream: LineOutput) -> None:
+        self._stream = stream
+        self._batches = Batches()
+        self._unsendable: list[str] = []
+
+    def write(self, match: Match) -> None:
+        """Collect the finding of one match, and write a call that is full."""
+        try:
+            full = self._batches.add(finding(match, made_at()))
+        except UnsendableError as error:
+            self._unsendable.append(str(error))
+        else:
+            self._write_call(full)
+
+    def close(self) -> None:
+        """Write the calls that are not full."""
+        for call in self._batches.rest():
+            self._write_call(call)
+        self._stream.flush()
+
+    @property
+    def left_out(self) -> list[str]:
+        """The matches that cannot become findings, and why."""
+        return self._unsendable
+
+    def _write_call(self, call: list[dict[str, Any]] | None) -> None:
+        if call:
+            self._stream.write_line(json_line({"Findings": call}, utf8=self._stream.is_utf8))
 
 
 def _size(value: Any) -> int:

@@ -10,12 +10,46 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
+from typing import ClassVar
 
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.match_row import COLUMNS, Cell
+from cloudsigma.escaping import printable
+from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.sinks.interface import Sink
+from cloudsigma.sinks.output import LineOutput
 
+_END = "\r\n"
 _FORMULA = frozenset("=+-@")
 _INVISIBLE = "\x00\ufeff\u200b\u200c\u200d\u2060"
+
+
+class CsvSink(Sink):
+    """Writes a header and a row for each match; with `raw`, cells stay as they are."""
+
+    resumable: ClassVar[bool] = True
+
+    def __init__(self, stream: LineOutput, *, raw: bool = False, terminal: bool = False) -> None:
+        """`terminal`: escape what is not printable, and end lines as a terminal does."""
+        self._stream = stream
+        self._raw = raw
+        self._terminal = terminal
+
+    def begin(self, rules: RuleSet) -> None:  # noqa: ARG002  # the interface of sinks
+        """Write the header, unless a scan resumes."""
+        if self._stream.is_empty:
+            self._write(header())
+
+    def write(self, match: Match) -> None:
+        """Write one row."""
+        self._write(row(match, raw=self._raw))
+
+    def _write(self, line: str) -> None:
+        self._stream.write(f"{printable(line.removesuffix(_END))}\n" if self._terminal else line)
+
+    def flush(self) -> None:
+        """Write the rows that the stream holds."""
+        self._stream.flush()
 
 
 def header() -> str:
@@ -56,5 +90,5 @@ def _text(value: Cell) -> str:
 
 def _line(cells: Iterable[str]) -> str:
     written = io.StringIO()
-    csv.writer(written, lineterminator="\r\n").writerow(cells)
+    csv.writer(written, lineterminator=_END).writerow(cells)
     return written.getvalue().encode("utf-8", "backslashreplace").decode()

@@ -9,8 +9,10 @@ from cloudsigma.scanning.scan import Scan
 from cloudsigma.sinks.interface import Sink
 
 
-def write_matches(scan: Scan, sinks: Sequence[Sink]) -> None:
+def write_matches(scan: Scan, sinks: Sequence[Sink], *, by_time: bool = False) -> None:
     """Run a scan, and write its matches to all sinks.
+
+    With `by_time` they are written once the scan has ended, by time and with their sessions linked (`Scan.by_time`).
 
     Matches are serialized once, by the workers where there are several, if all sinks wish the same serialization.
     A sink takes the outcome also where the scan was interrupted or stopped at a loss.
@@ -23,18 +25,18 @@ def write_matches(scan: Scan, sinks: Sequence[Sink]) -> None:
     for sink in sinks:
         sink.begin(scan.rules)
     try:
-        _write(scan, sinks)
+        _write(scan, sinks, by_time=by_time)
     except (InputLostError, KeyboardInterrupt):
         _finish(scan, sinks)
         raise
     _finish(scan, sinks)
 
 
-def _write(scan: Scan, sinks: Sequence[Sink]) -> None:
+def _write(scan: Scan, sinks: Sequence[Sink], *, by_time: bool) -> None:
     wishes = {sink.serialization for sink in sinks}
     wish = wishes.pop() if len(wishes) == 1 else None
-    if wish is None:
-        for match in scan:
+    if wish is None or by_time:
+        for match in scan.by_time() if by_time else scan:
             for sink in sinks:
                 sink.write(match)
     elif len(sinks) == 1:

@@ -21,6 +21,12 @@ class SinkOptions(NamedTuple):
     """Whether the records are written with the matches."""
     terminal: bool = False
     """Whether a person reads the output on a terminal."""
+    wide: bool = False
+    """Whether a table is cut nowhere, on a terminal either."""
+    raw: bool = False
+    """Whether cells of CSV stay as they are, even if a spreadsheet runs them as formulas."""
+    matches_file: str | None = None
+    """The file that the same scan writes all matches to, if there is one; the report names it."""
 
 
 class Format(NamedTuple):
@@ -31,6 +37,8 @@ class Format(NamedTuple):
     """How names of files of this format end, in lower case."""
     resumable: bool
     """`Sink.resumable`, known before there is a sink."""
+    by_time: bool
+    """Whether matches are written by time, with linked sessions, unless the caller says otherwise."""
     make: Callable[[LineOutput, SinkOptions], Sink]
 
 
@@ -43,7 +51,7 @@ def _jsonl(stream: LineOutput, options: SinkOptions) -> Sink:
 def _table(stream: LineOutput, options: SinkOptions) -> Sink:
     from cloudsigma.sinks.table import TableSink
 
-    return TableSink(stream, terminal=options.terminal)
+    return TableSink(stream, terminal=options.terminal, wide=options.wide)
 
 
 def _ids(stream: LineOutput, options: SinkOptions) -> Sink:  # noqa: ARG001  # the signature of `Format.make`
@@ -52,12 +60,54 @@ def _ids(stream: LineOutput, options: SinkOptions) -> Sink:  # noqa: ARG001  # t
     return IdSink(stream)
 
 
+def _csv(stream: LineOutput, options: SinkOptions) -> Sink:
+    from cloudsigma.sinks.csv_rows import CsvSink
+
+    return CsvSink(stream, raw=options.raw, terminal=options.terminal)
+
+
+def _markdown(stream: LineOutput, options: SinkOptions) -> Sink:  # noqa: ARG001  # the signature of `Format.make`
+    from cloudsigma.sinks.markdown import MarkdownSink
+
+    return MarkdownSink(stream)
+
+
+def _html(stream: LineOutput, options: SinkOptions) -> Sink:
+    from cloudsigma.sinks.html import HtmlSink
+
+    return HtmlSink(stream, matches_file=options.matches_file)
+
+
+def _ocsf(stream: LineOutput, options: SinkOptions) -> Sink:
+    from cloudsigma.sinks.json_documents import ocsf_sink
+
+    return ocsf_sink(stream, record=options.record)
+
+
+def _asff(stream: LineOutput, options: SinkOptions) -> Sink:  # noqa: ARG001  # the signature of `Format.make`
+    from cloudsigma.sinks.asff import AsffSink
+
+    return AsffSink(stream)
+
+
+def _timesketch(stream: LineOutput, options: SinkOptions) -> Sink:  # noqa: ARG001  # the signature of `Format.make`
+    from cloudsigma.sinks.json_documents import timesketch_sink
+
+    return timesketch_sink(stream)
+
+
 FORMATS = {
     each.name: each
     for each in (
-        Format("table", (".txt",), resumable=False, make=_table),
-        Format("jsonl", (".jsonl", ".ndjson", ".json"), resumable=True, make=_jsonl),
-        Format("ids", (".ids",), resumable=True, make=_ids),
+        Format("table", (".txt",), resumable=False, by_time=True, make=_table),
+        Format("jsonl", (".jsonl", ".ndjson", ".json"), resumable=True, by_time=False, make=_jsonl),
+        Format("ids", (".ids",), resumable=True, by_time=False, make=_ids),
+        Format("csv", (".csv",), resumable=True, by_time=True, make=_csv),
+        Format("markdown", (".md", ".markdown"), resumable=False, by_time=True, make=_markdown),
+        Format("html", (".html", ".htm"), resumable=False, by_time=True, make=_html),
+        Format("ocsf", (".ocsf.jsonl", ".ocsf.json"), resumable=True, by_time=True, make=_ocsf),
+        Format("asff", (".asff.json", ".asff.jsonl"), resumable=False, by_time=True, make=_asff),
+        Format("timesketch", (".timesketch.jsonl",), resumable=True, by_time=True, make=_timesketch),
     )
 }
 """The formats by name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from cloudsigma.engine.match import Match
@@ -20,6 +21,11 @@ class Sink(ABC):
 
     resumable: ClassVar[bool] = False
     """Whether a later scan can truncate the output behind any match and append to it, as a checkpoint needs."""
+
+    @property
+    def left_out(self) -> Sequence[str]:
+        """Matches that the format cannot hold, and why; told once the sink is closed."""
+        return ()
 
     @property
     def serialization(self) -> Serialization | None:

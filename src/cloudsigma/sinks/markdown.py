@@ -12,13 +12,20 @@ from collections.abc import Iterable
 
 from cloudsigma.engine.match import Match
 from cloudsigma.escaping import printable
+from cloudsigma.scanning.outcome import ScanOutcome
+from cloudsigma.sinks.interface import Sink
+from cloudsigma.sinks.output import LineOutput
 
 MAX_CHARACTERS = 60_000
 """Characters that a report may have: GitHub, GitLab and Jira take at least as many in one comment."""
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$^=\-])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#!|~&$^])")
 _LINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)([:.])")
 _CELL = 200
+_GROUPS = 100
+"""Rules that are listed."""
+_NOTES = 20
+"""Lines of the account that are shown."""
 _LEVELS = ("critical", "high", "medium", "low", "informational", None)
 
 
@@ -31,31 +38,76 @@ def neutral(text: str) -> str:
     return _LINK.sub("\\1\u200d\\2", shown).replace("@", "@\u200d")
 
 
-def report(matches: Iterable[Match], notes: Iterable[str] = ()) -> str:
-    """The report of matches, at most `MAX_CHARACTERS` long: the matches that do not fit are counted.
+class MarkdownReport:
+    """Counts matches by rule, and keeps the rows that fit; its memory is bounded."""
 
-    Args:
-        matches: In the order in which they are to stand.
-        notes: Lines about the scan, such as what could not be read; they stand first.
-    """
-    held = list(matches)
-    counts = Counter((match.rule.level, match.rule.title) for match in held)
-    ordered = sorted(counts, key=lambda group: (_LEVELS.index(group[0]) if group[0] in _LEVELS else 5, group[1]))
-    lines = [f"# {len(held)} {'match' if len(held) == 1 else 'matches'}", ""]
-    lines += [f"> {neutral(note)}" for note in notes]
-    lines += ["", "| Level | Rule | Matches |", "| --- | --- | ---: |"]
-    lines += [f"| {level or '-'} | {neutral(title)} | {counts[level, title]} |" for level, title in ordered]
-    lines += ["", "| Time (UTC) | Level | Event | Outcome | Principal | Resource | Address | Account | Region |"]
-    lines += ["| --- " * 9 + "|"]
-    size = sum(map(len, lines)) + len(lines)
-    for at, match in enumerate(held):
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str | None, str]] = Counter()
+        self._rows: list[str] = []
+        self._size = 0
+        self._left_out = 0
+
+    def add(self, match: Match) -> None:
+        """Count a match; it gets a row if there is room."""
+        self._counts[match.rule.level, match.rule.title] += 1
         line = _row(match)
-        size += len(line) + 1
-        if size > MAX_CHARACTERS - 100:
-            lines.append(f"\n… and {len(held) - at:,} more, which do not fit in {MAX_CHARACTERS:,} characters.")
-            break
-        lines.append(line)
-    return "\n".join(lines) + "\n"
+        if self._left_out or self._size + len(line) >= MAX_CHARACTERS:
+            self._left_out += 1
+        else:
+            self._rows.append(line)
+            self._size += len(line) + 1
+
+    def text(self, notes: Iterable[str] = ()) -> str:
+        """The report, at most `MAX_CHARACTERS` long; rows that do not fit are counted.
+
+        Args:
+            notes: Lines about the scan, such as what could not be read; they stand first.
+        """
+        total = self._counts.total()
+        ordered = sorted(
+            self._counts, key=lambda group: (_LEVELS.index(group[0]) if group[0] in _LEVELS else 5, group[1])
+        )
+        lines = [f"# {total:,} {'match' if total == 1 else 'matches'}", ""]
+        lines += [f"> {neutral(note)}" for note in notes]
+        lines += ["", "| Level | Rule | Matches |", "| --- | --- | ---: |"]
+        groups = [f"| {level or '-'} | {neutral(title)} | {self._counts[level, title]:,} |" for level, title in ordered]
+        lines += groups[:_GROUPS]
+        if len(groups) > _GROUPS:
+            lines += ["", f"… and {len(groups) - _GROUPS:,} more rules."]
+        lines += ["", "| Time (UTC) | Level | Event | Outcome | Principal | Resource | Address | Account | Region |"]
+        lines += ["| --- " * 9 + "|"]
+        used, shown = sum(map(len, lines)) + len(lines) + 100, 0
+        for line in self._rows:
+            used += len(line) + 1
+            if used > MAX_CHARACTERS:
+                break
+            lines.append(line)
+            shown += 1
+        if more := total - shown:
+            lines += ["", f"… and {more:,} more, which do not fit in {MAX_CHARACTERS:,} characters."]
+        return "\n".join(lines) + "\n"
+
+
+class MarkdownSink(Sink):
+    """Writes the report when the scan has ended."""
+
+    def __init__(self, stream: LineOutput) -> None:
+        self._stream = stream
+        self._report = MarkdownReport()
+
+    def write(self, match: Match) -> None:
+        """Count one match."""
+        self._report.add(match)
+
+    def finish(self, outcome: ScanOutcome) -> None:
+        """Write the report."""
+        notes = [] if outcome.complete else ["NOT COMPLETE: not everything was read, or the scan was stopped."]
+        self._stream.write(self._report.text([*notes, *str(outcome.ledger).splitlines()[:_NOTES]]))
+
+
+def _rank(group: tuple[str | None, str]) -> tuple[int, str]:
+    level, title = group
+    return (_LEVELS.index(level) if level in _LEVELS else len(_LEVELS)), title
 
 
 def _row(match: Match) -> str:

@@ -1,44 +1,44 @@
-"""A table: time, level, rule, principal, resource and region of each match."""
+"""A table for people: what happened at a glance, on any width of terminal."""
 
 from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, cast
 
 from cloudsigma.engine.match import Match
-from cloudsigma.escaping import printable
 from cloudsigma.sinks.interface import Sink
 from cloudsigma.sinks.output import LineOutput
+from cloudsigma.sinks.table_row import Row, make_row
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.text import Text
+
+    from cloudsigma.sinks.table_layout import Layout, Line
 
 _BATCH = 1000
-"""Rows that are laid out together, so that memory is bounded."""
-_COLUMNS = ("Time (UTC)", "Level", "Rule", "Principal", "Resource", "Region")
-_NARROW = frozenset({"Time (UTC)", "Level", "Region"})
-_SHORT = 20
-"""Widest cell, in terminal columns, that is kept on one line."""
-_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
-_WIDE = 130
-"""Columns of a terminal that is wide enough for a table."""
+"""Rows that are laid out together, so that memory is bounded; rows alike are folded within a batch."""
+_LEVEL_STYLES = {"CRIT": "bold red", "CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan"}
+_OUTCOME_STYLES = {"DENIED": "bold magenta", "FAILED": "bold yellow", "ok": "green"}
 _UNBOUNDED = 100_000
-"""The width of output that is not a terminal: no value is wrapped or cut."""
 
 
 class TableSink(Sink):
-    """Draws a table: in color and as wide as the screen on a terminal (stacked on a narrow one), plain elsewhere."""
+    """Draws a table: in color and as wide as the screen on a terminal; elsewhere plain, with every value whole."""
 
-    def __init__(self, stream: LineOutput, *, terminal: bool) -> None:
+    def __init__(self, stream: LineOutput, *, terminal: bool, wide: bool = False) -> None:
+        """`wide`: cut nothing on a terminal either."""
         self._stream = stream
         self._terminal = terminal
-        self._rows: list[tuple[str, ...]] = []
+        self._wide = wide
+        self._rows: list[Row] = []
+        self._accounts: set[str] = set()
+        self._layout: Layout | None = None
 
     def write(self, match: Match) -> None:
         """Hold one row until the batch is full."""
-        context = match.context
-        when = context.time.strftime("%Y-%m-%d %H:%M:%S") if context.time else "-"
-        shown = (when, match.rule.level, match.rule.title, context.principal, context.resource, context.region)
-        self._rows.append(tuple("-" if value is None else printable(str(value)) for value in shown))
+        row = make_row(match)
+        self._rows.append(row)
+        if len(self._accounts) < 2:
+            self._accounts.add(row.account)
         if len(self._rows) >= _BATCH:
             self.close()
 
@@ -53,40 +53,34 @@ class TableSink(Sink):
             return
         from rich.console import Console
 
+        from cloudsigma.sinks.table_layout import Layout
+
         console = Console(
             file=cast("IO[str]", self._stream),
             force_terminal=self._terminal,
             width=None if self._terminal else _UNBOUNDED,
             highlight=False,
         )
-        if console.width < _WIDE:
-            self._draw_stacked(console)
-        else:
-            self._draw_table(console)
+        if self._layout is None:
+            self._layout = Layout(console.width if self._terminal and not self._wide else None)
+        for line in self._layout.lines(self._rows, accounts=len(self._accounts) > 1):
+            console.print(_text(line), soft_wrap=True)
         self._rows.clear()
 
-    def _draw_table(self, console: Console) -> None:
-        from rich.box import SIMPLE_HEAD
-        from rich.cells import cell_len
-        from rich.table import Table
-        from rich.text import Text
 
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for at, name in enumerate(_COLUMNS):
-            # Short columns stay on one line, unless a record has a long value there, which would push out the others.
-            narrow = name in _NARROW and all(cell_len(row[at]) <= _SHORT for row in self._rows)
-            table.add_column(name, overflow="fold", no_wrap=narrow or not self._terminal)
-        for row in self._rows:
-            style = _STYLES.get(row[1], "")
-            table.add_row(*(Text(value, style=style if at == 1 else "") for at, value in enumerate(row)))
-        console.print(table)
+def _text(line: Line) -> Text:
+    from rich.text import Text
 
-    def _draw_stacked(self, console: Console) -> None:
-        """Three lines a match, where ARNs side by side would be cut into slivers."""
-        from rich.text import Text
+    text = Text(end="")
+    for at, cell in enumerate(line):
+        text.append((" " if at else "") + cell.text, style=_style(cell.style, cell.text))
+    text.rstrip()
+    return text
 
-        for when, level, title, principal, resource, region in self._rows:
-            line = Text.assemble(f"{when}  ", (f"{level:<8}", _STYLES.get(level, "")), f"  {region}\n")
-            line.append(f"  {title}\n", style="bold")
-            line.append(f"  by {principal}\n  on {resource}\n")
-            console.print(line, soft_wrap=True)  # the terminal wraps, so that an ARN can be copied whole
+
+def _style(name: str, text: str) -> str:
+    if name == "outcome":
+        return _OUTCOME_STYLES.get(text.strip(), "")
+    if name == "title":
+        return "bold"
+    return _LEVEL_STYLES.get(text.strip(), "") if name == "level" else ""

@@ -21,10 +21,10 @@ def events(match: Match) -> Iterator[dict[str, Any]]:
         row = each.to_row() | {"title": match.rule.title, "rule_id": match.rule_id, "level": match.rule.level}
         happened = f"{row['event_name']} by {row['principal']} on {row['resource']} ({row['outcome']})"
         yield {
+            "data_type": "aws:cloudtrail:match",  # first: it tells the file from a log
             "message": f"{match.rule.title}: {happened}",
             "datetime": when.isoformat(timespec="milliseconds"),
             "timestamp_desc": "CloudTrail event time",
-            "data_type": "aws:cloudtrail:match",
             "tag": [*match.rule.tags],
             **{name: value for name, value in row.items() if value is not None and name not in {"time", "tags"}},
         }

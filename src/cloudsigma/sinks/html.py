@@ -1,0 +1,66 @@
+"""The HTML report of a scan."""
+
+from __future__ import annotations
+
+import hashlib
+
+from cloudsigma.engine.match import Match
+from cloudsigma.report import Account, Digest, render
+from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.scanning.outcome import ScanOutcome
+from cloudsigma.sinks.interface import Sink
+from cloudsigma.sinks.made_at import made_at
+from cloudsigma.sinks.output import LineOutput
+
+
+class HtmlSink(Sink):
+    """Sums matches up, and writes the page when the scan has ended.
+
+    Args:
+        stream: What the page is written to.
+        matches_file: The file that the same scan writes all matches to, if there is one.
+    """
+
+    def __init__(self, stream: LineOutput, *, matches_file: str | None = None) -> None:
+        self._stream = stream
+        self._matches_file = matches_file
+        self._digest = Digest()
+        self._rules = RuleSet(())
+
+    def begin(self, rules: RuleSet) -> None:
+        """Take the rules."""
+        self._rules = rules
+
+    def write(self, match: Match) -> None:
+        """Count one match."""
+        self._digest.add(match)
+
+    def finish(self, outcome: ScanOutcome) -> None:
+        """Write the page."""
+        account = Account(
+            outcome.ledger,
+            len(self._rules),
+            rules_digest=_digest(self._rules),
+            rule_errors=[str(error) for error in self._rules.errors],
+            notes=notes_of(outcome),
+            matches_file=self._matches_file,
+        )
+        self._stream.write(render(self._digest, account, made=made_at()))
+
+
+def _digest(rules: RuleSet) -> str:
+    """Text that is the same for the same rules, whatever their files are called."""
+    identities = sorted(rule.identity for rule in rules)
+    return hashlib.sha256("\n".join(identities).encode()).hexdigest()[:16]
+
+
+def notes_of(outcome: ScanOutcome) -> list[str]:
+    """What a report must say of a scan besides its losses."""
+    lost = outcome.ledger.correlations
+    told = [
+        (lost.late, "matches came too late for correlations"),
+        (lost.undated, "matches without a time took no part in correlations"),
+        (lost.closed_early, "frames of correlations were closed early"),
+    ]
+    notes = [f"{count:,} {text}" for count, text in told if count]
+    return [*notes, "the scan was stopped before its end"] if not outcome.finished else notes

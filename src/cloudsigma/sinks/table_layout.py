@@ -1,0 +1,169 @@
+"""The layouts of the table: two lines a match below 110 columns, one line up to 180, with the rule's title from there.
+
+Every line fits the width of the terminal. Without a width (a pipe, a file, `--wide`) nothing is cut.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from cloudsigma.sinks.middle_cut import MiddleCut
+from cloudsigma.sinks.table_row import Row
+
+_ONE_LINE, _WITH_TITLE = 110, 180
+"""Columns from which a match has one line, and from which that line has the title."""
+_TIME, _LEVEL, _OUTCOME, _ACCOUNT = 15, 6, 7, 12
+_EVENT, _ADDRESS, _REGION = 22, 15, 14
+"""Widest columns; they are narrower where no cell needs as much."""
+_LEVELS = {"informational": "INFO", "low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRIT"}
+
+
+class Cell(NamedTuple):
+    """A text with the name of its style (`level`, `outcome`, `title`, or none)."""
+
+    text: str
+    style: str = ""
+
+
+Line = list[Cell]
+
+
+@dataclass(slots=True)
+class Folded:
+    """A row, and the rows alike that followed it."""
+
+    row: Row
+    count: int = 1
+    last: dt.datetime | None = None
+
+
+def fold(rows: Iterable[Row]) -> list[Folded]:
+    """Rows that differ in their time alone become one, at the place of the first."""
+    found: dict[Row, Folded] = {}
+    for row in rows:
+        known = found.get(row)
+        if known is None:
+            found[row] = Folded(row, last=row.time)
+        else:
+            known.count += 1
+            if row.time is not None and (known.last is None or row.time > known.last):
+                known.last = row.time
+    return list(found.values())
+
+
+class Layout:
+    """Lays out rows for a width; keeps cut names apart over all rows that it lays out."""
+
+    def __init__(self, width: int | None) -> None:
+        """`width`: columns of the terminal; `None`: nothing is cut."""
+        self.width = width
+        self._heading: tuple[str, str] | None = None
+        self._cuts: dict[str, MiddleCut] = {}
+        self._widths: dict[str, int] = {}
+
+    def lines(self, rows: Sequence[Row], *, accounts: bool) -> Iterator[Line]:
+        """The lines of rows; with `accounts`, the account is shown."""
+        if self.width is None:  # for programs, and for reading on: every match has its line
+            yield from self._uncut([Folded(row) for row in rows])
+            return
+        folded = fold(rows)
+        for name, most in (("event", _EVENT), ("address", _ADDRESS), ("region", _REGION)):
+            needed = max(cell_len(getattr(each.row, name)) for each in folded)
+            self._widths[name] = max(self._widths.get(name, 0), min(needed, most))
+        for each in folded:
+            row = each.row
+            if self.width < _WITH_TITLE and (row.level, row.title) != self._heading:
+                self._heading = (row.level, row.title)
+                yield [Cell(self._cut("heading", row.title, self.width), "title")]
+            yield from self._cut_lines(each, accounts=accounts)
+
+    def _cut_lines(self, folded: Folded, *, accounts: bool) -> Iterator[Line]:
+        width, row = self.width or 0, folded.row
+        repeats = _repeats(folded)
+        start = [Cell(_padded(_time(row.time, year=width >= _WITH_TITLE), _TIME + (5 if width >= _WITH_TITLE else 0))),
+                 Cell(_padded(_level(row.level), _LEVEL), "level")]  # fmt: skip
+        account = [Cell(_padded(row.account, _ACCOUNT))] if accounts else []
+        outcome = Cell(_padded(row.outcome, _OUTCOME), "outcome")
+        event, address_width, region_width = (self._widths[name] for name in ("event", "address", "region"))
+        region = Cell(self._cut("region", row.region, region_width))
+        address = self._cell("address", row.address, address_width)
+        if width < _ONE_LINE:
+            room = width - _TIME - _LEVEL - event - _OUTCOME - 4
+            yield [*start, self._cell("event", row.event, event), outcome, Cell(self._cut("who", row.who, room))]
+            room = width - 6 - address_width - region_width - (_ACCOUNT + 1 if accounts else 0) - 3
+            resource = self._cell("resource", f"{row.resource}{repeats}", room)
+            yield [Cell("     "), resource, address, *account, region]
+            return
+        fixed = (
+            len(start[0].text) + _LEVEL + _OUTCOME + address_width + region_width + (_ACCOUNT + 1 if accounts else 0)
+        )
+        title = 36 if width >= _WITH_TITLE else 0
+        room = width - fixed - event - (title + 1 if title else 0) - 7
+        who = room * 46 // 100
+        yield [
+            *start,
+            *([self._cell("title", row.title, title)] if title else []),
+            self._cell("event", row.event, event),
+            outcome,
+            self._cell("who", row.who, who),
+            self._cell("resource", f"{row.resource}{repeats}", room - who),
+            address,
+            *account,
+            region,
+        ]
+
+    def _uncut(self, folded: Sequence[Folded]) -> Iterator[Line]:
+        """One line a row, each column as wide as its widest cell."""
+        texts = [_whole(each) for each in folded]
+        styles = ("", "level", "", "", "outcome", "", "", "", "", "")
+        widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
+        widths[-1] = 0  # no blanks at the end of a line
+        for row in texts:
+            cells = zip(row, widths, styles, strict=True)
+            yield [Cell(f"{text}{' ' * (width - cell_len(text))}", style) for text, width, style in cells]
+
+    def _cell(self, name: str, text: str, width: int) -> Cell:
+        return Cell(_padded(self._cut(name, text, width), width))
+
+    def _cut(self, name: str, text: str, width: int) -> str:
+        cut = self._cuts.get(name)
+        if cut is None or cut.width != max(width, 6):
+            cut = self._cuts[name] = MiddleCut(width)
+        return cut(text)
+
+
+def _whole(folded: Folded) -> tuple[str, ...]:
+    """The cells of a row with every value whole."""
+    row = folded.row
+    resource = f"{row.full_resource}{_repeats(folded)}"
+    return (
+        _time(row.time, year=True), row.level.upper(), row.title, row.event, row.outcome, row.principal, resource,
+        row.address, row.account, row.region,
+    )  # fmt: skip
+
+
+def _padded(text: str, width: int) -> str:
+    return set_cell_size(text, width) if cell_len(text) < width else text
+
+
+def _time(when: dt.datetime | None, *, year: bool) -> str:
+    return "-" if when is None else when.strftime("%Y-%m-%d %H:%M:%SZ" if year else "%m-%d %H:%M:%SZ")
+
+
+def _level(level: str) -> str:
+    return _LEVELS.get(level, level.upper()[:_LEVEL])
+
+
+def _repeats(folded: Folded) -> str:
+    if folded.count == 1:
+        return ""
+    first, last = folded.row.time, folded.last
+    if first is None or last is None or first == last:
+        return f" ×{folded.count:,}"  # noqa: RUF001  # how often
+    form = "%H:%M" if first.date() == last.date() else "%m-%d %H:%M"
+    return f" ×{folded.count:,} {first.strftime(form)}–{last.strftime(form)}"  # noqa: RUF001  # how often, from when to when
