@@ -85,7 +85,7 @@ CHANGES: dict[str, tuple[list[str], list[str]]] = {
     "--max-losses": ([], ["1"]),
     "--max-payload": ([], ["10B"]),
     "--max-envelopes": ([], ["1"]),
-    "--max-values": ([], ["20"]),
+    "--max-values": ([], ["5"]),
 }
 ELSEWHERE = {
     "--wide": "test_written_output.py",  # a terminal
@@ -118,7 +118,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     texts = {
         "trail/a.json": json.dumps({"Records": calls}),
         "trail/b.json": json.dumps({"Records": [queued]}),
-        "trail/c.jsonl": "\n".join([json.dumps(record("e6")), "{", "[", "{"]),
+        "trail/c.jsonl": "\n".join([*(json.dumps(record(f"e6{at}")) for at in range(5)), "{", "[", "{"]),
         "trail/d.json": json.dumps(streamed),
         "own.yml": f"title: Own\nid: {OWN}\nname: own\nlevel: high\nstatus: stable\ntags: [own.tag]\n"
         "logsource: {product: aws}\ndetection: {s: {eventName: CreateGroup}, condition: s}\n",

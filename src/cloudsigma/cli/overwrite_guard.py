@@ -22,7 +22,7 @@ Written = Mapping[str, Sequence[Path]]
 
 _OURS = re.compile(
     rb'\s*\{\s*"(?:rule_id|matches|passed|activity_id|Findings|data_type)":|[0-9a-f-]{36}\t|time,level,title,'
-    rb'|\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ |# [\d,]+ match|<!DOCTYPE html>|<\?xml[^>]*>\s*<testsuite'
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ |# [\d,]+ match|<!DOCTYPE html>|<\?xml[^>]*>\s*<testsuite"
 )
 """How our own outputs begin, in every format, and accounts and test reports. No log or rule does."""
 _LOOKED_AT = 512
