@@ -164,6 +164,6 @@ def _repeats(folded: Folded) -> str:
         return ""
     first, last = folded.row.time, folded.last
     if first is None or last is None or first == last:
-        return f" ×{folded.count:,}"  # noqa: RUF001  # how often
+        return f" ×{folded.count:,}"  # how often
     form = "%H:%M" if first.date() == last.date() else "%m-%d %H:%M"
-    return f" ×{folded.count:,} {first.strftime(form)}–{last.strftime(form)}"  # noqa: RUF001  # how often, from when to when
+    return f" ×{folded.count:,} {first.strftime(form)}–{last.strftime(form)}"  # how often, from when to when
