@@ -98,7 +98,7 @@ def items(draw: st.DrawFn) -> dict[str, Any]:
         case "time":
             unit = draw(st.sampled_from(["minute", "hour", "day", "week", "month", "year"]))
             modifiers = [unit, *draw(st.lists(st.sampled_from(["lt", "gte"]), max_size=1))]
-            value = some(st.integers(1, 12))
+            value = some(st.integers(2, 11))
         case _:
             modifiers, value = ["windash"], some(st.sampled_from(["-a", "/b", "a", "-a /b"]))
     if several and kind != "exists" and draw(st.booleans()):

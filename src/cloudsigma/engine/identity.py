@@ -18,6 +18,8 @@ from cloudsigma.engine.python_values import plain_record, read_value
 
 _UNIT = "\x1f"
 """Separator between joined parts; never occurs raw in the JSON fallback."""
+_UNITS = 3
+_ONLY_TEXTS = frozenset({str})
 
 
 def event_id(record: Mapping[str, Any]) -> str | None:
@@ -49,6 +51,13 @@ def event_identity(record: Mapping[str, Any]) -> str:
     Records of one event have the same ID (`event_id`), `eventTime` and `eventName` and, unless the ID is a
     `sharedEventID`, the same `recipientAccountId`. Without an ID, equal records have the same identity.
     """
+    get = record.get
+    if get("sharedEventID") is None:  # nearly every record, with four texts
+        usual: tuple[Any, ...] = (get("eventID"), get(EVENT_TIME), get("eventName"), get("recipientAccountId"))
+        if _ONLY_TEXTS.issuperset(map(type, usual)) and usual[0]:
+            joined = _UNIT.join(usual)
+            if joined.count(_UNIT) == _UNITS:
+                return joined
     shared = _member(record, "sharedEventID")
     if shared is None or not isinstance(shared, str) or not shared:
         event = _member(record, "eventID")

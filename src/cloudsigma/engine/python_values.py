@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import enum
+import gc
 import ipaddress
 import os
 import uuid
@@ -118,20 +119,20 @@ def plain_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value has only JSON's types; the types of all members of an object are compared at once."""
+    """Whether a value has only JSON's types; a level of it is looked at as a whole, which costs least."""
     if type(value) is not dict:
         return False
-    waiting: list[Any] = [value]
-    while waiting:
-        node = waiting.pop()
-        members = node.values() if type(node) is dict else node
+    level: list[Any] = [value]
+    while level:
+        members = gc.get_referents(*level)  # of objects and arrays: keys, values and elements
         kinds = set(map(type, members))
         if not kinds <= JSON_TYPES and (
             not kinds <= _WITH_FLOAT or any(member != member for member in members)  # noqa: PLR0124  # NaN
         ):
             return False
-        if dict in kinds or list in kinds:
-            waiting += [member for member in members if type(member) is dict or type(member) is list]
+        if dict not in kinds and list not in kinds:
+            return True
+        level = [member for member in members if type(member) is dict or type(member) is list]
     return True
 
 

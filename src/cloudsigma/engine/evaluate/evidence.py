@@ -60,16 +60,18 @@ class _OfRule:
         memo = self._found
         if memo is None or memo.cleared > _MOST_CLEARED:
             return self._explained(record)
-        key = [record.get(name, fields.ABSENT) for name in self._top]
+        key = tuple(map(record.get, self._top))
+        if None in key:
+            key = tuple([record.get(name, fields.ABSENT) for name in self._top])
         if self._paths:
-            key += [read(record) for read in self._paths]
+            key += tuple([read(record) for read in self._paths])
         for value in key:
             if type(value) is not str and value is not None and value is not fields.ABSENT:
                 return self._explained(record)
-        found: tuple[Evidence, ...] | None = memo.get(tuple(key))
+        found: tuple[Evidence, ...] | None = memo.get(key)
         if found is None:
             found = self._explained(record)
-            memo.keep(tuple(key), found)
+            memo.keep(key, found)
         return found
 
     def _explained(self, record: Mapping[str, Any]) -> tuple[Evidence, ...]:
