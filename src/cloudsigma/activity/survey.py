@@ -116,12 +116,25 @@ def survey(
     """
     selection, limits, recorder = selection or Selection(), limits or Limits(), Recorder()
     surveyed = _Surveyed(fields, take, selection, recorder)
-    reader = SourceReader(limits, selection, surveyed)
+    for record in records_through(surveyed, paths, recorder, selection, limits):
+        surveyed.add_record(record)
+    surveyed.flush()
+    return recorder.ledger
+
+
+def records_through(
+    probe: Probe,
+    paths: Sequence[str | os.PathLike[str] | Value],
+    recorder: Recorder,
+    selection: Selection | None = None,
+    limits: Limits | None = None,
+) -> Iterator[dict[str, Any]]:
+    """The records at paths that a probe lets through; the recorder notes what was read."""
+    selection = selection or Selection()
+    reader = SourceReader(limits or Limits(), selection, probe)
     for source in SourceFinder(paths, selection).find(recorder):
         if isinstance(source, Unreadable):
             recorder.lose(source.name, source.reason)
             continue
         for record, _ in reader.records(source, recorder):
-            surveyed.add_record(record)
-    surveyed.flush()
-    return recorder.ledger
+            yield record

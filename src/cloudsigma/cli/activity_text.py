@@ -102,7 +102,7 @@ def _heading(whole: Activity, principals: int, undated: int) -> list[str]:
     if not whole.events:
         return ["no events"]
     lines = [
-        f"{_number(whole.events, 'event')}, {span_text(whole.first, whole.last)} UTC: {outcomes_text(whole.outcomes)}"
+        f"{number(whole.events, 'event')}, {span_text(whole.first, whole.last)} UTC: {outcomes_text(whole.outcomes)}"
     ]
     counted = {
         "principal": principals,
@@ -111,9 +111,9 @@ def _heading(whole: Activity, principals: int, undated: int) -> list[str]:
         "region": _distinct(whole, "regions"),
         "service": _distinct(whole, "services"),
     }
-    lines.append(", ".join(_number(count, one) for one, count in counted.items()))
+    lines.append(", ".join(number(count, one) for one, count in counted.items()))
     if undated:
-        lines.append(f"{_number(undated, 'event')} without a time")
+        lines.append(f"{number(undated, 'event')} without a time")
     return lines
 
 
@@ -187,5 +187,6 @@ def _principal(name: str, activity: Activity, top: int, width: int | None) -> li
     return lines
 
 
-def _number(count: int, one: str) -> str:
+def number(count: int, one: str) -> str:
+    """`1 event`, `2 events`."""
     return f"{count:,} {one}{'' if count == 1 else 's'}"

@@ -39,6 +39,10 @@ class IssueIndex:
         (count,) = self._database.execute("SELECT count(*) FROM issue").fetchone()
         return int(count)
 
+    def __iter__(self) -> Iterator[Issue]:
+        """All issued credentials, by time."""
+        return self._rows("SELECT issue FROM issue ORDER BY second, event_id", ())
+
     def add(self, issue: Issue) -> None:
         """Keep an issue."""
         self._database.execute(

@@ -1,0 +1,96 @@
+"""What an inquiry asks about: an ARN, a name, an access key, a session, an address or an Identity Center user."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Literal
+
+import msgspec
+
+from cloudsigma.activity.summary import fold_session
+from cloudsigma.errors import UsageError
+
+TargetKind = Literal["arn", "address", "key", "unique_id", "identity_center", "name"]
+"""How a target is compared; a `name` is that of a user, a role or a session."""
+
+_KEY = re.compile(r"A[KS]IA[A-Z0-9]{12,124}")
+_UNIQUE_ID = re.compile(r"A(?:IDA|ROA|GPA|IPA|NPA)[A-Z0-9]{12,124}(?::.+)?")
+_IDENTITY_CENTER = re.compile(r"(?:[0-9a-f]{10}-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One identity, or one address, whose events are asked for; compared exactly, letter case counts."""
+
+    text: str
+    kind: TargetKind
+
+    def is_caller(
+        self,
+        *,
+        arn: str | None = None,
+        principal_id: str | None = None,
+        key: str | None = None,
+        user_name: str | None = None,
+        on_behalf_of: str | None = None,
+        address: str | None = None,
+    ) -> bool:
+        """Whether a call with these facts is the target's own."""
+        text = self.text
+        match self.kind:
+            case "address":
+                return address == text
+            case "key":
+                return key == text
+            case "unique_id":
+                return principal_id is not None and (principal_id == text or principal_id.startswith(f"{text}:"))
+            case "arn":
+                return arn is not None and (arn == text or _is_session_of(arn, text))
+        if self.kind == "identity_center" and on_behalf_of == text:
+            return True
+        if text in (user_name, principal_id) or (principal_id is not None and principal_id.partition(":")[2] == text):
+            return True
+        return arn is not None and text in _names(arn)
+
+
+def parse_target(text: str) -> Target:
+    """The target that a text names; raises `UsageError` for a text that names nothing."""
+    text = text.strip()
+    if text.endswith(".amazonaws.com"):
+        return Target(text, "address")  # calls of services have the service's name in the place of an address
+    if not text:
+        raise UsageError("the name is empty; give an ARN, a name, an access key ID, an address or a user ID")
+    if text.startswith("arn:"):
+        return Target(text, "arn")
+    try:
+        return Target(str(ipaddress.ip_address(text)), "address")
+    except ValueError:
+        pass
+    if _KEY.fullmatch(text):
+        return Target(text, "key")
+    if _UNIQUE_ID.fullmatch(text):
+        return Target(text, "unique_id")
+    return Target(text, "identity_center" if _IDENTITY_CENTER.fullmatch(text) else "name")
+
+
+def _is_session_of(arn: str, role: str) -> bool:
+    """Whether an ARN is that of a session of a role; session ARNs lack the role's path."""
+    if ":role/" not in role:
+        return False
+    beginning, _, path = role.partition(":role/")
+    return fold_session(arn) == (f"{beginning}:role/{path.rpartition('/')[2]}", _session_name(arn))
+
+
+def _session_name(arn: str) -> str | None:
+    return fold_session(arn)[1]
+
+
+def _names(arn: str) -> tuple[str, ...]:
+    """The names in an ARN: of a user, of a role, of a session."""
+    what, _, rest = arn.rpartition(":")[2].partition("/")
+    if what == "assumed-role":
+        role, _, session = rest.partition("/")
+        return (role, session) if session else (role,)
+    if what in ("user", "federated-user", "role"):
+        return (rest.rpartition("/")[2],)
+    return (what,) if what == "root" else ()

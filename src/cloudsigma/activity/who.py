@@ -1,0 +1,243 @@
+"""Who is X, and what else did X do: two passes over a trail by the fast path.
+
+The first pass collects issued credentials, and finds every session that descends from X. The second reads the records
+of X and of these sessions; no other record is decoded.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from cloudsigma.activity.inquiry import Inquiry
+from cloudsigma.activity.survey import records_through
+from cloudsigma.activity.target import Target
+from cloudsigma.engine.context.record_access import mapping, name
+from cloudsigma.engine.session_link import Link
+from cloudsigma.reading.account.ledger import Ledger, Loss, Recorder
+from cloudsigma.reading.fast_path.probe import Probe
+from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.reading.scope.selection import Selection
+from cloudsigma.reading.scope.time_window import TimeWindow
+from cloudsigma.sessions.caller import Caller, read_caller
+from cloudsigma.sessions.issue import ISSUING_EVENTS, read_issues
+from cloudsigma.sessions.issue_index import IssueIndex
+from cloudsigma.sessions.link import MAX_DEPTH, link
+
+RulesOf = Callable[[Mapping[str, Any]], Iterable[tuple[str | None, str]]]
+"""Record → level and title of each rule that it matches."""
+Paths = Sequence[str | os.PathLike[str]]
+
+_LONGEST_SESSION = dt.timedelta(hours=36)
+"""How long before a call its session may have been issued: federation tokens of IAM users last so long."""
+_REMEMBERED = 100_000
+"""Callers whose link, and rows whose verdict, is remembered."""
+MAX_DESCENDANTS = 500_000
+"""Issued credentials that are followed down from the target; more are counted, and their calls are left out."""
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """The answer to `who X`."""
+
+    inquiry: Inquiry
+    """What X and the sessions that descend from it did."""
+    issued: int
+    """Credentials that were issued to X and to the sessions that descend from it."""
+    not_followed: int
+    """Of these, how many are beyond `MAX_DESCENDANTS`."""
+    ledger: Ledger
+    """What was read for the answer."""
+    missed: tuple[Loss, ...]
+    """What could not be read as issued credentials were collected, and is not in `ledger`."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all input was read and all sessions were followed."""
+        return self.ledger.complete and not self.missed and not self.not_followed
+
+
+def who(
+    target: Target,
+    paths: Paths,
+    *,
+    selection: Selection | None = None,
+    limits: Limits | None = None,
+    rules_of: RulesOf | None = None,
+) -> Findings:
+    """What a target did, from where, through which sessions, and who is behind it.
+
+    Args:
+        target: Whom to look for; see `parse_target`.
+        paths: Files, folders and places in S3; each is read twice, so standard input will not do.
+        selection: The times, accounts and regions of the events. Sessions are looked for in all accounts and regions,
+            and from 36 hours before.
+        limits: Bounds on what is read.
+        rules_of: The rules that a record matches; `None`: rules are left out.
+    """
+    selection = selection or Selection()
+    index, first = _collect(paths, selection, limits)
+    lineage = _Lineage(target, index)
+    recorder = Recorder()
+    inquiry = Inquiry()
+    probe = _Suspects(target, lineage)
+    for record in records_through(probe, paths, recorder, selection, limits):
+        caller = read_caller(record)
+        if caller is None:
+            continue
+        own = _is_own(target, record, caller)
+        found = lineage.link(caller, signs_in=record.get("eventSource") == "signin.amazonaws.com")
+        if own or lineage.descends(caller, found):
+            issued = caller.key is not None and bool(index.by_key(caller.key))
+            matched = tuple(rules_of(record)) if rules_of is not None else ()
+            inquiry.take(record, caller, found, own=own, issued=issued, matched=matched)
+    ledger = recorder.ledger
+    missed = tuple(loss for loss in first.losses if loss not in ledger.losses)
+    return Findings(inquiry, lineage.issued, lineage.not_followed, ledger, missed)
+
+
+def _collect(paths: Paths, selection: Selection, limits: Limits | None) -> tuple[IssueIndex, Ledger]:
+    """The credentials that were issued in the time that is asked for, and shortly before."""
+    since = selection.window.since
+    earlier = None
+    if since is not None:
+        beginning = dt.datetime.min.replace(tzinfo=dt.UTC)
+        earlier = since - _LONGEST_SESSION if since - beginning > _LONGEST_SESSION else beginning
+    index, recorder = IssueIndex(), Recorder()
+    window = TimeWindow(earlier, selection.window.until)
+    for record in records_through(_Issuing(), paths, recorder, Selection(window), limits):
+        for issue in read_issues(record):
+            index.add(issue)
+    return index, recorder.ledger
+
+
+def _is_own(target: Target, record: Mapping[str, Any], caller: Caller) -> bool:
+    identity = mapping(record, "userIdentity")
+    return target.is_caller(
+        arn=caller.arn,
+        principal_id=caller.id,
+        key=caller.key,
+        user_name=name(identity, "userName"),
+        on_behalf_of=caller.on_behalf_of,
+        address=name(record, "sourceIPAddress"),
+    )
+
+
+class _Lineage:
+    """The credentials that descend from a target: issued to it, to sessions issued to it, and so on."""
+
+    def __init__(self, target: Target, index: IssueIndex) -> None:
+        self._index = index
+        self._links: dict[tuple[Caller, bool], Link] = {}
+        self._events: set[str] = set()
+        self._created: set[str] = set()
+        """Long-term keys that the target, or a session of it, created."""
+        self.keys: set[str] = set()
+        self.arns: set[str] = set()
+        self.issued = 0
+        self.not_followed = 0
+        for _ in range(MAX_DEPTH):  # a key may be used before the record of its creation in a file that is read later
+            before = len(self._events)
+            self._grow(target)
+            if len(self._events) == before:
+                break
+
+    def link(self, caller: Caller, *, signs_in: bool = False) -> Link:
+        """The chain of a caller; each is followed once."""
+        key = (caller, signs_in)
+        if (known := self._links.get(key)) is None:
+            if len(self._links) >= _REMEMBERED:
+                self._links.clear()
+            known = self._links[key] = link(caller, self._index, signs_in=signs_in)
+        return known
+
+    def descends(self, caller: Caller, found: Link) -> bool:
+        """Whether a caller's credentials descend from the target."""
+        return caller.key in self._created or any(step.event_id in self._events for step in found.steps)
+
+    def _grow(self, target: Target) -> None:
+        self.issued = self.not_followed = 0
+        for issue in self._index:
+            caller = issue.caller
+            if issue.event_id not in self._events:
+                own = target.is_caller(
+                    arn=caller.arn,
+                    principal_id=caller.id,
+                    key=caller.key,
+                    user_name=caller.text if caller.arn is None and caller.kind == "iam_user" else None,
+                    on_behalf_of=caller.on_behalf_of,
+                    address=issue.address,
+                )
+                if not own and not self.descends(caller, self.link(caller)):
+                    continue
+            self.issued += 1
+            if len(self._events) >= MAX_DESCENDANTS and issue.event_id not in self._events:
+                self.not_followed += 1
+                continue
+            self._events.add(issue.event_id)
+            if issue.key is not None:
+                self.keys.add(issue.key)
+                if issue.event_name == "CreateAccessKey":
+                    self._created.add(issue.key)
+            if issue.arn is not None:
+                self.arns.add(issue.arn)
+
+
+class _Issuing(Probe):
+    """Lets events through that issue credentials."""
+
+    fields = ("eventName",)
+
+    def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
+        """The records of such events."""
+        return [at for at, event in enumerate(columns[0]) if event in ISSUING_EVENTS]
+
+    def accepted(self) -> None:
+        """Nothing is kept between files."""
+
+
+class _Suspects(Probe):
+    """Lets records through whose caller may be a target or one of its sessions."""
+
+    fields = (
+        "userIdentity.arn",
+        "userIdentity.principalId",
+        "userIdentity.accessKeyId",
+        "userIdentity.userName",
+        "sourceIPAddress",
+    )
+
+    def __init__(self, target: Target, lineage: _Lineage) -> None:
+        self._target = target
+        self._lineage = lineage
+        self._known: dict[tuple[Any, ...], bool] = {}
+
+    def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
+        """The records to decode."""
+        if self._target.kind == "identity_center":  # `onBehalfOf` lies deeper than a probe sees
+            return list(range(sum(1 for _ in columns[0])))
+        known = self._known
+        if len(known) > _REMEMBERED:
+            known.clear()
+        chosen = []
+        for at, row in enumerate(zip(*columns, strict=True)):
+            if (wanted := known.get(row)) is None:
+                wanted = known[row] = self._wanted(row)
+            if wanted:
+                chosen.append(at)
+        return chosen
+
+    def accepted(self) -> None:
+        """Nothing is kept between files."""
+
+    def _wanted(self, row: tuple[Any, ...]) -> bool:
+        # A name that is percent-encoded or withheld is read from the whole record.
+        if any(type(value) is str and "%" in value for value in row):
+            return True
+        arn, principal_id, key, user_name, address = (value if type(value) is str else None for value in row)
+        if key in self._lineage.keys or arn in self._lineage.arns:
+            return True
+        return self._target.is_caller(arn=arn, principal_id=principal_id, key=key, user_name=user_name, address=address)

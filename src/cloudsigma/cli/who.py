@@ -1,0 +1,110 @@
+"""`cloudsigma who`: one identity or address, and everything that it did."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cloudsigma.activity.target import parse_target
+from cloudsigma.activity.who import RulesOf, who
+from cloudsigma.cli import exit_codes
+from cloudsigma.cli.limit_options import limit_options
+from cloudsigma.cli.option_groups import GroupedCommand, option
+from cloudsigma.cli.path_types import INPUT
+from cloudsigma.cli.reading_options import selection_options
+from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.cli.who_text import who_text
+from cloudsigma.errors import UsageError
+from cloudsigma.escaping import printable, printable_json, printable_lines
+from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.reading.scope.selection import Selection
+from cloudsigma.reading.scope.time_window import time_window
+from cloudsigma.rulesets.rule_set import RuleSet
+
+
+@click.command("who", cls=GroupedCommand)
+@click.argument("x", metavar="X")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
+@rule_options()
+@selection_options()
+@limit_options()
+@option("--baseline", metavar="TIME|PATH", help="Tell what is new since a time, or not in the logs at a path.")
+@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(
+    x: str,
+    paths: tuple[str, ...],
+    choice: Choice,
+    selection: Selection,
+    limits: Limits,
+    baseline: str | None,
+    form: str,
+) -> int:
+    """Show who X is, what X did, from where, and through which sessions.
+
+    X is an ARN, the name of a user, role or session, an access key ID, an address, or the ID of a user in Identity
+    Center. PATH is as for `scan`; it is read twice. The sessions that were issued to X count, too, and those issued to
+    them.
+    """
+    if "-" in paths or baseline == "-":
+        raise click.UsageError("The logs are read twice, which standard input cannot be: name a file or folder.")
+    try:
+        target = parse_target(x)
+    except UsageError as error:
+        raise click.UsageError(printable(str(error))) from error
+    known = _baseline(baseline)
+    rules = choice.load()
+    found = who(target, paths, selection=selection, limits=limits, rules_of=_rules_of(rules))
+    complete = found.complete
+    new = None
+    if isinstance(known, str):
+        before = who(target, [known], limits=limits)
+        complete = complete and before.complete
+        new = found.inquiry.new_since(before.inquiry)
+        for loss in (*before.ledger.losses, *before.missed):
+            click.echo(printable(f"NOT READ, of the baseline: {loss}"), err=True)
+    elif known is not None:
+        new = found.inquiry.new_since(known)
+    if form == "json":
+        made: dict[str, Any] = {
+            "target": {"text": target.text, "kind": target.kind},
+            "complete": complete,
+            "issued": found.issued,
+            **found.inquiry.to_dict(),
+            "new": {kind: tally.to_dict() for kind, tally in new.items()} if new is not None else None,
+        }
+        click.echo(printable_json(json.dumps(made, indent=1)))
+    else:
+        click.echo(who_text(target, found, new))
+    click.echo(printable_lines(str(found.ledger)), err=True)
+    for loss in found.missed:
+        click.echo(printable(f"NOT READ, of the hours before: {loss}"), err=True)
+    if found.not_followed:
+        click.echo(f"NOT FOLLOWED: {found.not_followed:,} sessions", err=True)
+    return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=not complete)
+
+
+def _baseline(value: str | None) -> dt.datetime | str | None:
+    """The time, or the path, that a baseline is."""
+    if value is None or "://" in value or Path(value).exists():
+        return value
+    try:
+        return time_window(value, None).since
+    except UsageError as error:
+        raise click.UsageError(
+            f"--baseline: there is no file or folder {printable(value)!r}, and it is no time: {printable(str(error))}"
+        ) from error
+
+
+def _rules_of(rules: RuleSet) -> RulesOf:
+    """Level and title of the rules that match a record; those that only correlations show are left out."""
+    by_id = {rule.id: (rule.level, rule.title) for rule in rules if rule.id not in rules.hidden}
+
+    def rules_of(record: Mapping[str, Any]) -> Iterable[tuple[str | None, str]]:
+        return [by_id[rule_id] for rule_id in rules.verdicts(record) if rule_id in by_id]
+
+    return rules_of
