@@ -7,13 +7,14 @@ evidence of a match is read from the same tree, and tests compare generated pred
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from cloudsigma import ir
-from cloudsigma.engine.evaluate import fields, operators
+from cloudsigma.engine.evaluate import excerpt, fields, operators
 from cloudsigma.engine.evaluate.spellings import spelled_otherwise
 from cloudsigma.escaping import printable
 from cloudsigma.ir.walk import Joint, Leaf, Node, fold
@@ -25,7 +26,11 @@ SHOWN_VALUES = 20
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """One value of the rule that had a part in the match."""
+    """One value of the rule that had a part in the match.
+
+    A match has at most 500 items, 100 for one field of a selection, and 262,144 characters in their values. Where items
+    are left out, a last one without a selection says how many: its pattern is `9,900 more`.
+    """
 
     selection: str
     """The name of the selection."""
@@ -34,9 +39,12 @@ class Evidence(msgspec.Struct, frozen=True):
     modifiers: tuple[str, ...]
     """As written."""
     pattern: str
-    """The value as the rule has it."""
+    """The value as the rule has it; of a last item, how many are left out."""
     values: tuple[Any, ...]
-    """The values of the record that met it; where `negated`, those that were there instead (at most 20)."""
+    """The values of the record that met it (at most 100); where `negated`, those that were there instead (at most 20).
+
+    Of a text of more than 4,096 characters, its beginning and end.
+    """
     negated: bool
     """The match needed this not to be met (`not`, `neq`)."""
 
@@ -58,7 +66,7 @@ class Outcome(msgspec.Struct, frozen=True):
     pattern: str
     matched: bool
     values: tuple[Any, ...]
-    """The values that met it."""
+    """The values that met it (at most 100)."""
     theirs: tuple[Any, ...] | None = None
     """Of `fieldref`: the values of the other field (at most 20)."""
 
@@ -96,13 +104,23 @@ class Step(msgspec.Struct, frozen=True):
                 "modifiers": list(self.modifiers),
                 "negated": self.negated,
                 "seen": list(self.seen),
-                "patterns": [outcome.to_dict() for outcome in self.outcomes],
+                "patterns": [outcome.to_dict() for outcome in _first(self.outcomes)],
             }
+            if len(self.outcomes) > excerpt.MOST_PATTERNS:
+                node["patterns_left_out"] = len(self.outcomes) - excerpt.MOST_PATTERNS
         else:
             if self.path is not None:
                 node["path"] = self.path
             node["steps"] = [step.to_dict() for step in self.steps]
         return node
+
+
+def _first(outcomes: tuple[Outcome, ...]) -> list[Outcome]:
+    """The outcomes that are shown, in their order: of many, first those that matched."""
+    if len(outcomes) <= excerpt.MOST_PATTERNS:
+        return list(outcomes)
+    chosen = sorted(range(len(outcomes)), key=lambda at: not outcomes[at].matched)[: excerpt.MOST_PATTERNS]
+    return [outcomes[at] for at in sorted(chosen)]
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -212,9 +230,10 @@ def evaluate_test(test: ir.Test, record: Mapping[str, Any]) -> Step:
     """Evaluate one test on a record."""
     values = tuple(fields.values(record, test.field))
     subjects = [operators.Subject(value) for value in values]
+    shown = [excerpt.cut(value) for value in values]
     outcomes = tuple(
         [
-            Outcome(written, *_outcome(matcher, subjects, record, test.field))
+            Outcome(written, *_outcome(matcher, subjects, shown, record, test.field))
             for matcher, written in zip(test.matchers, test.written, strict=True)
         ]
     )
@@ -229,38 +248,62 @@ def evaluate_test(test: ir.Test, record: Mapping[str, Any]) -> Step:
         all_of=test.all_of,
         negated=test.negated,
         outcomes=outcomes,
-        seen=values[:SHOWN_VALUES] if test.field is not None else (),
+        seen=tuple(shown[:SHOWN_VALUES]) if test.field is not None else (),
         line=test.line,
     )
 
 
 def _outcome(
-    matcher: ir.Matcher, subjects: Sequence[operators.Subject], record: Mapping[str, Any], field: str | None
+    matcher: ir.Matcher,
+    subjects: Sequence[operators.Subject],
+    shown: Sequence[Any],
+    record: Mapping[str, Any],
+    field: str | None,
 ) -> tuple[bool, tuple[Any, ...], tuple[Any, ...] | None]:
-    """Whether a field passes one value of a rule, the values that meet it, and those of a field that it refers to."""
+    """Whether a field passes one value of a rule, the values that meet it, and those of a field that it refers to.
+
+    `shown` has what is shown of each subject.
+    """
     match matcher:
         case ir.Null():
             matched = operators.field_matches(matcher, record, field)
-            return matched, tuple([each.value for each in subjects if each.value is None]), None
+            return matched, tuple([each.value for each in subjects if each.value is None][: excerpt.MOST_VALUES]), None
         case ir.Exists(wanted):
             matched = operators.field_matches(matcher, record, field)
-            return matched, tuple([each.value for each in subjects]) if wanted else (), None
+            return matched, tuple(shown[: excerpt.MOST_VALUES]) if wanted else (), None
         case ir.FieldRef(other, comparison, cased):
             theirs = fields.values(record, other)
             values = [each.value for each in subjects]
-            given = tuple(operators.agreeing(values, theirs, comparison, cased=cased))
-            return bool(given), given, tuple(theirs)[:SHOWN_VALUES]
+            given = list(operators.agreeing(values, theirs, comparison, cased=cased))
+            return bool(given), excerpt.first(given, excerpt.MOST_VALUES), excerpt.first(theirs, SHOWN_VALUES)
         case _:
-            given = tuple([each.value for each in subjects if operators.meets(each, matcher)])
-            return bool(given), given, None
+            met = [value for each, value in zip(subjects, shown, strict=True) if operators.meets(each, matcher)]
+            return bool(met), tuple(met[: excerpt.MOST_VALUES]), None
 
 
 # --- evidence -----------------------------------------------------------------------------------------------
 
 
 def evidence(tree: Step) -> tuple[Evidence, ...]:
-    """What made a rule match, from the explanation of the match."""
-    return tuple(_distinct(_supporting(tree)))
+    """What made a rule match, from the explanation of the match; bounded as `Evidence` says."""
+    shown: list[Evidence] = []
+    of_one: Counter[tuple[str, str | None, tuple[str, ...]]] = Counter()
+    size = left_out = 0
+    for item in _distinct(_supporting(tree)):
+        test, more = (item.selection, item.field, item.modifiers), excerpt.characters(item.values)
+        of_one[test] += 1
+        if (
+            of_one[test] > excerpt.MOST_PATTERNS
+            or len(shown) >= excerpt.MOST_EVIDENCE
+            or (shown and size + more > excerpt.MOST_CHARACTERS)
+        ):
+            left_out += 1
+        else:
+            shown.append(item)
+            size += more
+    if left_out:
+        shown.append(Evidence("", None, (), f"{left_out:,} more", (), negated=False))
+    return tuple(shown)
 
 
 def _supporting(root: Step) -> Iterator[Evidence]:
