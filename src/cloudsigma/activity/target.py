@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,6 +17,16 @@ TargetKind = Literal["arn", "address", "key", "unique_id", "identity_center", "n
 _KEY = re.compile(r"A[KS]IA[A-Z0-9]{12,124}")
 _UNIQUE_ID = re.compile(r"A(?:IDA|ROA|GPA|IPA|NPA)[A-Z0-9]{12,124}(?::.+)?")
 _IDENTITY_CENTER = re.compile(r"(?:[0-9a-f]{10}-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+CALLER_FIELDS = (
+    "userIdentity.arn",
+    "userIdentity.principalId",
+    "userIdentity.accessKeyId",
+    "userIdentity.userName",
+    "sourceIPAddress",
+)
+"""The fields that a probe looks at to tell whether a call may be a target's own."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -51,6 +61,14 @@ class Target(msgspec.Struct, frozen=True):
         if text in (user_name, principal_id) or (principal_id is not None and principal_id.partition(":")[2] == text):
             return True
         return arn is not None and text in _names(arn)
+
+    def may_be_caller(self, row: tuple[Any, ...]) -> bool:
+        """Whether a record with these values of `CALLER_FIELDS` may be the target's own; never `False` where it is."""
+        # A name that is percent-encoded is read from the whole record.
+        if any(type(value) is str and "%" in value for value in row):
+            return True
+        arn, principal_id, key, user_name, address = (value if type(value) is str else None for value in row)
+        return self.is_caller(arn=arn, principal_id=principal_id, key=key, user_name=user_name, address=address)
 
 
 def parse_target(text: str) -> Target:

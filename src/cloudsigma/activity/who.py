@@ -15,7 +15,7 @@ import msgspec
 
 from cloudsigma.activity.inquiry import Inquiry
 from cloudsigma.activity.survey import records_through
-from cloudsigma.activity.target import Target
+from cloudsigma.activity.target import CALLER_FIELDS, Target
 from cloudsigma.engine.context.record_access import mapping, name
 from cloudsigma.engine.session_link import Link
 from cloudsigma.reading.account.ledger import Ledger, Loss, Recorder
@@ -88,7 +88,7 @@ def who(
         caller = read_caller(record)
         if caller is None:
             continue
-        own = _is_own(target, record, caller)
+        own = is_own(target, record, caller)
         found = lineage.link(caller, signs_in=record.get("eventSource") == "signin.amazonaws.com")
         if own or lineage.descends(caller, found):
             issued = caller.key is not None and bool(index.by_key(caller.key))
@@ -114,7 +114,8 @@ def _collect(paths: Paths, selection: Selection, limits: Limits | None) -> tuple
     return index, recorder.ledger
 
 
-def _is_own(target: Target, record: Mapping[str, Any], caller: Caller) -> bool:
+def is_own(target: Target, record: Mapping[str, Any], caller: Caller) -> bool:
+    """Whether a record is of a call by the target itself."""
     identity = mapping(record, "userIdentity")
     return target.is_caller(
         arn=caller.arn,
@@ -202,13 +203,7 @@ class _Issuing(Probe):
 class _Suspects(Probe):
     """Lets records through whose caller may be a target or one of its sessions."""
 
-    fields = (
-        "userIdentity.arn",
-        "userIdentity.principalId",
-        "userIdentity.accessKeyId",
-        "userIdentity.userName",
-        "sourceIPAddress",
-    )
+    fields = CALLER_FIELDS
 
     def __init__(self, target: Target, lineage: _Lineage) -> None:
         self._target = target
@@ -234,10 +229,5 @@ class _Suspects(Probe):
         """Nothing is kept between files."""
 
     def _wanted(self, row: tuple[Any, ...]) -> bool:
-        # A name that is percent-encoded or withheld is read from the whole record.
-        if any(type(value) is str and "%" in value for value in row):
-            return True
-        arn, principal_id, key, user_name, address = (value if type(value) is str else None for value in row)
-        if key in self._lineage.keys or arn in self._lineage.arns:
-            return True
-        return self._target.is_caller(arn=arn, principal_id=principal_id, key=key, user_name=user_name, address=address)
+        arn, _, key, *_ = row
+        return arn in self._lineage.arns or key in self._lineage.keys or self._target.may_be_caller(row)

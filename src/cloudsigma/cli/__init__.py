@@ -28,6 +28,7 @@ _COMMANDS = {
     "scan": "Find what matches in files of CloudTrail records.",
     "summary": "Count the events of a trail by day, principal, address, service or any field.",
     "test": "Run the cases beside rules.",
+    "timeline": "Show events by time: around a match, or of a principal, key, address or resource.",
     "who": "Show who an identity or address is, what it did, from where, and through which sessions.",
 }
 """Each command with its line in `--help`, so that help imports none of them."""

@@ -58,7 +58,7 @@ def command(
         raise click.UsageError(printable(str(error))) from error
     known = _baseline(baseline)
     rules = choice.load()
-    found = who(target, paths, selection=selection, limits=limits, rules_of=_rules_of(rules))
+    found = who(target, paths, selection=selection, limits=limits, rules_of=rules_of(rules))
     complete = found.complete
     new = None
     if isinstance(known, str):
@@ -100,11 +100,11 @@ def _baseline(value: str | None) -> dt.datetime | str | None:
         ) from error
 
 
-def _rules_of(rules: RuleSet) -> RulesOf:
+def rules_of(rules: RuleSet) -> RulesOf:
     """Level and title of the rules that match a record; those that only correlations show are left out."""
     by_id = {rule.id: (rule.level, rule.title) for rule in rules if rule.id not in rules.hidden}
 
-    def rules_of(record: Mapping[str, Any]) -> Iterable[tuple[str | None, str]]:
+    def matching(record: Mapping[str, Any]) -> Iterable[tuple[str | None, str]]:
         return [by_id[rule_id] for rule_id in rules.verdicts(record) if rule_id in by_id]
 
-    return rules_of
+    return matching

@@ -1,0 +1,181 @@
+"""Events in the order of their time, held on disk: those of a principal, a key, an address or a resource, or all."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from cloudsigma.activity.survey import records_through
+from cloudsigma.activity.target import CALLER_FIELDS, Target
+from cloudsigma.activity.who import Paths, RulesOf, is_own
+from cloudsigma.engine.context.context import Context, read_context
+from cloudsigma.engine.context.record_access import name
+from cloudsigma.reading.account.ledger import Ledger, Recorder
+from cloudsigma.reading.fast_path.probe import Probe
+from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.reading.scope.selection import Selection
+from cloudsigma.sessions.caller import Caller, read_caller
+from cloudsigma.sessions.issue import read_issues
+from cloudsigma.storage.sqlite import open_temporary
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One event of a timeline."""
+
+    time: dt.datetime | None
+    """UTC; `None` if the record has no readable time."""
+    event_source: str | None
+    event_name: str | None
+    outcome: str
+    """`success`, `denied`, `failed` or `unknown`."""
+    principal: str | None
+    resource: str | None
+    source_ip: str | None
+    region: str | None
+    account: str | None
+    event_id: str | None
+    rules: tuple[tuple[str | None, str], ...] = ()
+    """Level and title of the rules that match."""
+    issued: tuple[str, ...] = ()
+    """The sessions and keys that the event issued."""
+
+    @property
+    def marked(self) -> bool:
+        """Whether a rule matches the event, or the event is a step in a chain of credentials."""
+        return bool(self.rules or self.issued)
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """Equal for events that one line can stand for."""
+        return (self.event_source, self.event_name, self.outcome, self.principal, self.source_ip, self.region)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form for JSON."""
+        made = msgspec.structs.asdict(self)
+        made["time"] = self.time.isoformat().replace("+00:00", "Z") if self.time is not None else None
+        made["rules"] = [{"level": level, "title": title} for level, title in self.rules]
+        made["issued"] = list(self.issued)
+        return made
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One event, or several of one kind that follow one another."""
+
+    first: Entry
+    last: Entry
+    events: int
+
+
+class Timeline:
+    """Takes events in any order, and gives them by time; those without a time come last."""
+
+    def __init__(self) -> None:
+        self._database = open_temporary()
+        self._database.execute("CREATE TABLE entry (time REAL, number INTEGER PRIMARY KEY, entry BLOB)")
+        self._encoder, self._decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Entry)
+        self._numbers = count()
+
+    def add(self, entry: Entry) -> None:
+        """Keep an event."""
+        time = entry.time.timestamp() if entry.time is not None else None
+        row = (time, next(self._numbers), self._encoder.encode(entry))
+        self._database.execute("INSERT INTO entry VALUES (?, ?, ?)", row)
+
+    def __iter__(self) -> Iterator[Entry]:
+        for (data,) in self._database.execute("SELECT entry FROM entry ORDER BY time IS NULL, time, number"):
+            yield self._decoder.decode(data)
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """The events with repeats folded; an event that is marked stands alone."""
+        line: Line | None = None
+        for entry in self:
+            if line is None:
+                line = Line(entry, entry, 1)
+            elif line.first.marked or entry.marked or entry.kind != line.first.kind:
+                yield line
+                line = Line(entry, entry, 1)
+            else:
+                line = Line(line.first, entry, line.events + 1)
+        if line is not None:
+            yield line
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._database.close()
+
+
+def timeline(
+    paths: Paths,
+    *,
+    targets: Sequence[Target] = (),
+    resources: Sequence[str] = (),
+    selection: Selection | None = None,
+    limits: Limits | None = None,
+    rules_of: RulesOf | None = None,
+) -> tuple[Timeline, Ledger]:
+    """The events at paths, and the account of what was read.
+
+    Args:
+        paths: Files, folders and places in S3.
+        targets: Only events whose caller is each of these: a principal, with a key, from an address.
+        resources: Only events that name one of these resources by ARN or name; every record is decoded for them.
+        selection: The times, accounts and regions.
+        limits: Bounds on what is read.
+        rules_of: The rules that a record matches; `None`: rules are left out.
+    """
+    made, recorder = Timeline(), Recorder()
+    wanted = frozenset(resources)
+    for record in records_through(_Callers(targets), paths, recorder, selection, limits):
+        caller = read_caller(record)
+        if targets and (caller is None or not all(is_own(target, record, caller) for target in targets)):
+            continue
+        context = read_context(record)
+        if wanted and not any({each.arn, each.name, each.text} & wanted for each in context.resources):
+            continue
+        made.add(_entry(record, context, caller, tuple(rules_of(record)) if rules_of is not None else ()))
+    return made, recorder.ledger
+
+
+def _entry(
+    record: Mapping[str, Any], context: Context, caller: Caller | None, rules: tuple[tuple[str | None, str], ...]
+) -> Entry:
+    issued = (issue.arn or issue.key or issue.token or "-" for issue in read_issues(record))
+    return Entry(
+        context.time,
+        context.event_source,
+        context.event_name,
+        context.outcome,
+        caller.text if caller is not None else None,
+        context.resource.text if context.resource is not None else None,
+        name(record, "sourceIPAddress"),
+        context.region,
+        context.account,
+        context.event_id,
+        rules,
+        tuple(issued),
+    )
+
+
+class _Callers(Probe):
+    """Lets records through whose caller may be each of some targets."""
+
+    fields = CALLER_FIELDS
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        # `onBehalfOf` lies deeper than a probe sees.
+        self._targets = [target for target in targets if target.kind != "identity_center"]
+
+    def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
+        """The records to decode."""
+        return [at for at, row in enumerate(zip(*columns, strict=True)) if self._wanted(row)]
+
+    def accepted(self) -> None:
+        """Nothing is kept between files."""
+
+    def _wanted(self, row: tuple[Any, ...]) -> bool:
+        return all(target.may_be_caller(row) for target in self._targets)
