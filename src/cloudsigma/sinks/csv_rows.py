@@ -1,8 +1,8 @@
-"""CSV with a row for each match, safe to open in a spreadsheet.
+"""CSV with a row for each match, safe to open in a spreadsheet and to print to a terminal.
 
 A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@` as a formula, and an attacker chooses the texts of a
 record. Such cells get an apostrophe in front, as OWASP recommends ("CSV Injection"), and so do cells with blanks,
-no-break spaces or a line break before the character.
+no-break spaces or a line break before the character. Control characters and direction marks are escaped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.match_row import COLUMNS, Cell
-from cloudsigma.escaping import printable
+from cloudsigma.escaping import printable, printable_lines
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.sinks.interface import Sink
 from cloudsigma.sinks.output import LineOutput
@@ -25,12 +25,12 @@ _INVISIBLE = "\x00\ufeff\u200b\u200c\u200d\u2060"
 
 
 class CsvSink(Sink):
-    """Writes a header and a row for each match; with `raw`, cells stay as they are."""
+    """Writes a header and a row for each match; with `raw`, cells are not escaped."""
 
     resumable: ClassVar[bool] = True
 
     def __init__(self, stream: LineOutput, *, raw: bool = False, terminal: bool = False) -> None:
-        """`terminal`: escape what is not printable, and end lines as a terminal does."""
+        """`terminal`: escape every unprintable character, and end each row with a line feed alone."""
         self._stream = stream
         self._raw = raw
         self._terminal = terminal
@@ -53,31 +53,38 @@ class CsvSink(Sink):
 
 
 def header() -> str:
-    """The line with the names of the columns."""
+    """The header line: the names of the columns."""
     return _line(COLUMNS)
 
 
 def row(match: Match, *, raw: bool = False) -> str:
-    """The line of a match (RFC 4180, ended by CRLF).
+    """The line for a match (RFC 4180, ends with CRLF).
 
     Args:
         match: The match.
-        raw: Write cells as they are, for programs: a spreadsheet may run them as formulas.
+        raw: Do not escape cells. For programs: a spreadsheet may run such cells as formulas.
     """
     cells = match.to_row().values()
     return _line(map(_text, cells) if raw else map(safe_cell, cells))
 
 
 def safe_cell(value: Cell) -> str:
-    """The text of a cell that no spreadsheet takes for a formula; numbers, booleans and times stay as they are."""
+    """Escape a cell: no spreadsheet runs it as a formula, and no terminal obeys its control characters.
+
+    Text that could be a formula gets an apostrophe in front. Unprintable characters, such as control characters and
+    direction marks, are escaped as in Python; line feeds are kept, since CSV quotes them. Numbers and booleans are
+    written unchanged.
+    """
     text = _text(value)
     if not isinstance(value, str):
         return text
-    # Each line of a cell is checked: some programs split cells at line breaks.
-    starts = {line.lstrip().lstrip(_INVISIBLE).lstrip()[:1] for line in text.splitlines()}
+    shown = printable_lines(text)
+    # Check each line of a cell before and after escaping: some programs split cells at line breaks, and some skip
+    # invisible characters.
+    starts = {line.lstrip().lstrip(_INVISIBLE).lstrip()[:1] for form in (text, shown) for line in form.splitlines()}
     if starts & _FORMULA or text[:1] in {"\t", "\r", "\n", "'"}:
-        return f"'{text}"
-    return text
+        return f"'{shown}"
+    return shown
 
 
 def _text(value: Cell) -> str:
