@@ -198,5 +198,5 @@ def test_a_damaged_checkpoint_cuts_no_output(trail: Path, tmp_path: Path, damage
     done = run(*arguments)
     assert done.returncode == exit_codes.NOT_DONE, done.stderr
     assert "is damaged" in done.stderr
-    assert "name another file and start anew" in done.stderr
+    assert "name another file to start over" in done.stderr
     assert output.read_bytes() == before

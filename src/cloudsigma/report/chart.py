@@ -1,4 +1,4 @@
-"""The bars of the time chart as numbers for SVG."""
+"""Coordinates of the time chart's bars, for SVG."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Rectangle:
     width: float
     height: float
     level: str
-    """Names its style; `gap` for a stretch without log files."""
+    """The name of its style; `gap` marks a period without records."""
     title: str
-    """Shown and read aloud for it."""
+    """Its tooltip, which screen readers read aloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Chart:
     rectangles: tuple[Rectangle, ...]
     gaps: tuple[Rectangle, ...]
     labels: tuple[tuple[float, str], ...]
-    """Places and texts along the axis."""
+    """Positions and texts along the axis."""
     most: int = 0
     """Matches of the highest bar."""
 

@@ -1,4 +1,4 @@
-"""Matches summed up as they come, in bounded memory: the numbers, groups and rows that a report shows."""
+"""Sums up a stream of matches in bounded memory: the numbers, groups and rows that a report shows."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from cloudsigma.report.row import Row, make_row, shorten
 from cloudsigma.report.timeline import Timeline
 
 LEVELS = ("critical", "high", "medium", "low", "informational", "none")
-"""From the worst; `none` for rules without a level."""
+"""From the most severe; `none` for rules without a level."""
 
 ROWS = 2_000
 """Matches that are shown with their evidence."""
 GROUPS = 200
-"""Groups that are shown; matches of one rule, principal and resource are a group."""
+"""Groups that are shown; a group has the matches of one rule, principal and resource."""
 PRINCIPALS = 50
-"""Principals that are shown with what they did."""
+"""Principals that are shown with their actions."""
 _KEPT = 20_000
-"""Groups, principals and values of one kind that are told apart; those beyond are counted together."""
+"""Most groups, principals, and values of one kind that are counted separately; the rest are counted together."""
 _VALUES = 20
 """Values of one kind that are listed for a principal."""
 
 OTHER = "(others)"
-"""Stands in a count for the values beyond the bound."""
+"""The name under which values beyond the bound are counted."""
 
 
 @dataclass(slots=True)
 class Span:
-    """How often something happened, and when first and last."""
+    """A count with the first and last time."""
 
     count: int = 0
     first: dt.datetime | None = None
@@ -52,7 +52,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class GroupKey:
-    """Matches that belong together: one rule, one root, one principal, one resource."""
+    """The key of a group: rule, root, principal and resource."""
 
     level: str
     title: str
@@ -64,18 +64,18 @@ class GroupKey:
 
 @dataclass(slots=True)
 class Group:
-    """A group of matches with where they came from."""
+    """A group of matches with their sources."""
 
     span: Span = field(default_factory=Span)
     addresses: Counter[str] = field(default_factory=Counter)
     regions: Counter[str] = field(default_factory=Counter)
     key: str = ""
-    """The key of the first match, to find it again."""
+    """The key of the first match, for looking it up."""
 
 
 @dataclass(slots=True)
 class Actor:
-    """What one root identity did in matches."""
+    """The actions of one root identity, counted over its matches."""
 
     span: Span = field(default_factory=Span)
     levels: Counter[str] = field(default_factory=Counter)
@@ -85,7 +85,7 @@ class Actor:
     accounts: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     chains: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Why a principal leads to the root: principal → its steps, one line each."""
+    """Principal → the steps that lead from it to the root, one line each."""
 
     @property
     def denied_share(self) -> int:
@@ -94,7 +94,7 @@ class Actor:
 
 
 class Digest:
-    """Takes matches in any order; its memory is bounded however many come."""
+    """Sums up matches, in any order and in bounded memory."""
 
     def __init__(self) -> None:
         self.span = Span()
@@ -106,14 +106,14 @@ class Digest:
         """Level, title and author of a rule → its matches."""
         self.groups: dict[GroupKey, Group] = {}
         self.ungrouped = 0
-        """Matches beyond the groups that are told apart."""
+        """Matches that belong to none of the counted groups."""
         self.actors: dict[str, Actor] = {}
         self.timeline = Timeline()
         self._rows: list[tuple[tuple[int, float, int], Row]] = []
-        """A heap with the row that would be left out next at its top."""
+        """A heap; its top is the row to drop next."""
 
     def add(self, match: Match) -> None:
-        """Count a match, and keep it if it belongs to the rows that are shown."""
+        """Count a match; keep it if it ranks among the rows that are shown."""
         context, level = match.context, match.rule.level or "none"
         self.span.add(match)
         self.levels[level] += 1
@@ -158,7 +158,7 @@ class Digest:
 
     def _keep(self, match: Match, level: str) -> None:
         when = match.context.time.timestamp() if match.context.time is not None else 0.0
-        # The worst rows stay, of one level the earliest; the count breaks ties.
+        # Keep the most severe rows and, within a level, the earliest; the count breaks ties.
         rank = (-LEVELS.index(level) if level in LEVELS else -len(LEVELS), -when, -self.span.count)
         if len(self._rows) < ROWS or rank > self._rows[0][0]:
             heapq.heappush(self._rows, (rank, make_row(match)))
@@ -176,16 +176,16 @@ class Digest:
         return self.span.count - len(self._rows)
 
     def worst_groups(self) -> Iterator[tuple[GroupKey, Group]]:
-        """The groups that are shown, the worst first, of one level the largest."""
+        """The groups that are shown, by severity, then by size."""
         return iter(heapq.nsmallest(GROUPS, self.groups.items(), key=lambda each: _worst(each[0], each[1])))
 
     def busiest_actors(self) -> Iterator[tuple[str, Actor]]:
-        """The principals that are shown: those with the worst matches first, then those with the most."""
+        """The principals that are shown, by the severity and then by the number of their matches."""
         return iter(heapq.nsmallest(PRINCIPALS, self.actors.items(), key=_busiest))
 
 
 def top(counts: Counter[str]) -> list[str]:
-    """The most frequent values with their counts, twenty at most, then how many more there are."""
+    """The twenty most frequent values with their counts, then the number of all others."""
     shown = [f"{value} ({count:,})" if count > 1 else value for value, count in counts.most_common(_VALUES)]
     return [*shown, f"and {len(counts) - _VALUES:,} more"] if len(counts) > _VALUES else shown
 

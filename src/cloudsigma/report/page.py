@@ -1,6 +1,6 @@
 """The report as one HTML page: no script, nothing fetched, and hostile text shown as text.
 
-A strict Content-Security-Policy stands in the page, so that a viewer enforces what the template promises.
+The page has a strict Content-Security-Policy, so that browsers refuse scripts and requests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RULES = 200
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the report says of the scan besides its matches."""
+    """The scan's data for the report, besides its matches."""
 
     ledger: Ledger
     rules: int
@@ -49,8 +49,8 @@ def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:
 
     Args:
         digest: The matches.
-        account: What was read, and with which rules.
-        made: When the report is made (UTC); nothing else in it depends on the clock.
+        account: The data that were read, the losses and the rules.
+        made: The report's creation time (UTC); nothing else in it depends on the clock.
     """
     from markupsafe import escape
 
@@ -121,12 +121,12 @@ def _silent(account: Account) -> Sequence[Any]:
 
 
 def _shown(value: Any) -> Any:
-    """Applied to every value that the template shows, before it is escaped for HTML."""
+    """Format a value of the template, before it is escaped for HTML."""
     if isinstance(value, dt.datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    # The template's own text has another type (Markup) once it is escaped, and stays as it is.
+    # Escaped text of the template has the type Markup and is left unchanged.
     return shorten(printable(value)) if type(value) is str else value
 
 

@@ -1,4 +1,4 @@
-"""One match as the report shows it: short texts alone, since a record may be large."""
+"""One match in the report; all texts are shortened, since a record may be large."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from cloudsigma.engine.match import Match
 
 _TEXT = 300
-"""Characters of one text that are shown."""
+"""Most characters shown of one text."""
 _EVIDENCE = 30
-"""Tests of a rule that are shown."""
+"""Most tests shown of one rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a report shows of a match."""
+    """The values that a report shows for a match."""
 
     time: dt.datetime | None
     level: str
@@ -24,7 +24,7 @@ class Row:
     outcome: str
     error: str
     root: str
-    """The root of the session, where it is known and differs from the principal; else empty."""
+    """The root of the session; empty if it is unknown or equals the principal."""
     principal: str
     resource: str
     address: str
@@ -37,9 +37,9 @@ class Row:
     why: str
     """How the session was linked."""
     evidence: tuple[str, ...]
-    """What made the rule match, a line for each test."""
+    """The tests that matched, one line each."""
     contributing: int
-    """Matches that a correlation is made of; 0 for a detection rule."""
+    """Number of matches in a correlation; 0 for a detection rule."""
 
 
 def make_row(match: Match) -> Row:
@@ -71,7 +71,7 @@ def make_row(match: Match) -> Row:
 
 
 def _evidence(match: Match) -> tuple[str, ...]:
-    """Which test was met by which value; of a correlation, the matches that it is made of."""
+    """Each test with the value that passed it; for a correlation, its matches."""
     if match.matches:
         lines = [f"{each.context.time or '-'} {each.context.event_name}: {each.rule.title}" for each in match.matches]
     else:
@@ -87,5 +87,5 @@ def _evidence(match: Match) -> tuple[str, ...]:
 
 
 def shorten(text: str) -> str:
-    """The text, with the middle of a long one left out: both ends tell names apart."""
+    """Shorten a long text in the middle: names differ at both ends."""
     return text if len(text) <= _TEXT else f"{text[: _TEXT // 2]}…{text[-_TEXT // 2 :]}"

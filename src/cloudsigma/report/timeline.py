@@ -1,4 +1,4 @@
-"""Matches over time, in at most 120 bars however long the period is."""
+"""Matches over time, in at most 120 bars for any period."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 BARS = 120
-"""Bars that a chart has at most."""
+"""Most bars in a chart."""
 _WIDTHS = (60, 300, 900, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400, 3650 * 86_400)
-"""Seconds that one bar may cover."""
+"""Possible widths of a bar, in seconds."""
 _MOST_BARS = 4 * BARS
-"""Bars that are held before they are made wider: those in between may be empty."""
+"""Most bars held in memory before they are widened; empty bars between them are not held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Timeline:
             self._widen()
 
     def bars(self) -> list[Bar]:
-        """All bars from the first to the last match, the empty ones between them too; 120 at most."""
+        """At most 120 bars from the first to the last match, including empty bars."""
         while self._bars and max(self._bars) - min(self._bars) >= BARS and self._at + 1 < len(_WIDTHS):
             self._widen()
         if not self._bars:

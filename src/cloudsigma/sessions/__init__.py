@@ -1,4 +1,4 @@
-"""Who is behind a match: links a session to the identity that began its chain of credentials."""
+"""Links a session to its root: the identity that began its chain of credentials."""
 
 from __future__ import annotations
 

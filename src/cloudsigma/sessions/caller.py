@@ -13,12 +13,12 @@ from cloudsigma.engine.context.record_access import flag, mapping, name
 
 
 class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who signed a call, and with which credentials; small, since an index keeps one for each session."""
+    """The principal and the credentials that signed a call; small, since an index keeps one for each session."""
 
     text: str
-    """The principal as alerts show it: the ARN, else the best identifier there is."""
+    """The principal as shown in alerts: the ARN, else the best available identifier."""
     kind: str
-    """What kind of principal it is; see `Principal.kind`."""
+    """The kind of principal; see `Principal.kind`."""
     arn: str | None = None
     id: str | None = None
     """`principalId`."""
@@ -27,7 +27,7 @@ class Caller(msgspec.Struct, frozen=True, omit_defaults=True):
     created: int | None = None
     """When the session's credentials were issued, in seconds since 1970 (`creationDate`)."""
     issuer_arn: str | None = None
-    """The role, or the user who asked for a federation token."""
+    """The ARN of the session's issuer: a role, or the user who called `GetFederationToken`."""
     invoked_by: str | None = None
     """The AWS service that made the call for the principal."""
     on_behalf_of: str | None = None
@@ -60,6 +60,6 @@ def read_caller(record: Mapping[str, Any]) -> Caller | None:
 
 
 def read_second(value: object) -> int | None:
-    """A time as CloudTrail writes it, in whole seconds since 1970; `None` if it is not a time."""
+    """Parse a time in CloudTrail's format to whole seconds since 1970; `None` if it is malformed."""
     when = read_time(value)
     return int(when.timestamp()) if when is not None else None

@@ -1,4 +1,4 @@
-"""Events that issue credentials: which session or key they made, and who asked for it.
+"""Parse events that issue credentials: the new session or key, and the caller.
 
 Members of the answers: AWS STS and IAM API references, "Logging IAM and AWS STS API calls with AWS CloudTrail" and
 "AWS Sign-In events" in the CloudTrail user guide, and the Roles Anywhere API reference (`CreateSession`).
@@ -52,19 +52,19 @@ _SOURCES = {
 
 
 class Issue(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One set of credentials that an event issued, and the caller who asked for it."""
+    """One set of credentials that an event issued, and the caller that requested them."""
 
     event_id: str
     event_name: str
     caller: Caller
     second: int | None = None
-    """When, in seconds since 1970."""
+    """Time of the event, in seconds since 1970."""
     key: str | None = None
     """The access key ID of the new credentials."""
     arn: str | None = None
     """The ARN of the new session."""
     principal_id: str | None = None
-    """The principal ID of the new session; of a console sign-in that of the user."""
+    """The principal ID of the new session; for a console sign-in, of the user."""
     token: str | None = None
     """The ID of a web identity token: issued by `GetWebIdentityToken`, used by `AssumeRoleWithWebIdentity`."""
     source_identity: str | None = None

@@ -1,4 +1,4 @@
-"""Issued credentials by key, by session and second, by sign-in, by token, in a SQLite file that vanishes on close.
+"""An index of issued credentials by key, session and second, sign-in, and token, in a temporary SQLite file.
 
 SQLite keeps the index out of memory: a year of an organization has millions of sessions.
 """
@@ -44,7 +44,7 @@ class IssueIndex:
         return self._rows("SELECT issue FROM issue ORDER BY second, event_id", ())
 
     def add(self, issue: Issue) -> None:
-        """Keep an issue."""
+        """Add issued credentials."""
         self._database.execute(
             "INSERT OR IGNORE INTO issue VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (

@@ -1,8 +1,8 @@
-"""Follows a session to its beginning: who asked for its credentials, with which, and so on.
+"""Follows a session to its root: the caller that requested its credentials, the credentials of that caller, and so on.
 
 A session is linked by facts that AWS writes and no caller chooses: the access key in the answer that issued it, its
 ARN with the second in which it was created, the second of a console sign-in. A session name, an address or a user
-agent is the caller's to choose, and links nothing.
+agent is chosen by the caller, so it links nothing.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from cloudsigma.sessions.issue import Issue
 from cloudsigma.sessions.issue_index import IssueIndex
 
 MAX_DEPTH = 20
-"""Steps that a chain may have; a longer one is given as `unknown`."""
+"""Most steps in a chain; the root of a longer one is `unknown`."""
 _SWITCH_SECONDS = 2
-"""Seconds between a role switch in the console and the creation of the session that it makes."""
+"""Most seconds between a role switch in the console and the creation of its session."""
 _OWN_IDENTITY = frozenset({"iam_user", "root"})
-"""Kinds of principals that a temporary session does not hide: the record names the identity itself."""
+"""Kinds of principals whose records name the identity itself, even for a temporary session."""
 
 
 class _Parent(NamedTuple):
-    """What the index says of one caller: the events that issued its credentials, or why there are none."""
+    """Result of an index lookup: the events that issued the caller's credentials, or the reason why none was found."""
 
     credentials: Credentials
     issues: Sequence[Issue] = ()
@@ -35,7 +35,7 @@ def link(caller: Caller, index: IssueIndex, *, signs_in: bool) -> Link:
     """Follow a caller to the root of its chain.
 
     Args:
-        caller: Who signed the call.
+        caller: The signer of the call.
         index: The events that issued credentials.
         signs_in: Whether the call is itself a sign-in, which no credentials signed.
     """
@@ -58,7 +58,7 @@ def link(caller: Caller, index: IssueIndex, *, signs_in: bool) -> Link:
         if issue.event_name == "SwitchRole":
             certainty = "probable"
         at = issue.caller
-        # A web identity token of another partition's role: go on with the caller who had it issued.
+        # A web identity token of another partition's role: continue with the caller that requested the token.
         if issue.token is not None and (tokens := index.by_token(issue.token)) and tokens[0].event_id not in seen:
             seen.add(tokens[0].event_id)
             steps.append(_step(tokens[0], at))
@@ -67,7 +67,7 @@ def link(caller: Caller, index: IssueIndex, *, signs_in: bool) -> Link:
 
 
 def _creator(caller: Caller, index: IssueIndex) -> str | None:
-    """Who created the access key of a caller, if it was another principal and these logs tell."""
+    """The principal that created the caller's access key; `None` if it is the caller or not in these logs."""
     made = index.creators_of(caller.key) if caller.key is not None else []
     return made[0].caller.text if made and made[0].caller.text != caller.text else None
 
@@ -102,12 +102,12 @@ def _parent(caller: Caller, index: IssueIndex, *, signs_in: bool) -> _Parent:
 
 
 def _fullest(issues: Sequence[Issue]) -> Issue:
-    """Of the records of one call across accounts the one that names the caller; the other has an account alone."""
+    """A call across accounts has two records: choose the one that names the caller; the other has only the account."""
     return min(issues, key=lambda issue: (issue.caller.kind == "account", issue.caller.arn is None))
 
 
 def _without_twins(issues: Sequence[Issue]) -> list[Issue]:
-    """The issues with one for each key: the twin records of a call across accounts tell of the same key."""
+    """One issue for each key: a call across accounts has two records with the same key."""
     by_key: dict[str, list[Issue]] = {}
     for issue in issues:
         by_key.setdefault(issue.key or issue.event_id, []).append(issue)
@@ -159,7 +159,7 @@ def _ended(
 
 
 def _broken(at: Caller, steps: list[Step], first: Credentials) -> Link:
-    """The link of a chain whose beginning is not in the logs: by what the record itself says of it, if anything."""
+    """The link of a chain whose beginning is not in the logs, from the facts in the record itself."""
     where = f"the event that issued {at.text} is not in these logs"
     if at.kind == "account":
         where = f"the caller is in account {at.text}, whose record of the call is not in these logs"
@@ -178,7 +178,7 @@ def _broken(at: Caller, steps: list[Step], first: Credentials) -> Link:
 def _ambiguous(
     caller: Caller, at: Caller, issues: Sequence[Issue], index: IssueIndex, steps: list[Step], first: Credentials
 ) -> Link:
-    """Several events issued sessions of one ARN in one second: the root is known if all of them lead to the same."""
+    """The link if several events issued sessions of one ARN in one second: known if all lead to the same root."""
     below = [link(issue.caller, index, signs_in=False) for issue in issues] if len(steps) < MAX_DEPTH else []
     roots = {each.root for each in below}
     root = roots.pop() if len(roots) == 1 else None

@@ -17,15 +17,15 @@ from cloudsigma.sessions.link import link
 
 
 class Sessions:
-    """Who is really behind a call: add records in any order, then link.
+    """Finds the identity behind a call: add records in any order, then link.
 
         sessions = cloudsigma.Sessions()
         for record in records:
             sessions.add(record)
         print(sessions.link(record).root)
 
-    The order of the records does not count, but a link sees only what was added before it. Issued sessions are kept in
-    a temporary file, not in memory. May be used from several threads.
+    The order of the records does not matter, but `link` uses only the records added before it. Issued sessions are kept
+    in a temporary file, not in memory. May be used from several threads.
     """
 
     def __init__(self) -> None:
@@ -33,23 +33,23 @@ class Sessions:
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        """How many issued credentials are known."""
+        """The number of issued credentials."""
         with self._lock:
             return len(self._index)
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Learn from a record: sign-ins and the events of STS, IAM and Roles Anywhere that issue credentials."""
+        """Add a record; sign-ins and the STS, IAM and Roles Anywhere events that issue credentials are kept."""
         if issues := read_issues(record):
             self.add_issues(issues)
 
     def add_issues(self, issues: Iterable[Issue]) -> None:
-        """Learn from issued credentials that `read_issues` read elsewhere, such as in a worker process."""
+        """Add issued credentials that `read_issues` parsed elsewhere, such as in a worker process."""
         with self._lock:
             for issue in issues:
                 self._index.add(issue)
 
     def linked(self, match: Match) -> Match:
-        """The match with its session, and those of the matches that it is made of."""
+        """The match with its session linked; for a correlation, also the sessions of its matches."""
         parts = tuple(map(self.linked, match.matches))
         return structs.replace(match, session=self.link(match.record), matches=parts)
 

@@ -1,7 +1,7 @@
 """Matches as findings for AWS Security Hub (ASFF), with every limit of `BatchImportFindings` checked here.
 
 The format and its limits: "AWS Security Finding Format" in the Security Hub user guide, and the partner guide for the
-sizes of a call. With the default product ARN, the account that calls must be the account of the findings.
+sizes of a call. With the default product ARN, the calling account must be the account of the findings.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ _RESOURCE_TYPES = {
     "AWS::SecretsManager::Secret": "AwsSecretsManagerSecret",
     "AWS::CloudTrail::Trail": "AwsCloudTrailTrail",
 }
-"""CloudFormation's types that Security Hub has a name of its own for; the others are `Other`."""
+"""CloudFormation resource types → their names in Security Hub; all other types become `Other`."""
 
 
 class UnsendableError(ValueError):
-    """Why a match cannot become a finding: ASFF requires what the record does not have."""
+    """The match cannot become a finding: its record lacks a value that ASFF requires, or the finding is too large."""
 
 
 def finding(match: Match, made: dt.datetime) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def finding(match: Match, made: dt.datetime) -> dict[str, Any]:
 
     Args:
         match: The match; its key makes the finding's `Id`, so that sending it again updates the finding.
-        made: When the finding is made; `FirstObservedAt` and `LastObservedAt` have the event's own time.
+        made: The finding's creation time; `FirstObservedAt` and `LastObservedAt` hold the time of the event.
 
     Raises:
         UnsendableError: The record names no account, or the finding is larger than 240 KB.
@@ -116,7 +116,7 @@ class Batches:
         self._calls: dict[str, tuple[list[dict[str, Any]], int]] = {}
 
     def add(self, finding: dict[str, Any]) -> list[dict[str, Any]] | None:
-        """Collect a finding; gives a call that is full, if there is one."""
+        """Collect a finding; returns a call once it is full, else `None`."""
         account, size = finding["ProductArn"], _size(finding) + 2
         call, used = self._calls.get(account, ([], 2))
         full = None
@@ -133,7 +133,7 @@ class Batches:
 
 
 class AsffSink(Sink):
-    """Writes the input of one call of `BatchImportFindings` a line; matches without an account are told at the end."""
+    """Writes one line for each call of `BatchImportFindings`; `left_out` reports the matches without an account."""
 
     def __init__(self, stream: LineOutput) -> None:
         self._stream = stream

@@ -12,10 +12,10 @@ from cloudsigma.sinks.interface import Sink
 def write_matches(scan: Scan, sinks: Sequence[Sink], *, by_time: bool = False) -> None:
     """Run a scan, and write its matches to all sinks.
 
-    With `by_time` they are written once the scan has ended, by time and with their sessions linked (`Scan.by_time`).
+    With `by_time`, matches are written at the end of the scan, by time and with their sessions linked (`Scan.by_time`).
 
-    Matches are serialized once, by the workers where there are several, if all sinks wish the same serialization.
-    A sink takes the outcome also where the scan was interrupted or stopped at a loss.
+    If all sinks ask for the same serialization, matches are serialized once, in the worker processes if there are any.
+    Sinks get the outcome even if the scan was interrupted or stopped at a loss.
 
     Raises:
         InputLostError: With `strict`, at the first loss.

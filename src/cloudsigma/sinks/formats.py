@@ -15,16 +15,16 @@ from cloudsigma.sinks.output import LineOutput
 
 
 class SinkOptions(NamedTuple):
-    """What a sink can be asked for."""
+    """The options of a sink; each sink uses those that apply to it."""
 
     record: bool = True
     """Whether the records are written with the matches."""
     terminal: bool = False
     """Whether a person reads the output on a terminal."""
     wide: bool = False
-    """Whether a table is cut nowhere, on a terminal either."""
+    """Whether a table shows every value in full, even on a terminal."""
     raw: bool = False
-    """Whether cells of CSV stay as they are, even if a spreadsheet runs them as formulas."""
+    """Whether CSV cells are written unchanged, although a spreadsheet may run them as formulas."""
     matches_file: str | None = None
     """The file that the same scan writes all matches to, if there is one; the report names it."""
 
@@ -34,11 +34,11 @@ class Format(NamedTuple):
 
     name: str
     endings: tuple[str, ...]
-    """How names of files of this format end, in lower case."""
+    """The file name endings of this format, in lower case."""
     resumable: bool
-    """`Sink.resumable`, known before there is a sink."""
+    """The sink's `Sink.resumable`, available before the sink is made."""
     by_time: bool
-    """Whether matches are written by time, with linked sessions, unless the caller says otherwise."""
+    """Whether matches are written by time, with linked sessions, by default."""
     make: Callable[[LineOutput, SinkOptions], Sink]
 
 
@@ -114,7 +114,7 @@ FORMATS = {
 
 
 def format_of(path: str | os.PathLike[str]) -> Format | None:
-    """The format that the ending of a file's name says; the longest ending wins."""
+    """The format for a file name, chosen by its ending; the longest ending wins."""
     name = Path(path).name.lower()
     endings = [(len(ending), each) for each in FORMATS.values() for ending in each.endings if name.endswith(ending)]
     return max(endings, key=lambda found: found[0])[1] if endings else None

@@ -17,7 +17,7 @@ class HtmlSink(Sink):
     """Sums matches up, and writes the page when the scan has ended.
 
     Args:
-        stream: What the page is written to.
+        stream: The output for the page.
         matches_file: The file that the same scan writes all matches to, if there is one.
     """
 
@@ -28,7 +28,7 @@ class HtmlSink(Sink):
         self._rules = RuleSet(())
 
     def begin(self, rules: RuleSet) -> None:
-        """Take the rules."""
+        """Note the rules, for the page."""
         self._rules = rules
 
     def write(self, match: Match) -> None:
@@ -49,13 +49,13 @@ class HtmlSink(Sink):
 
 
 def _digest(rules: RuleSet) -> str:
-    """Text that is the same for the same rules, whatever their files are called."""
+    """A digest of the rules; the names of their files do not affect it."""
     identities = sorted(rule.identity for rule in rules)
     return hashlib.sha256("\n".join(identities).encode()).hexdigest()[:16]
 
 
 def notes_of(outcome: ScanOutcome) -> list[str]:
-    """What a report must say of a scan besides its losses."""
+    """Lines for the report about correlations and an early stop; losses have their own list."""
     lost = outcome.ledger.correlations
     told = [
         (lost.late, "matches came too late for correlations"),

@@ -1,4 +1,4 @@
-"""Rule ID and event ID, with a tab between them, one match a line."""
+"""One line a match: rule ID, tab, event ID."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface of sinks: the beginning with the rules, each match, and the end with the outcome."""
+"""The interface of sinks: `begin` with the rules, `write` for each match, `finish` with the outcome."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ class Sink(ABC):
     """Takes the matches of a scan one by one.
 
     The calls come in this order: `begin`, then `write` (or `write_serialized`) for each match with `flush` between
-    them, `finish`, `close`. All of them raise `OSError` where the output cannot be written.
+    them, `finish`, `close`. Each raises `OSError` if the output cannot be written.
     """
 
     resumable: ClassVar[bool] = False
-    """Whether a later scan can truncate the output behind any match and append to it, as a checkpoint needs."""
+    """Whether a resumed scan can truncate the output after any match and append to it; checkpoints need this."""
 
     @property
     def left_out(self) -> Sequence[str]:
-        """Matches that the format cannot hold, and why; told once the sink is closed."""
+        """Matches that the format cannot hold, each with the reason; complete once the sink is closed."""
         return ()
 
     @property
     def serialization(self) -> Serialization | None:
-        """How the sink wishes matches to be serialized for `write_serialized`; `None`: it takes `Match` values only.
+        """The serialization that `write_serialized` needs; `None`: the sink takes `Match` values only.
 
-        Serialized matches can be made by worker processes. A sink gets them only if all sinks of a scan have the same
-        wish, so it has to take `Match` values, too.
+        Worker processes can serialize matches. A sink gets serialized matches only if all sinks of the scan ask for the
+        same serialization, so every sink must also take `Match` values.
         """
         return None
 
-    def begin(self, rules: RuleSet) -> None:  # noqa: B027  # most sinks have no beginning
+    def begin(self, rules: RuleSet) -> None:  # noqa: B027  # optional
         """Take the rules, before the first match. A scan that resumes calls it again; see `LineOutput.is_empty`."""
 
     @abstractmethod
@@ -44,14 +44,14 @@ class Sink(ABC):
         """Take one match."""
 
     def write_serialized(self, match: SerializedMatch) -> None:
-        """Take one match that was serialized as `serialization` says."""
+        """Take one match, serialized according to `serialization`."""
         raise NotImplementedError(type(self).__name__)
 
-    def flush(self) -> None:  # noqa: B027  # a sink that holds nothing back has nothing to flush
-        """Let the reader of the output see everything so far; called while a scan waits for new files."""
+    def flush(self) -> None:  # noqa: B027  # unbuffered sinks have nothing to flush
+        """Write all buffered output; called while a scan waits for new files."""
 
-    def finish(self, outcome: ScanOutcome) -> None:  # noqa: B027  # most sinks have no end
-        """Take the outcome, after the last match; also of a scan that was interrupted (`outcome.complete`)."""
+    def finish(self, outcome: ScanOutcome) -> None:  # noqa: B027  # optional
+        """Take the outcome, after the last match; also called if the scan was interrupted (see `outcome.complete`)."""
 
-    def close(self) -> None:  # noqa: B027  # most sinks hold nothing back
-        """Write what was held back, however the scan has ended; the stream stays open."""
+    def close(self) -> None:  # noqa: B027  # unbuffered sinks have nothing to write
+        """Write all buffered matches, even after an error or interruption; the stream stays open."""

@@ -1,4 +1,4 @@
-"""Sinks that write JSON documents of other systems, one a line: OCSF findings, Timesketch events."""
+"""Sinks that write JSON documents for other systems, one a line: OCSF findings, Timesketch events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cloudsigma.sinks.timesketch import events
 
 
 class JsonDocumentsSink(Sink):
-    """Writes the documents that a function makes of each match."""
+    """Converts each match to JSON documents with the given function, and writes them."""
 
     resumable: ClassVar[bool] = True
 
@@ -51,7 +51,7 @@ def timesketch_sink(stream: LineOutput) -> JsonDocumentsSink:
 
 
 def json_line(document: Any, *, utf8: bool) -> bytes:
-    """A document as one line of JSON, without a line break; ASCII where the stream is not UTF-8."""
+    """A document as one line of JSON, without a line break; ASCII unless `utf8`."""
     try:
         line = safe(msgspec.json.encode(document))
     except (TypeError, ValueError, ArithmeticError, RecursionError):

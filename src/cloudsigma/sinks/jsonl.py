@@ -14,8 +14,8 @@ from cloudsigma.sinks.output import LineOutput
 class JsonLinesSink(Sink):
     """Writes `match.to_json()`, one a line; `record=False` leaves the records out.
 
-    For a terminal, characters that are not printable are escaped, and for a stream that is not UTF-8 all that are not
-    ASCII; it is the same JSON.
+    On a terminal, unprintable characters are escaped; on a stream that is not UTF-8, all non-ASCII characters are. The
+    JSON values stay the same.
     """
 
     resumable: ClassVar[bool] = True
@@ -27,7 +27,7 @@ class JsonLinesSink(Sink):
 
     @property
     def serialization(self) -> Serialization:
-        """Lines as they are written to a file."""
+        """Serialize matches to the JSON lines of a file."""
         return self._serialization
 
     def write(self, match: Match) -> None:

@@ -1,4 +1,4 @@
-"""The time at which an output is made: the one thing in it that depends on the clock."""
+"""The creation time of an output: the only part of it that depends on the clock."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ import os
 
 
 def made_at() -> dt.datetime:
-    """Now, in UTC; `SOURCE_DATE_EPOCH` (seconds since 1970) sets another time, so that outputs can be reproduced."""
+    """The current time in UTC, or `SOURCE_DATE_EPOCH` (seconds since 1970) if set, for reproducible outputs."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     return dt.datetime.fromtimestamp(int(epoch), dt.UTC) if epoch.isdigit() else dt.datetime.now(dt.UTC)

@@ -1,4 +1,4 @@
-"""A Markdown report for a ticket: matches grouped by rule, then a table, within the size that trackers take.
+"""A Markdown report for a ticket: matches grouped by rule, then a table, within the size limits of issue trackers.
 
 An attacker chooses the names in records. In a cell nothing is markup: pipes, backticks, brackets, tags and links are
 escaped, and an `@name` mentions nobody.
@@ -17,7 +17,7 @@ from cloudsigma.sinks.interface import Sink
 from cloudsigma.sinks.output import LineOutput
 
 MAX_CHARACTERS = 60_000
-"""Characters that a report may have: GitHub, GitLab and Jira take at least as many in one comment."""
+"""Most characters in a report; GitHub, GitLab and Jira accept at least as many in one comment."""
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#!|~&$^])")
 _LINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)([:.])")
@@ -30,11 +30,11 @@ _LEVELS = ("critical", "high", "medium", "low", "informational", None)
 
 
 def neutral(text: str) -> str:
-    """Text of a record for Markdown, GitHub's included: shown as it is, and never markup, link or mention."""
+    """Escape record text for Markdown (GitHub's too): it renders as plain text, never as markup, link or mention."""
     shown = printable(text)
     shown = shown if len(shown) <= _CELL else f"{shown[: _CELL // 2]}…{shown[-_CELL // 2 :]}"
     shown = _MARKUP.sub(r"\\\1", shown)
-    # A zero-width joiner breaks what renderers would link or mention without any markup.
+    # A zero-width joiner breaks bare links and mentions, which renderers recognize without markup.
     return _LINK.sub("\\1\u200d\\2", shown).replace("@", "@\u200d")
 
 
@@ -61,7 +61,7 @@ class MarkdownReport:
         """The report, at most `MAX_CHARACTERS` long; rows that do not fit are counted.
 
         Args:
-            notes: Lines about the scan, such as what could not be read; they stand first.
+            notes: Lines about the scan, such as unreadable files; they are shown first.
         """
         total = self._counts.total()
         ordered = sorted(

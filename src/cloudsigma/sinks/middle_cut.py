@@ -1,7 +1,7 @@
 """Names cut in the middle to fit a column, so that different names stay different.
 
-Names of principals and resources differ at their ends as often as at their beginnings: of 54 real principals, four look
-like another one when cut at the end to 24 columns, and none when cut in the middle.
+Names of principals and resources differ at their ends as often as at their beginnings. Cut at the end to 24 columns,
+four of 54 real principals look like another one; cut in the middle, all stay different.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class MiddleCut:
         self._taken: dict[str, str] = {}
 
     def __call__(self, name: str) -> str:
-        """The name, if it fits; else its beginning and its end."""
+        """The name if it fits, else its beginning and end with a mark between."""
         if cell_len(name) <= self.width:
             return name
         shown = self._shown.get(name)
@@ -35,13 +35,13 @@ class MiddleCut:
     def _distinct(self, name: str) -> str:
         room = self.width - 1
         half = room // 2
-        # The end tells most names apart, then the beginning, then any other split.
+        # Most names differ at the end, then at the beginning; then try every other split.
         for head in sorted(range(2, room - 1), key=lambda at: abs(at - half)):
             shown = f"{_beginning(name, head)}{_MARK}{_end(name, room - head)}"
             if shown not in self._taken:
                 return shown
         number = 2
-        while True:  # names that differ in the middle alone get a number
+        while True:  # names that differ only in the middle get a number
             suffix = f"#{number}"
             shown = f"{_beginning(name, room - len(suffix))}{_MARK}{suffix}"
             if shown not in self._taken:
@@ -50,11 +50,11 @@ class MiddleCut:
 
 
 _KEPT = 100_000
-"""Names that are told apart; then all are forgotten."""
+"""Most names remembered, to keep cut names unique; then the memory is cleared."""
 
 
 def _beginning(text: str, width: int) -> str:
-    """The beginning of a text, at most so many columns wide."""
+    """The beginning of a text, at most `width` columns wide."""
     used = 0
     for at, character in enumerate(text):
         used += cell_len(character)
@@ -64,7 +64,7 @@ def _beginning(text: str, width: int) -> str:
 
 
 def _end(text: str, width: int) -> str:
-    """The end of a text, at most so many columns wide."""
+    """The end of a text, at most `width` columns wide."""
     used = 0
     for at in range(len(text) - 1, -1, -1):
         used += cell_len(text[at])

@@ -1,7 +1,7 @@
-"""Matches as OCSF Detection Findings (class 2004), version 1.6.0: the form that Security Hub and lakes take.
+"""Matches as OCSF Detection Findings (class 2004), version 1.6.0, for Security Hub and security data lakes.
 
 The schema is at https://schema.ocsf.io/1.6.0/classes/detection_finding. The members used here are valid under 1.5.0 to
-1.8.0 too; `metadata.profiles` names the one profile that they need.
+1.8.0 too; `metadata.profiles` names the only profile that they need.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def detection_finding(match: Match, made: dt.datetime, *, record: bool = False) 
 
     Args:
         match: The match; its key is the finding's `uid`, the same in every run.
-        made: When the finding is made; the event's own time is `start_time` and `end_time`.
+        made: The finding's creation time; `start_time` and `end_time` hold the time of the event.
         record: Add the records, as JSON text in `raw_data`.
     """
     severity_id, severity = _SEVERITIES.get(match.rule.level or "", _UNKNOWN_SEVERITY)
@@ -132,7 +132,7 @@ def _message(match: Match) -> str:
 
 
 def _attacks(tags: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The tactics and techniques of ATT&CK that the rule's tags name."""
+    """The ATT&CK tactics and techniques in the rule's tags."""
     for tag in tags:
         if found := _TECHNIQUE.fullmatch(tag):
             technique, sub = found[1].upper(), found[2]
@@ -211,7 +211,7 @@ def _api(context: Context) -> dict[str, Any] | None:
 
 
 def _endpoint(source: str | None) -> dict[str, Any] | None:
-    """Where the call came from: an address, or a service that called on (`svc_name`)."""
+    """The source of the call: an IP address, or the AWS service that forwarded it (`svc_name`)."""
     if source is None:
         return None
     try:
@@ -221,7 +221,7 @@ def _endpoint(source: str | None) -> dict[str, Any] | None:
 
 
 def _unmapped(match: Match) -> dict[str, Any]:
-    """The parts of a match that OCSF has no member for; the rule's author stays with every match."""
+    """The parts of a match without an OCSF member, such as the rule's author, who must be named with every match."""
     return _present(
         author=match.rule.author,
         license=match.rule.license,

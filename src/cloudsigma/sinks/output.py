@@ -1,6 +1,6 @@
-"""The file or stream that a sink writes to; it holds whole lines, whatever happens.
+"""The file or stream that a sink writes to; even after an error, it ends with a whole line.
 
-Lines are buffered and written together. Where a write fails halfway (a full disk, Ctrl-C), a regular file is truncated
+Lines are buffered and written together. If a write fails halfway (a full disk, Ctrl-C), a regular file is truncated
 to its last whole line, so that no reader finds half a match.
 """
 
@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 _HELD = 1 << 16
-"""Bytes that are buffered at most."""
+"""Most bytes buffered."""
 _HELD_SECONDS = 1.0
 """Seconds after which the next line flushes the buffer."""
 
 
 class LineOutput(io.TextIOBase):
-    """Takes text and bytes; raises `OSError` where they cannot be written.
+    """Writes text and bytes; raises `OSError` if they cannot be written.
 
     Args:
         file: An unbuffered binary file.
@@ -59,7 +59,7 @@ class LineOutput(io.TextIOBase):
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was written to it, by this process or by one that this one resumes."""
+        """Whether it has no content, neither from this process nor from the scan that it resumes."""
         return not self._held and not self.lines and not (self.is_regular and self._file.tell())
 
     def writable(self) -> bool:
@@ -71,12 +71,12 @@ class LineOutput(io.TextIOBase):
         return self._descriptor is not None and os.isatty(self._descriptor)
 
     def write(self, text: str, /) -> int:
-        """Take text."""
+        """Buffer text, which may end within a line."""
         self._take(text.encode(self._encoding, "backslashreplace"))
         return len(text)
 
     def write_line(self, line: bytes) -> None:
-        """Take a line in bytes, without its line break."""
+        """Buffer one line, given as bytes without the line break."""
         self._take(line + b"\n")
 
     def _take(self, data: bytes) -> None:
@@ -109,7 +109,7 @@ class LineOutput(io.TextIOBase):
                 done += self._file.write(data[done:]) or 0
         except BaseException as error:
             self.failed = self.failed or isinstance(error, OSError)
-            # Ctrl-C may come between a write and its result: ask the file.
+            # Ctrl-C may interrupt between a write and its result, so ask the file for its length.
             done = self._file.tell() - start if self.is_regular else done
             whole = data.rfind(b"\n", 0, done) + 1
             if self.is_regular and done > whole:
@@ -152,7 +152,7 @@ class LineOutput(io.TextIOBase):
         return found
 
     def cut_back(self, length: int) -> None:
-        """Truncate to a length, and write on from there."""
+        """Truncate to a length in bytes; the next write appends there."""
         try:
             self._file.truncate(length)
             self._file.seek(length)

@@ -1,4 +1,4 @@
-"""A table for people: what happened at a glance, on any width of terminal."""
+"""A table for people that fits any width of terminal."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from cloudsigma.sinks.table_layout import Layout, Line
 
 _BATCH = 1000
-"""Rows that are laid out together, so that memory is bounded; rows alike are folded within a batch."""
+"""Rows laid out together, which bounds memory; similar rows are folded only within a batch."""
 _LEVEL_STYLES = {"CRIT": "bold red", "CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan"}
 _OUTCOME_STYLES = {"DENIED": "bold magenta", "FAILED": "bold yellow", "ok": "green"}
 _UNBOUNDED = 100_000
 
 
 class TableSink(Sink):
-    """Draws a table: in color and as wide as the screen on a terminal; elsewhere plain, with every value whole."""
+    """Draws a table: colored and as wide as the screen on a terminal; elsewhere plain, with every value in full."""
 
     def __init__(self, stream: LineOutput, *, terminal: bool, wide: bool = False) -> None:
-        """`wide`: cut nothing on a terminal either."""
+        """`wide`: show every value in full, even on a terminal."""
         self._stream = stream
         self._terminal = terminal
         self._wide = wide
@@ -43,12 +43,12 @@ class TableSink(Sink):
             self.close()
 
     def flush(self) -> None:
-        """Draw the rows that are held, and let them be seen."""
+        """Draw the held rows and flush the output."""
         self.close()
         self._stream.flush()
 
     def close(self) -> None:
-        """Draw the rows that are held."""
+        """Draw the held rows."""
         if not self._rows:
             return
         from rich.console import Console

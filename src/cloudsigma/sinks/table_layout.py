@@ -1,4 +1,4 @@
-"""The layouts of the table: two lines a match below 110 columns, one line up to 180, with the rule's title from there.
+"""The table's layouts: two lines a match below 110 columns, one line from 110, one line with the rule's title from 180.
 
 Every line fits the width of the terminal. Without a width (a pipe, a file, `--wide`) nothing is cut.
 """
@@ -16,15 +16,15 @@ from cloudsigma.sinks.middle_cut import MiddleCut
 from cloudsigma.sinks.table_row import Row
 
 _ONE_LINE, _WITH_TITLE = 110, 180
-"""Columns from which a match has one line, and from which that line has the title."""
+"""Terminal widths from which a match takes one line, and from which that line has the title."""
 _TIME, _LEVEL, _OUTCOME, _ACCOUNT = 15, 6, 7, 12
 _EVENT, _ADDRESS, _REGION = 22, 15, 14
-"""Widest columns; they are narrower where no cell needs as much."""
+"""Maximum widths of these columns; they shrink to their widest cell."""
 _LEVELS = {"informational": "INFO", "low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRIT"}
 
 
 class Cell(NamedTuple):
-    """A text with the name of its style (`level`, `outcome`, `title`, or none)."""
+    """A text with the name of its style (`level`, `outcome`, `title`, or an empty name)."""
 
     text: str
     style: str = ""
@@ -35,7 +35,7 @@ Line = list[Cell]
 
 @dataclass(slots=True)
 class Folded:
-    """A row, and the rows alike that followed it."""
+    """A row, and the number and times of later rows that equal it."""
 
     row: Row
     count: int = 1
@@ -43,7 +43,7 @@ class Folded:
 
 
 def fold(rows: Iterable[Row]) -> list[Folded]:
-    """Rows that differ in their time alone become one, at the place of the first."""
+    """Merge rows that differ only in their time, each at the place of the first."""
     found: dict[Row, Folded] = {}
     for row in rows:
         known = found.get(row)
@@ -57,10 +57,10 @@ def fold(rows: Iterable[Row]) -> list[Folded]:
 
 
 class Layout:
-    """Lays out rows for a width; keeps cut names apart over all rows that it lays out."""
+    """Lays out rows for a width; no two names are cut to the same text, over all its rows."""
 
     def __init__(self, width: int | None) -> None:
-        """`width`: columns of the terminal; `None`: nothing is cut."""
+        """`width`: columns of the terminal; `None`: cut nothing."""
         self.width = width
         self._heading: tuple[str, str] | None = None
         self._cuts: dict[str, MiddleCut] = {}
@@ -68,7 +68,7 @@ class Layout:
 
     def lines(self, rows: Sequence[Row], *, accounts: bool) -> Iterator[Line]:
         """The lines of rows; with `accounts`, the account is shown."""
-        if self.width is None:  # for programs, and for reading on: every match has its line
+        if self.width is None:  # the output of a pipe or file: one line for every match
             yield from self._uncut([Folded(row) for row in rows])
             return
         folded = fold(rows)
@@ -138,7 +138,7 @@ class Layout:
 
 
 def _whole(folded: Folded) -> tuple[str, ...]:
-    """The cells of a row with every value whole."""
+    """The cells of a row with every value in full."""
     row = folded.row
     resource = f"{row.full_resource}{_repeats(folded)}"
     return (
@@ -164,6 +164,6 @@ def _repeats(folded: Folded) -> str:
         return ""
     first, last = folded.row.time, folded.last
     if first is None or last is None or first == last:
-        return f" ×{folded.count:,}"  # how often
+        return f" ×{folded.count:,}"
     form = "%H:%M" if first.date() == last.date() else "%m-%d %H:%M"
-    return f" ×{folded.count:,} {first.strftime(form)}–{last.strftime(form)}"  # how often, from when to when
+    return f" ×{folded.count:,} {first.strftime(form)}–{last.strftime(form)}"  # count, first and last time

@@ -1,4 +1,4 @@
-"""One row of the table: a match in short words, or several alike in one row."""
+"""One row of the table: the short form of a match."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OUTCOMES = {"success": "ok", "denied": "DENIED", "failed": "FAILED", "unknown":
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a row shows; rows that are equal but for their times are folded."""
+    """The values that a row shows; rows that differ only in their times are folded."""
 
     time: dt.datetime | None = field(compare=False)
     level: str
@@ -23,7 +23,7 @@ class Row:
     outcome: str
     """`ok`, `DENIED`, `FAILED`, `?`: readable without color."""
     who: str
-    """The root in front where it differs: `alice → PlatformAdmin/s`."""
+    """The caller, preceded by the root if that differs: `alice → PlatformAdmin/s`."""
     principal: str
     """The caller in full."""
     resource: str
@@ -62,7 +62,7 @@ def _short(principal: Principal | None) -> str:
 
 
 def short_arn(text: str) -> str:
-    """The end of an ARN that a person reads: `role/session` of a session, the name of a user, else the resource."""
+    """The readable end of an ARN: `role/session` of a session, the name of a user, else the resource."""
     if not text.startswith("arn:") or text.count(":") < 5:
         return text
     resource = text.split(":", 5)[5]

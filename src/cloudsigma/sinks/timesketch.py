@@ -1,4 +1,4 @@
-"""Matches as JSON lines for Timesketch: an event for each record that a match is about.
+"""Matches as JSON lines for Timesketch: one event for each record of a match.
 
 Timesketch requires `message`, `datetime` (ISO 8601) and `timestamp_desc`
 (https://timesketch.org/guides/user/import-from-json-csv/); further members become attributes of the event.
@@ -13,7 +13,7 @@ from cloudsigma.engine.match import Match
 
 
 def events(match: Match) -> Iterator[dict[str, Any]]:
-    """The events of a match; none for a record without a time, since a timeline has no place for it."""
+    """The events of a match; skips records without a time, which a timeline cannot show."""
     for each in match.matches or (match,):
         when = each.context.time
         if when is None:
@@ -21,7 +21,7 @@ def events(match: Match) -> Iterator[dict[str, Any]]:
         row = each.to_row() | {"title": match.rule.title, "rule_id": match.rule_id, "level": match.rule.level}
         happened = f"{row['event_name']} by {row['principal']} on {row['resource']} ({row['outcome']})"
         yield {
-            "data_type": "aws:cloudtrail:match",  # first: it tells the file from a log
+            "data_type": "aws:cloudtrail:match",  # first: marks the line as no log record
             "message": f"{match.rule.title}: {happened}",
             "datetime": when.isoformat(timespec="milliseconds"),
             "timestamp_desc": "CloudTrail event time",

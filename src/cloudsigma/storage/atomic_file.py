@@ -1,6 +1,6 @@
 """Files that are replaced as a whole: written beside the old one, flushed to the disk, and renamed.
 
-A reader sees the old content or the new, never a part; where the disk is full, the old file stays as it was.
+A reader sees the old content or the new, never a part of it. If the disk is full, the old file is kept unchanged.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 def write_file(
     path: str | os.PathLike[str], content: bytes, *, permissions: int | None = None, durable: bool = True
 ) -> None:
-    """Write a file; raises `OSError`, and leaves an older file as it was, where that fails.
+    """Write a file atomically; if that fails, raises `OSError` and keeps the old file unchanged.
 
-    A link is followed. A device or a pipe has nothing to replace and is written to.
+    A link is followed. A device or a pipe cannot be replaced, so it is written to directly.
 
     Args:
         path: The file.
         content: Its new content.
         permissions: Its mode bits. Default: those of the old file, or those that `open` gives a new one.
-        durable: Flush it to the disk before it takes the name; `False` for what can be made anew, such as a cache.
+        durable: Flush the file to the disk before renaming it; `False` for replaceable content, such as a cache.
     """
     target = Path(os.path.realpath(path))
     mode = _mode(target)
@@ -51,7 +51,7 @@ def write_file(
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Raise the `OSError` that `write_file` would raise, as far as that is known before there is any content."""
+    """Raise the `OSError` that `write_file` would raise, as far as this can be checked without writing."""
     target = Path(os.path.realpath(path))
     mode = _mode(target)
     if mode is not None and not stat.S_ISREG(mode):

@@ -1,7 +1,7 @@
 """A content-keyed cache directory: the name of an entry is the hash of everything that the entry depends on.
 
-Nothing here raises: an entry that is missing, or that another user could have written, is not found, and a directory
-that cannot be used stays empty. The caller checks whether an entry is whole.
+Nothing here raises: `get` returns `None` for an entry that is missing or that another user could have written, and an
+unusable directory stays empty. The caller checks the integrity of an entry.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class DiskCache:
         return data
 
     def put(self, key: str, content: bytes) -> None:
-        """Store an entry, where that is possible; a process that reads it meanwhile sees all of it or nothing."""
+        """Store an entry atomically; if it cannot be written, do nothing."""
         with suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if _is_ours(self._folder):

@@ -1,7 +1,7 @@
-"""SQLite files of our own: opened, locked, versioned, and their errors translated, in one place.
+"""Opens, locks and versions the project's SQLite files, and translates their errors.
 
-A file belongs to one connection at a time. `application_id` says what kind of file it is, `user_version` which version
-of the schema it has. Nothing is written before both have been checked.
+Only one connection can open a file at a time. `application_id` holds the kind of file, `user_version` the version of
+its schema. Nothing is written before both have been checked.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class FileKind(msgspec.Struct, frozen=True):
     name: str
     """Its name in messages, such as `checkpoint`."""
     user: str
-    """What holds it open, such as `scan`."""
+    """The user of the file in messages, such as `scan`."""
     application: int
-    """`application_id`, which tells it from other databases."""
+    """`application_id`, which identifies the kind of database."""
     version: int
     """`user_version`; a file of another version is refused."""
     schema: tuple[str, ...]
@@ -43,9 +43,8 @@ _NONSENSE = (
 def open_file(path: str | os.PathLike[str], kind: FileKind) -> sqlite3.Connection:
     """Open a file, or create it, and lock it until the connection is closed.
 
-    The transaction in which a new file gets its schema is left open: a caller that fails before its first commit leaves
-    an empty file. After a kill everything that was committed is there; only a crash of the machine may lose the last
-    seconds.
+    The transaction that creates the schema of a new file is left open: if the caller fails before its first commit, the
+    file stays empty. Committed data survives a kill; only a crash of the machine may lose the last seconds.
 
     Raises:
         CloudSigmaError: The file is of another kind or version, is in use, or cannot be read or written.
@@ -73,7 +72,7 @@ def open_file(path: str | os.PathLike[str], kind: FileKind) -> sqlite3.Connectio
 
 
 def open_temporary() -> sqlite3.Connection:
-    """A database in a file of SQLite's own, which is deleted with the connection."""
+    """A database in a temporary file of SQLite, which is deleted when the connection is closed."""
     return sqlite3.connect("", check_same_thread=False)
 
 
@@ -89,14 +88,14 @@ def _check(database: sqlite3.Connection, path: str, kind: FileKind) -> bool:
     if version != kind.version:
         raise CloudSigmaError(
             f"{path} is the {kind.name} of another version of cloudsigma; finish with that version, or name another "
-            "file and start anew"
+            "file to start over"
         )
     return False
 
 
 @contextmanager
 def translated(path: str, kind: FileKind) -> Iterator[None]:
-    """Raise `CloudSigmaError` for what SQLite raises; the message names the file and says what to do."""
+    """Translate SQLite's errors to `CloudSigmaError`, with the name of the file and a remedy in the message."""
     try:
         yield
     except sqlite3.Error as error:
@@ -106,7 +105,7 @@ def translated(path: str, kind: FileKind) -> Iterator[None]:
         elif "not a database" in text:
             problem = f"{path} is not a {kind.name}; name another file"
         elif "malformed" in text:
-            problem = f"the {kind.name} {path} is damaged ({text}); name another file and start anew"
+            problem = f"the {kind.name} {path} is damaged ({text}); name another file to start over"
         else:
             problem = f"the {kind.name} {path} cannot be used ({text})"
         raise CloudSigmaError(problem) from error
@@ -114,7 +113,7 @@ def translated(path: str, kind: FileKind) -> Iterator[None]:
 
 @contextmanager
 def checked(path: str, kind: FileKind) -> Iterator[None]:
-    """`translated` for reading, where content that makes no sense may raise anything else, too."""
+    """`translated` for reading, where malformed content may raise any other exception."""
     with translated(path, kind):
         try:
             yield
@@ -125,5 +124,5 @@ def checked(path: str, kind: FileKind) -> Iterator[None]:
 
 
 def damaged(path: str, kind: FileKind, reason: object) -> CloudSigmaError:
-    """The error for a file of the right kind whose content makes no sense."""
-    return CloudSigmaError(f"the {kind.name} {path} is damaged ({reason}); name another file and start anew")
+    """The error for a file of the right kind whose content is malformed."""
+    return CloudSigmaError(f"the {kind.name} {path} is damaged ({reason}); name another file to start over")
