@@ -22,6 +22,15 @@ _OTHER_SEPARATOR = re.compile(
 )
 """How names begin that were joined by something else than dots."""
 
+_USUAL = frozenset({
+    "additionalEventData", "apiVersion", "awsRegion", "errorCode", "errorMessage", "eventCategory", "eventID",
+    "eventName", "eventSource", "eventTime", "eventType", "eventVersion", "managementEvent", "readOnly",
+    "recipientAccountId", "requestID", "requestParameters", "resources", "responseElements",
+    "sessionCredentialFromConsole", "sharedEventID", "sourceIPAddress", "tlsDetails", "userAgent", "userIdentity",
+    "vpcEndpointId",
+})  # fmt: skip
+"""Members of nearly every record; where there are no others, nothing else need be looked for."""
+
 
 def put(record: dict[str, Any], path: Sequence[str], value: Any) -> None:
     """Set a member of a member; one that is there already is kept."""
@@ -35,6 +44,8 @@ def put(record: dict[str, Any], path: Sequence[str], value: Any) -> None:
 
 def has_joined_names(record: Mapping[str, Any]) -> bool:
     """Whether a key is a path, not a name."""
+    if _USUAL.issuperset(record):
+        return False
     try:
         names = "\n".join(record)
     except TypeError:  # a key that is not text

@@ -180,7 +180,7 @@ def _lowered(node: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _single(target: Target, request: dict[str, Any], response: dict[str, Any]) -> Resource | None:
-    nodes = (request, response)
+    nodes = [node for node in (request, response) if not target.single.isdisjoint(node)]
     said = [
         value for node in nodes for key in target.arn_keys if key in node and (value := _value(node[key])) is not None
     ]
