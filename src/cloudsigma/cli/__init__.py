@@ -11,18 +11,21 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
 import cloudsigma
 from cloudsigma.cli import exit_codes
+from cloudsigma.cli.configuration import Configuration, read_configuration
 from cloudsigma.cli.stop_signals import exit_code_of, leave, release_signals
 from cloudsigma.errors import CloudSigmaError, UnknownRuleError
 from cloudsigma.escaping import printable, printable_lines
 
 _COMMANDS = {
     "compile": "Write rules to a file that needs neither pySigma nor YAML.",
+    "config": "Show the configuration file and the options that it sets.",
     "explain": "Show the predicate of a rule, or why it matches a record or not.",
     "rules": "List rules with level, tags and log source.",
     "scan": "Find what matches in files of CloudTrail records.",
@@ -73,10 +76,25 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(cloudsigma.__version__, prog_name="cloudsigma")
 @click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
-def group(*, debug: bool) -> None:
+@click.option("--no-config", is_flag=True, help="Read no configuration file.")
+@click.pass_context
+def group(context: click.Context, *, debug: bool, no_config: bool) -> None:
     """Sigma rules over AWS CloudTrail: who did what to which resource, when and where."""
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"
+    context.obj = Configuration()
+    if not no_config:
+        with suppress(FileNotFoundError):  # the working folder is gone
+            context.obj = read_configuration(Path.cwd(), lambda: _commands(context))
+        context.default_map = context.obj.defaults
+        if context.obj.file is not None and context.invoked_subcommand != "config":
+            click.echo(f"options of {printable(str(context.obj.file))} are used", err=True)
+
+
+def _commands(context: click.Context) -> dict[str, click.Command]:
+    """All commands but `config`, which are imported."""
+    found = {name: group.get_command(context, name) for name in _COMMANDS if name != "config"}
+    return {name: command for name, command in found.items() if command is not None}
 
 
 def _discard_output() -> None:
