@@ -325,7 +325,7 @@ def test_a_checkpoint_of_another_scan_is_refused_and_says_what_differs(small: Pa
         assert done.returncode == exit_codes.USAGE
         for text in told:
             assert text in done.stderr
-        assert "is of another scan" in done.stderr
+        assert "belongs to a scan with other settings" in done.stderr
         assert output.read_bytes() == before
     other = run(small, "--output", tmp_path / "b", "--checkpoint", tmp_path / "db", "--rules", rule,
         "--since", "2020-01-01")  # fmt: skip

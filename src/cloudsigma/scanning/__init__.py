@@ -1,1 +1,1 @@
-"""Files to matches: sources, workers, state, checkpoint."""
+"""Scans: from files to matches, with worker processes, checkpoints and correlations."""

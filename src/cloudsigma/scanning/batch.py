@@ -1,4 +1,4 @@
-"""One batch of sources: read in this process, evaluated record by record, with an account of what was read."""
+"""Reads and evaluates one batch of sources in this process, and records what was read and lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cloudsigma.scanning.issuing_probe import IssuingProbe
 from cloudsigma.sessions.issue import Issue, read_issues
 
 _TICK_EVERY = 10_000
-"""Records of one file between two reports of progress."""
+"""Report progress after this many records of one file."""
 
 
 class MatchedRecord(NamedTuple):
@@ -30,7 +30,7 @@ class MatchedRecord(NamedTuple):
 
 
 class SerializedMatch(NamedTuple):
-    """A match as JSON, with what deduplication needs to know."""
+    """A match as JSON, with the keys for deduplication."""
 
     rule_id: str
     key: str
@@ -41,19 +41,19 @@ class SerializedMatch(NamedTuple):
 
 
 class Serialization(NamedTuple):
-    """How matches are serialized: a sink's wish."""
+    """How a sink wants matches to be serialized."""
 
     record: bool = True
-    """Whether the JSON has the record."""
+    """Whether the JSON includes the record."""
 
     def of(self, match: Match) -> SerializedMatch:
-        """A match, serialized."""
+        """Serialize a match."""
         text = match.to_json_bytes(record=self.record)
         return SerializedMatch(match.rule_id, match.key, match.context.event_id, match.origin, text)
 
 
 class BatchResult(NamedTuple):
-    """What a batch gives."""
+    """The result of a batch."""
 
     found: Iterable[MatchedRecord | SerializedMatch]
     """Read lazily: the other fields are complete once it is exhausted."""
@@ -61,30 +61,30 @@ class BatchResult(NamedTuple):
     suppressed: Counter[str]
     """Matches that were not serialized because only correlations show their rule, by rule ID."""
     issues: list[Issue]
-    """The credentials that events of the batch issued, where sessions are linked."""
+    """The credentials that events of the batch issued; empty unless sessions are linked."""
     sources: Sequence[Source | Unreadable]
 
 
 class BatchConfig(NamedTuple):
-    """What every batch is read with; it is sent to each worker once."""
+    """The settings for reading all batches; sent once to each worker."""
 
     rules: RuleSet
     selection: Selection
     limits: Limits
     serialization: Serialization | None
-    """How to serialize matches; `None`: give the records that matched."""
+    """How to serialize matches; `None`: return the matched records instead."""
     coverage: bool
     """Whether to count all records by account, region and hour."""
     strict: bool
     """Whether to stop at the first loss."""
     references: bool
-    """Whether to report files that messages name."""
+    """Whether to report files named in notifications."""
     sessions: bool = False
     """Whether to collect the events that issue credentials."""
 
 
 Tick = Callable[[Recorder], None]
-"""Called now and then while a file is read, with the account of its batch so far."""
+"""Called regularly while a file is read, with the recorder of its batch."""
 
 
 class BatchReader:
@@ -99,7 +99,7 @@ class BatchReader:
         self._tick = tick
 
     def read(self, batch: Sequence[Source | Unreadable]) -> BatchResult:
-        """The result of a batch, which is read as `found` is iterated."""
+        """The result of a batch; iterating over its `found` reads the sources."""
         recorder = Recorder()
         recorder.references = [] if self.config.references else None
         if (tick := self._tick) is not None:
@@ -142,7 +142,7 @@ class BatchReader:
                     yield serialization.of(match)
 
     def _shown(self, rule_ids: tuple[str, ...], suppressed: Counter[str]) -> tuple[str, ...]:
-        """The rules whose matches are given by themselves; the others are counted."""
+        """The rules whose matches are reported individually; the matches of the others are counted in `suppressed`."""
         hidden = self.config.rules.hidden
         if not hidden:
             return rule_ids

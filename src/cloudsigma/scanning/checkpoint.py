@@ -1,9 +1,8 @@
-"""How far a scan is, in a SQLite file: a scan that is killed resumes, and loses or repeats nothing.
+"""Saves the progress of a scan in a SQLite file: a killed scan resumes without losing or repeating a match.
 
-One transaction holds what belongs together: which sources are done, the state of the scan, the matches that were given,
-what correlations have open, and the lengths of the outputs once all of that had been written to them. A scan that
-resumes truncates its outputs to these lengths, after everything else has been read and checked. The file holds data
-only, and nothing in it is run.
+One transaction saves the finished sources, the state of the scan, the reported matches, the open entries of
+correlations, and the lengths of the outputs after these matches were written. A resumed scan first reads and checks all
+of this, then truncates its outputs to the saved lengths. The file contains only data; nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from cloudsigma.scanning.scan_state import ScanState
 from cloudsigma.storage.sqlite import FileKind, checked, open_file
 
 EVERY = 1.0
-"""Seconds between two saves, at least: what a kill can cost, beside the file that is being read."""
+"""Least seconds between two saves. A kill loses at most this much work and the file being read."""
 
 _SHARE = 20
-"""The time between two saves is at least so many times that of one save."""
+"""The time between two saves is at least this many times the duration of one save."""
 _TAIL = 1024
-"""Bytes before the end of an output by which it is recognized."""
+"""Bytes before the saved end of an output that are hashed to recognize it."""
 _UNSAVED = 10_000
-"""Matches that are held in memory until they are written."""
+"""Most matches held in memory before they are written."""
 
 _KIND = FileKind(
     name="checkpoint",
@@ -53,7 +52,7 @@ Settings = Mapping[str, Any]
 
 
 class Output(Protocol):
-    """Where matches are written."""
+    """An output for matches."""
 
     def sync(self) -> int:
         """Flush everything to the disk; returns the length in bytes."""
@@ -62,7 +61,7 @@ class Output(Protocol):
         """The bytes before a position, at most `most`."""
 
     def cut_back(self, length: int) -> None:
-        """Truncate to a length, and write on from there."""
+        """Truncate to a length in bytes; the next write appends there."""
 
 
 class _OutputEnd(msgspec.Struct, frozen=True):
@@ -71,18 +70,18 @@ class _OutputEnd(msgspec.Struct, frozen=True):
 
 
 class Checkpoint:
-    """An open checkpoint; no other process can open it meanwhile.
+    """An open checkpoint; until it is closed, no other process can open it.
 
-    A `Scan` that is given a checkpoint restores its state from it, takes its time window, and saves to it.
+    A `Scan` with a checkpoint restores its state and time window from it, and saves to it.
 
     Args:
         path: The file; created if it is missing.
-        settings: What the scan is configured with.
-        window: The time that is asked for; a scan that resumes keeps that of its first start.
-        pause: Seconds before a source that could not be read is tried again.
+        settings: The settings of the scan.
+        window: The requested time window; a resumed scan keeps the window of its first start.
+        pause: Seconds before a source that could not be read is retried.
 
     Raises:
-        UsageError: The checkpoint is of a scan with other settings.
+        UsageError: The checkpoint belongs to a scan with other settings.
         CloudSigmaError: The file is not a checkpoint, is damaged or in use, or cannot be written.
     """
 
@@ -95,7 +94,7 @@ class Checkpoint:
         self._saved = time.monotonic()
         self._pause = EVERY
         self.database = open_file(self._path, _KIND)
-        """The connection; what else belongs to the scan is written into its transactions."""
+        """The connection; other parts of the scan, such as correlations, write within its transactions."""
         self._close = weakref.finalize(self, self.database.close)
         try:
             with self._errors():
@@ -108,15 +107,15 @@ class Checkpoint:
         given = {name: value for name, value in settings.items() if value not in (None, False, [], "")}
         about = self._about()
         self.resumed = "settings" in about
-        """Whether it resumes an earlier scan."""
+        """Whether the scan resumes an earlier one."""
         if self.resumed:
             self._compare(json.loads(about["settings"]), given)
         self.finished = about.get("finished") == "1"
-        """Whether that scan had finished."""
+        """Whether the earlier scan had finished."""
         self.window = msgspec.json.decode(about["window"], type=TimeWindow) if self.resumed else window
-        """The time that is asked for."""
+        """The requested time window."""
         self.register = Register(self.database, pause=pause)
-        """Which sources are done."""
+        """The sources that are done."""
         self.done = len(self.register)
         """How many sources were done when it was opened."""
         if not self.resumed:
@@ -135,17 +134,17 @@ class Checkpoint:
         if different:
             told = "; ".join(f"{name}: {_difference(then.get(name), now.get(name))}" for name in different)
             raise UsageError(
-                f"the checkpoint {self._path} is of another scan. What differs: {told}. "
-                "Give the same again, or another --checkpoint FILE to start anew."
+                f"the checkpoint {self._path} belongs to a scan with other settings: {told}. "
+                "Give the same settings again, or another --checkpoint FILE to start over."
             )
 
     # --- resuming ---------------------------------------------------------------------------------------------
 
     def attach(self, outputs: Sequence[Output]) -> None:
-        """Connect the outputs, in the same order in every run; they are only read here.
+        """Connect the outputs, in the same order in every run, and check their content; does not write to them.
 
         Raises:
-            UsageError: One is not the output that was written.
+            UsageError: The content of an output differs from that saved.
         """
         with self._errors():
             ends = self._ends()
@@ -155,12 +154,12 @@ class Checkpoint:
                 raise UsageError(
                     f"the output is not what the scan of the checkpoint {self._path} had written: its first "
                     f"{end.length:,} bytes are missing or differ. Give the same file again, or another "
-                    "--checkpoint FILE to start anew."
+                    "--checkpoint FILE to start over."
                 )
         self._outputs = outputs
 
     def cut_outputs(self) -> None:
-        """Truncate the outputs to where the scan resumes."""
+        """Truncate the outputs to their saved lengths."""
         with self._errors():
             ends = self._ends()
         for number, output in enumerate(self._outputs):
@@ -170,7 +169,7 @@ class Checkpoint:
         return msgspec.json.decode(self._about()["outputs"], type=list[_OutputEnd])
 
     def restore(self, state: ScanState) -> None:
-        """Restore the state of the scan; raises `CloudSigmaError` where the file is damaged."""
+        """Restore the state of the scan; raises `CloudSigmaError` if the file is damaged."""
         with self._errors():
             form = self._about().get("state")
             if form is not None:
@@ -180,7 +179,7 @@ class Checkpoint:
     # --- saving -----------------------------------------------------------------------------------------------
 
     def note_match(self, match: KnownMatch) -> None:
-        """Take a match that was given; it is saved with the state."""
+        """Note a reported match; the next `save` stores it."""
         self._unsaved.append(match)
         if len(self._unsaved) >= _UNSAVED:
             with self._errors():
@@ -192,7 +191,7 @@ class Checkpoint:
         return time.monotonic() - self._saved >= self._pause
 
     def save(self, state: ScanState, *, finished: bool = False) -> None:
-        """Save the state of the scan; the outputs have everything that was given so far.
+        """Save the state of the scan; all matches reported so far must have been written to the outputs.
 
         Raises:
             CloudSigmaError: The file cannot be written.
@@ -225,12 +224,12 @@ class Checkpoint:
         self._unsaved.clear()
 
     def close(self) -> None:
-        """Close the file; what was not saved is lost."""
+        """Close the file; changes since the last save are lost."""
         self._close()
 
 
 def _difference(then: Any, now: Any) -> str:
-    """How two values of a setting differ; of tables of digests, which entries do."""
+    """Describe the difference between two values of a setting; for tables of digests, name the entries that differ."""
     if isinstance(then, dict) and isinstance(now, dict):
         parts = [
             ("changed", [name for name in then if name in now and then[name] != now[name]]),
@@ -254,7 +253,7 @@ def _shown(value: Any) -> str:
 
 
 def digests(rules: RuleSet) -> dict[str, str]:
-    """Title and ID of each rule → digest of everything that it means and shows."""
+    """Title and ID of each rule → digest of its whole content."""
     return {
         f"{rule.title} ({rule.id})": hashlib.sha256(
             msgspec.json.encode([rule.definition, rule.id in rules.hidden, rules.declared])

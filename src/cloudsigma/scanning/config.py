@@ -1,4 +1,4 @@
-"""How a scan is configured: one value, and the callbacks that are told of its progress."""
+"""The settings of a scan, and the callbacks for its progress."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Follow:
     """How paths are watched for new files."""
 
     stop: threading.Event
-    """Set it to end the scan: the file that is being read is finished, and no other is begun."""
+    """Set it to end the scan after the file that is being read."""
     interval: float
-    """Seconds between two looks at the paths."""
+    """Seconds between two listings of the paths."""
     lateness: dt.timedelta
-    """How much later than its time an event may be delivered and still take part in correlations."""
+    """Lateness: how long after its time an event may be delivered and still take part in correlations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class ScanConfig:
     """The settings of a scan; raises `UsageError` for `jobs` below 1."""
 
     dedup: bool = True
-    """Give one match where the same event matches the same rule more than once."""
+    """Report only one match if the same event matches the same rule more than once."""
     jobs: int | None = 1
-    """Processes that read and match; `None`: one for each core, where there is enough to read."""
+    """Worker processes; `None`: one for each core if the input is large enough."""
     selection: Selection = field(default_factory=Selection)
-    """Which records are asked for. A checkpoint's time window replaces that of the selection."""
+    """Filters for records. The time window of a checkpoint replaces that of the selection."""
     limits: Limits = field(default_factory=Limits)
     """Bounds on sizes, depth and numbers."""
     coverage: bool = False
@@ -43,13 +43,13 @@ class ScanConfig:
     strict: bool = False
     """Raise `InputLostError` at the first loss."""
     sessions: bool = False
-    """Collect the events that issue credentials, to link the matches' sessions; see `Scan.by_time`."""
+    """Collect the events that issue credentials, to link the sessions of matches; see `Scan.by_time`."""
     named_files: bool = False
-    """Read the files in S3 that notifications name, too."""
+    """Also read the files in S3 that notifications name."""
     exclude: tuple[str, ...] = ()
-    """Files that the scan writes, left out where a folder or pattern leads to them."""
+    """This scan's output files; skipped if a folder or pattern contains them."""
     follow: Follow | None = None
-    """Watch the paths for new files, until told to stop."""
+    """Watch the paths for new files until `Follow.stop` is set."""
 
     def __post_init__(self) -> None:
         if self.jobs is not None and self.jobs < 1:
@@ -58,11 +58,11 @@ class ScanConfig:
 
 @dataclass(frozen=True, slots=True)
 class ScanCallbacks:
-    """Functions that a scan calls as it goes on."""
+    """Functions that a scan calls while it runs."""
 
     on_progress: Callable[[Progress], None] | None = None
-    """Called after each file and now and then within one; not while paths are followed."""
+    """Called after each file and regularly within a large one; not while paths are followed."""
     on_loss: Callable[[Loss], None] | None = None
     """Called with each loss as it occurs."""
     on_idle: Callable[[], None] | None = None
-    """Called before a scan that follows waits for new files."""
+    """Called each time before a following scan waits for new files."""

@@ -1,7 +1,7 @@
-"""Correlations of a scan: the matches of each record go in, and frames close at the end of the scan or of a pass.
+"""Correlates the matches of a scan; time frames close at the end of the scan or, while following, of a pass.
 
-Without following, everything is held to the end, so that the order of files does not matter. While paths are followed,
-frames close between two passes, up to the watermark less the lateness.
+Without following, all frames stay open until the end, so that the order of files does not matter. While paths are
+followed, frames that end before the watermark minus the lateness close between two passes.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _log = logging.getLogger("cloudsigma")
 
 
 class ScanCorrelations:
-    """Makes matches of the records that matched, and correlates them.
+    """Turns matched records into matches, and correlates them.
 
     Args:
         rules: The rules.
-        state: The state of the scan; its counts go on.
-        follow: How paths are followed, if they are.
-        database: Holds the open frames of a scan with a checkpoint.
+        state: The state of the scan; this class updates its counts.
+        follow: The settings for following; `None`: paths are not followed.
+        database: The checkpoint's database, for the open frames.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ScanCorrelations:
 
     @property
     def losses(self) -> CorrelationLosses:
-        """What took no part in correlations so far."""
+        """The matches excluded from correlations so far."""
         if self._correlator is None:
             return self._before
         before = self._before
@@ -85,7 +85,7 @@ class ScanCorrelations:
         return False
 
     def note_delivery(self, source: Source) -> None:
-        """Take the time of delivery in the name of a file that was read, while paths are followed."""
+        """While paths are followed, advance the watermark by the delivery time in the name of a file that was read."""
         delivery = facts_of(source.name) if self._follow is not None else None
         if delivery is not None and delivery.first is not None:
             self._note(delivery.first.timestamp())
@@ -98,7 +98,7 @@ class ScanCorrelations:
             state.closed_until = None  # the first times of the stream were not confirmed
 
     def end_of_pass(self) -> Iterator[Match]:
-        """The matches of frames that nothing can change any more, between two passes over followed paths."""
+        """Close all frames that later events cannot change, and return their matches; called between two passes."""
         state, follow = self._state, self._follow
         if follow is None or self._correlator is None:
             return
@@ -109,6 +109,6 @@ class ScanCorrelations:
             yield from self._stream.shown(closed)
 
     def close(self) -> Iterator[Match]:
-        """The matches of open frames at the end; a checkpoint keeps those of followed paths for the next start."""
+        """The matches of open frames at the end; while following with a checkpoint, open frames are saved instead."""
         if not self._keeps_frames:
             yield from self._stream.close()

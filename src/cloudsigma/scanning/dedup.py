@@ -1,7 +1,7 @@
-"""Deduplication: the first delivery of a match is told from later ones, in bounded memory.
+"""Deduplicates matches in bounded memory: only the first delivery of a match is reported.
 
-CloudTrail may deliver an event twice, and overlapping trails do so always. Keys are remembered in two generations: once
-the younger is full, the older is forgotten, and how many keys it had is counted. Memory stays below 100 MB: 24 MiB for
+CloudTrail may deliver an event twice, and overlapping trails always do. Keys are kept in two generations: once the
+younger is full, the older is dropped, and its keys are counted as forgotten. Memory stays below 100 MB: 24 MiB for
 each generation, `_PATH_BYTES` for the paths of first deliveries, `_LISTED_BYTES` for the list of repeated events.
 """
 
@@ -15,24 +15,24 @@ from cloudsigma.reading.account.repeats import Place, Repeat, Repeats
 from cloudsigma.scanning.match_keys import KeyTable, digest_of
 
 GENERATION = 655_360
-"""Keys of one generation: the last so many matches are remembered, and at most twice as many."""
+"""Keys in one generation. At least this many of the latest matches are remembered, and at most twice as many."""
 LISTED = 10_000
-"""Events that are listed with their places; the deliveries of further ones are only counted."""
+"""Most repeated events listed with their places; the deliveries of further events are only counted."""
 PLACES = 100
-"""Places of one event that are listed; further ones are only counted."""
+"""Most places listed for one event; further ones are only counted."""
 _LISTED_BYTES = 16 << 20
 _PATH_BYTES = 16 << 20
 _EACH = 200
-"""Bytes that an entry takes beside its text, at most."""
+"""Most bytes of an entry, without its text."""
 _UNKNOWN = 0xFFFFFFFF
 """The position of a match without an origin."""
 
 KnownMatch = tuple[bytes, str | None, int | None]
-"""A match that was given: the digest of its key, and the path and position of its record."""
+"""A reported match: the digest of its key, and the path and position of its record."""
 
 
 class _Event:
-    """Notes on one event that was delivered more than once."""
+    """One event that was delivered more than once."""
 
     def __init__(self, event_id: str | None, first: Place) -> None:
         self.event_id = event_id
@@ -42,10 +42,10 @@ class _Event:
 
 
 class MatchDedup:
-    """Remembers which matches were given, and lists the events that were delivered again.
+    """Remembers the reported matches, and lists the events that were delivered again.
 
     Args:
-        on_new: Called with each match that is new, so that it can be saved.
+        on_new: Called with each new match; a checkpoint saves it.
     """
 
     def __init__(self, on_new: Callable[[KnownMatch], None] | None = None) -> None:
@@ -61,19 +61,19 @@ class MatchDedup:
         self._not_listed = 0
         self._forgotten = 0
         self.repeated = 0
-        """Matches that were not given, without those of files that are read again."""
+        """Number of repeated matches that were not reported; excludes those of files that are read again."""
         self.read_again: set[str] = set()
-        """Paths of files that are being read a second time: their earlier matches are no other delivery."""
+        """Paths of files that are being read a second time; their matches do not count as repeated deliveries."""
 
     @property
     def size(self) -> int:
-        """Bytes of memory that it takes, rounded up."""
+        """Memory in use, in bytes, rounded up."""
         return self._young.size + self._old.size + self._path_bytes + self._listed_bytes
 
     def is_new(self, key: str, rule_id: str, event_id: str | None, origin: Origin | None) -> bool:
-        """Whether no match with this key was given before, as far as that is remembered; a repetition is noted.
+        """Whether no remembered match has this key; a repeated match is noted.
 
-        Two records that are equal and have no `eventID` may be two events: for these the place belongs to the key.
+        Two equal records without `eventID` may be two events, so for these the place is part of the key.
         """
         path, position = (origin.path, origin.position) if origin is not None else (None, None)
         digest = _digest(key) if event_id else digest_of(f"{key} {position} {path}")
@@ -91,7 +91,7 @@ class MatchDedup:
         return False
 
     def _known(self, digest: int, path: str | None, position: int | None) -> tuple[int, int] | None:
-        """The place of a match that was given; one that is new is added."""
+        """The place of a reported match; `None` for a new match, which is added."""
         if len(self._old) and (known := self._old.get(digest)) is not None:
             return known
         if path != self._last_path or not self._last_number:
@@ -132,7 +132,7 @@ class MatchDedup:
             event.more += 1
 
     def resume(self, matches: Iterable[KnownMatch], repeats: Repeats, repeated: int) -> None:
-        """Go on from a saved state: the matches from the beginning of a generation, and what was noted."""
+        """Restore a saved state: the matches from the beginning of a generation, and the repeated events."""
         for digest, path, position in matches:
             self._known(int.from_bytes(digest, "little"), path, position)
         self.repeated = repeated
@@ -147,7 +147,7 @@ class MatchDedup:
 
     @property
     def repeats(self) -> Repeats:
-        """The notes as a value."""
+        """The repeated events as a value."""
         return Repeats(
             self._matches,
             tuple(
@@ -160,7 +160,7 @@ class MatchDedup:
 
 
 def _digest(key: str) -> int:
-    """The key of a match, which is a digest already, as a number; of any other text its digest."""
+    """The digest of a key as a number; the key of a match is a digest already."""
     if len(key) == 32:
         with suppress(ValueError):
             return int(key, 16)

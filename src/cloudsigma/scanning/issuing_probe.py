@@ -1,4 +1,4 @@
-"""The probe of a scan that links sessions: it lets the events that issue credentials through, too."""
+"""The probe of a scan that links sessions: it also selects the events that issue credentials."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME = "eventName"
 
 
 class IssuingProbe(Probe):
-    """Lets through the records of another probe and those that issue credentials."""
+    """Selects the records that another probe selects, and those that issue credentials."""
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
@@ -26,7 +26,7 @@ class IssuingProbe(Probe):
         return self._names
 
     def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
-        """The numbers of both kinds of records, rising."""
+        """The indexes of both kinds of records, ascending."""
         names = list(columns[0])
         mine = [iter(names), *columns[1:]]
         issuing = list(compress(count(), map(ISSUING_EVENTS.__contains__, names)))
@@ -34,5 +34,5 @@ class IssuingProbe(Probe):
         return sorted({*found, *issuing}) if issuing else found
 
     def accepted(self) -> None:
-        """Tell the other probe."""
+        """Forward the call to the other probe."""
         self._probe.accepted()

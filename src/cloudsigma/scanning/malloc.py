@@ -1,4 +1,4 @@
-"""How the C library allocates memory in processes of our own."""
+"""Settings of the C library's memory allocator, for the command and its workers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _MAPPED_FROM = 64 << 20
 
 
 def keep_freed_memory() -> None:
-    """Keep freed memory for the next file, instead of giving it back to the system each time.
+    """Keep freed memory for the next file, instead of returning it to the system each time.
 
-    Every file of a trail is inflated into a few megabytes, which glibc by default takes from the system and gives back;
-    that is a fifth of a scan's time. The peak stays the same. Call it in a process of our own (the command, a worker),
-    since it changes how the whole process allocates. It does nothing where the C library has no such setting.
+    Every file of a trail is inflated into a few megabytes, which glibc by default requests from the system and returns;
+    that takes a fifth of a scan's time. Peak memory stays the same. Call this only in the command or a worker, since it
+    changes how the whole process allocates. It does nothing if the C library has no such setting.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):  # Windows has no CDLL(None)
         mallopt = ctypes.CDLL(None).mallopt

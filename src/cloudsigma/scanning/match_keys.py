@@ -1,4 +1,4 @@
-"""A compact table of match keys: 24 bytes a slot, for each key the place of the first match that had it."""
+"""A compact hash table, 24 bytes a slot: match key → place of the first match with this key."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _HALF = (1 << 64) - 1
 
 
 def digest_of(key: str) -> int:
-    """The key as a number of 128 bits; no two keys have the same in practice."""
+    """The digest of a key, as a 128-bit number; collisions do not occur in practice."""
     return int.from_bytes(hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=16).digest(), "little")
 
 
 class KeyTable:
-    """Maps digests to places by open addressing; a dictionary of the same would take five times the memory."""
+    """Maps digests to places by open addressing; a dictionary would take five times the memory."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -26,7 +26,7 @@ class KeyTable:
 
     def _allocate(self, slots: int) -> None:
         self._mask = slots - 1
-        self._room = 5 * slots // 8  # fuller, and searches become long
+        self._room = 5 * slots // 8  # beyond this load, searches become long
         self._low = array("Q", bytes(8 * slots))
         self._high = array("Q", bytes(8 * slots))
         self._path = array("I", bytes(4 * slots))  # 0: the slot is free
@@ -37,7 +37,7 @@ class KeyTable:
 
     @property
     def size(self) -> int:
-        """Bytes that the table takes."""
+        """Size of the table in bytes."""
         return 24 * (self._mask + 1)
 
     def get(self, digest: int) -> Place | None:
@@ -46,7 +46,7 @@ class KeyTable:
         return (self._path[at], self._position[at]) if self._path[at] else None
 
     def get_or_add(self, digest: int, path: int, position: int) -> Place | None:
-        """The place of a key, if it is in the table; else it is added with this place."""
+        """The place of a key; if it is not in the table, add it with this place and return `None`."""
         low, high = digest & _HALF, digest >> 64
         lows, highs, paths, mask = self._low, self._high, self._path, self._mask
         at = low & mask
@@ -61,7 +61,7 @@ class KeyTable:
         return None
 
     def _slot(self, low: int, high: int) -> int:
-        """The slot of a key, or the free one that it would take."""
+        """The slot of a key, or the free slot for it."""
         lows, highs, paths, mask = self._low, self._high, self._path, self._mask
         at = low & mask
         while paths[at] and not (lows[at] == low and highs[at] == high):

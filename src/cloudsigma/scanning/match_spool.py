@@ -1,7 +1,7 @@
-"""Matches held on disk until a scan has ended, and given by time.
+"""Spools matches to disk until a scan has ended, then returns them by time.
 
-A table by time, and sessions that are linked over all files, need every match before the first is shown. They are kept
-in a temporary file, not in memory.
+Sorting by time and linking sessions over all files need every match before the first is shown. The matches are kept in
+a temporary file, not in memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cloudsigma.storage.sqlite import open_temporary
 
 
 class MatchSpool:
-    """Takes matches in any order, and gives them by time; those without a time come last."""
+    """Stores matches in any order; iterating returns them by time, those without a time last."""
 
     def __init__(self) -> None:
         self._database = open_temporary()
@@ -24,7 +24,7 @@ class MatchSpool:
         self._rules: dict[str, Rule] = {}
 
     def add(self, match: Match) -> None:
-        """Keep a match."""
+        """Store a match."""
         written = io.BytesIO()
         _Pickler(written, self._rules).dump(match)
         time = match.context.time

@@ -1,4 +1,4 @@
-"""The outcome of a scan: one value, from which summaries, JSON and reports are made."""
+"""The outcome of a scan, for summaries, JSON and reports."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from cloudsigma.reading.account.ledger import Ledger
 
 
 class ScanOutcome(msgspec.Struct, frozen=True):
-    """What a scan found, left out and read."""
+    """The counts of a scan's matches, and the ledger of its input."""
 
     matches: dict[str, int] = {}
-    """Matches given, by rule ID."""
+    """Matches reported, by rule ID."""
     repeated: int = 0
     """Matches left out because the same event had matched the same rule before (`ledger.repeats` has the places)."""
     suppressed: dict[str, int] = {}
-    """Matches of rules that only correlations show, by rule ID; they were not given by themselves."""
+    """Matches of rules that only correlations show, by rule ID; they were not reported individually."""
     read_again: int = 0
     """Files that were read a second time because they had changed."""
     finished: bool = False
-    """Whether the scan came to its end; false while it runs, and after an interruption."""
+    """Whether the scan has finished; false while it runs, and after an interruption."""
     ledger: Ledger = Ledger()
-    """What was read, what was not and why, and what took no part in correlations."""
+    """The input that was read, the losses with their reasons, and the matches excluded from correlations."""
 
     @property
     def total(self) -> int:
-        """Matches given."""
+        """Number of matches reported."""
         return sum(self.matches.values())
 
     @property

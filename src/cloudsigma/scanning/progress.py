@@ -10,15 +10,15 @@ from cloudsigma.reading.account.ledger import Recorder
 from cloudsigma.reading.sources.interface import Source, Unreadable
 
 _FOUND_FIRST = 5_000
-"""Sources that are found before the first is read, so that the total is known if there are no more."""
+"""Sources listed before the first is read. If there are no more, the total is known from the start."""
 
 
 class ScanProgress:
-    """Counts sources as they are found and as they are read.
+    """Counts the sources found and the sources read.
 
     Args:
-        on_progress: Called after every source and now and then within one.
-        recorder: The account of the scan; records are counted from here on.
+        on_progress: Called after every source and regularly within a large one.
+        recorder: The recorder of the scan; progress excludes the records that it has now.
     """
 
     def __init__(self, on_progress: Callable[[Progress], None], recorder: Recorder) -> None:
@@ -42,13 +42,13 @@ class ScanProgress:
             self._found += 1
             if isinstance(source, Source):
                 self._total = None if self._total is None or source.size is None else self._total + source.size
-            following = next(sources, None)  # one ahead: the last is known to be the last
+            following = next(sources, None)  # look one ahead, to recognize the last source
             self._all_found = following is None
             yield source
             source = following
 
     def advance(self, part: Recorder | None, sources: Iterable[Source | Unreadable]) -> None:
-        """Take the account of what is being read, and the sources that are done."""
+        """Report progress, given the recorder of the batch being read and the sources that are done."""
         for source in sources:
             self._files += 1
             self._bytes += getattr(source, "size", None) or 0

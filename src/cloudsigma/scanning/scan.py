@@ -1,4 +1,4 @@
-"""Files to matches: sources, reader, rules, workers, correlations and the account together."""
+"""A scan from files to matches: connects sources, reader, rules, workers, correlations and ledger."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _Advance = Callable[[Recorder | None, Iterable[Source | Unreadable]], None]
 
 
 class Scan:
-    """The matches of files, found while it is iterated; `outcome` says what was found and read.
+    """An iterable of the matches in files; `outcome` has the counts and the ledger.
 
-    Lazy: files are read one at a time, or as many as there are jobs. Iterating it again reads the files again and
-    starts the account anew: one iteration at a time.
+    Lazy: reads one file at a time, or one for each job. Iterating again reads the files again, with a new ledger; do
+    not run two iterations at the same time.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class Scan:
         """Prepare a scan; nothing is read yet.
 
         Args:
-            paths: Files, folders, patterns, places in S3, values; `-` is standard input.
+            paths: Files, folders, patterns, S3 URLs, values; `-` is standard input.
             rules: The rules.
             config: The settings.
-            callbacks: Functions that are called as the scan goes on.
+            callbacks: Functions that are called while the scan runs.
             stdin: A stream for `-`. Default: the process's standard input.
-            checkpoint: Where the scan resumes, and saves its state. It gives the time window.
+            checkpoint: Resume from this checkpoint, and save the state to it. Its time window replaces the selection's.
 
         Raises:
-            UsageError: An argument makes no sense.
+            UsageError: An argument is invalid, or arguments contradict each other.
         """
         config = config or ScanConfig()
         if checkpoint is not None:
@@ -97,7 +97,7 @@ class Scan:
 
     @property
     def outcome(self) -> ScanOutcome:
-        """What was found and read so far; complete once the iteration has ended."""
+        """The outcome so far; complete once the iteration has ended."""
         state = self._state
         return ScanOutcome(
             dict(state.counts), state.repeated, dict(state.suppressed), state.read_again, self._finished, self.ledger
@@ -105,7 +105,7 @@ class Scan:
 
     @property
     def counts(self) -> Counter[str]:
-        """Matches given so far, by rule ID."""
+        """Matches reported so far, by rule ID."""
         return self._state.counts
 
     @property
@@ -115,7 +115,7 @@ class Scan:
 
     @property
     def ledger(self) -> Ledger:
-        """What was read so far, and what was not and why; complete once the iteration has ended."""
+        """The input read so far, and the losses with their reasons; complete once the iteration has ended."""
         state, notes = self._state, Recorder()
         notes.add(self._queue.listing)
         notes.add(state.recorder)
@@ -137,10 +137,10 @@ class Scan:
     # --- the matches ------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Start anew, or restore the state of the checkpoint and truncate its outputs; iterating does this, too.
+        """Reset the scan, or restore the checkpoint's state and truncate its outputs; iterating does this, too.
 
         Raises:
-            CloudSigmaError: The checkpoint is damaged; the outputs are as they were.
+            CloudSigmaError: The checkpoint is damaged; the outputs are unchanged.
         """
         checkpoint, config = self._checkpoint, self.config
         self._state = ScanState(dedup=config.dedup, on_new=checkpoint.note_match if checkpoint is not None else None)
@@ -178,8 +178,8 @@ class Scan:
     def by_time(self) -> Iterator[Match]:
         """The matches by time, each with its session linked; those without a time come last.
 
-        They are given once everything has been read: the event that issued a session may stand in any file. Until
-        then they are held in a temporary file. Needs `ScanConfig.sessions`; otherwise sessions stay `None`.
+        Matches are returned once everything has been read, since the event that issued a session may be in any file.
+        Until then they are held in a temporary file. Without `ScanConfig.sessions`, sessions are `None`.
         """
         with closing(MatchSpool()) as spool:
             for match in self:
@@ -190,7 +190,7 @@ class Scan:
     def serialized(self, serialization: Serialization) -> Iterator[SerializedMatch]:
         """The matches as JSON.
 
-        With several jobs and no correlations the workers serialize, which is quicker than sending matches.
+        With several jobs and no correlations, the workers serialize; this is faster than sending `Match` values.
         """
         if self._correlates:
             yield from map(serialization.of, self)
@@ -216,7 +216,7 @@ class Scan:
 
     def _matches(self, found: Iterable[_Found]) -> Iterator[Match]:
         correlations = self._correlations
-        if correlations is None:  # `_begin` has made them
+        if correlations is None:  # for mypy: `_begin` has created them
             return
         for each in found:
             if each is None:
@@ -228,7 +228,7 @@ class Scan:
     # --- the records that match -------------------------------------------------------------------------------
 
     def _found(self, serialization: Serialization | None) -> Iterator[_Found]:
-        """What matches in all sources, in their order; counted as it is taken. `None` ends a pass of following."""
+        """The matches in all sources, in order, counted when yielded. While following, `None` ends a pass."""
         config = self.config
         batches = BatchConfig(
             self.rules, config.selection, config.limits, serialization, config.coverage, config.strict,
@@ -246,7 +246,7 @@ class Scan:
             yield from self._pass(batches, None)
 
     def _pass(self, batches: BatchConfig, jobs: int | None) -> Iterator[MatchedRecord | SerializedMatch]:
-        """What matches in the sources that there are now, and then in those that messages in them name."""
+        """The matches in the present sources, then in the files that notifications in them name."""
         progress = None
         if self._callbacks.on_progress is not None and self.config.follow is None:
             progress = ScanProgress(self._callbacks.on_progress, self._state.recorder)
@@ -315,4 +315,4 @@ def _with_window(config: ScanConfig, checkpoint: Checkpoint) -> ScanConfig:
 
 
 def _ignore(part: Recorder | None, sources: Iterable[Source | Unreadable]) -> None:
-    """Takes progress that nobody has asked for."""
+    """Ignore progress; used when no callback is set."""

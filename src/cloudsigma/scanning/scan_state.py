@@ -1,6 +1,6 @@
-"""The state of a scan: matches by rule, which matches were given, and the account of what was read.
+"""The state of a scan: matches by rule, the keys of reported matches, and the recorder of its input.
 
-It is all that another process needs to resume the scan, and serializes as JSON.
+Another process can resume the scan from it; it serializes as JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cloudsigma.scanning.dedup import KnownMatch, MatchDedup
 
 
 class SavedState(msgspec.Struct, frozen=True):
-    """A state without the matches that were given."""
+    """A state without the reported matches."""
 
     counts: dict[str, int]
     suppressed: dict[str, int]
@@ -34,30 +34,30 @@ class SavedState(msgspec.Struct, frozen=True):
 
 
 class ScanState:
-    """Counts as a scan goes on.
+    """The counts of a running scan.
 
     Args:
-        dedup: Whether a match that was given before is left out.
-        on_new: Called with each match that is given, where `dedup` is set.
+        dedup: Whether to skip matches that were reported before.
+        on_new: Called with each new match if `dedup` is set.
     """
 
     def __init__(self, *, dedup: bool, on_new: Callable[[KnownMatch], None] | None = None) -> None:
         self.counts: Counter[str] = Counter()
-        """Matches given, by rule ID."""
+        """Matches reported, by rule ID."""
         self.suppressed: Counter[str] = Counter()
         """Matches of rules that only correlations show, by rule ID."""
         self.read_again = 0
         """Files that were read a second time because they had changed."""
         self.watermark = Watermark()
-        """How far the times of matches and deliveries have come, where correlations follow a stream."""
+        """The latest times of matches and deliveries, for correlations while following."""
         self.closed_until: float | None = None
-        """An event from before this time takes no part in correlations any more."""
+        """Events before this time are excluded from correlations."""
         self.correlations = CorrelationLosses()
-        """What took no part in correlations."""
+        """The matches excluded from correlations."""
         self.recorder = Recorder()
-        """What was read."""
+        """The recorder of the input."""
         self.dedup = MatchDedup(on_new) if dedup else None
-        """Which matches were given."""
+        """The keys of the reported matches."""
 
     @property
     def repeated(self) -> int:
@@ -65,14 +65,14 @@ class ScanState:
         return self.dedup.repeated if self.dedup is not None else 0
 
     def is_new(self, rule_id: str, key: str, event_id: str | None, origin: Origin | None) -> bool:
-        """Whether to give a match; it is counted then."""
+        """Whether to report a match; if so, it is counted."""
         if self.dedup is not None and not self.dedup.is_new(key, rule_id, event_id, origin):
             return False
         self.counts[rule_id] += 1
         return True
 
     def to_json(self) -> bytes:
-        """Everything but the matches that were given."""
+        """The state without the reported matches, as JSON."""
         coverage = self.recorder.coverage
         return msgspec.json.encode(
             SavedState(
@@ -90,7 +90,7 @@ class ScanState:
         )
 
     def restore(self, form: bytes, matches: Iterable[KnownMatch]) -> None:
-        """Go on from a saved state; raises `msgspec.MsgspecError` where `form` is not one."""
+        """Restore a saved state; raises `msgspec.MsgspecError` if `form` is malformed."""
         saved = msgspec.json.decode(form, type=SavedState)
         self.counts.update(saved.counts)
         self.suppressed.update(saved.suppressed)

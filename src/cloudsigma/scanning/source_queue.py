@@ -1,4 +1,4 @@
-"""Chooses the sources of each pass: all of them, those that a checkpoint has not done yet, or those that are new."""
+"""Chooses the sources of each pass: all, those not finished in a checkpoint, or the new ones while following."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _CHANGED = "it has changed since it was read; without dedup its matches would be
 
 
 class SourceQueue:
-    """Finds sources, in one pass or in many, and notes which were read.
+    """Lists sources, in one or many passes, and records which were read.
 
     Args:
-        finder: Finds them.
+        finder: Lists the sources.
         state: The state of the scan.
         config: The settings of the scan. While paths are followed, a source that is still being written waits for the
-            next pass, an empty folder is no loss, and a path that cannot be listed is reported once.
-        register: Which sources were read; `None`: read all, in one pass.
+            next pass, an empty folder is not a loss, and a path that cannot be listed is reported only once.
+        register: Records the sources that were read; `None`: read all, in one pass.
         on_loss: Called with each loss as it occurs.
-        named: Takes the files that messages name, where these are read, too; needs a register.
+        named: Collects the files that notifications name, to read them too; needs a register.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class SourceQueue:
         self._changed: set[bytes] = set()
         self._lost_before: set[str] = set()
         self.listing = Recorder()
-        """What the last listing passed over, and what it could not list."""
+        """The files that the last listing skipped, and the paths that it could not list."""
 
     def sources(self) -> Iterator[Source | Unreadable]:
         """The sources to read now."""
@@ -77,7 +77,7 @@ class SourceQueue:
         self.listing = listing
 
     def named_sources(self) -> Iterator[Source | Unreadable]:
-        """The files that messages name, once the files with these messages are done."""
+        """The files that notifications name; call it once the files with the notifications are done."""
         if self._named is not None:
             yield from self._named.sources(self._is_wanted)
 
@@ -104,15 +104,15 @@ class SourceQueue:
         return True
 
     def _is_input(self, source: Source) -> bool:
-        """Whether a source is not among the files that the scan writes."""
+        """Whether a source is not one of the scan's output files."""
         return os.path.abspath(os.fsdecode(source.key)) not in self._exclude  # noqa: PTH100  # links are not followed
 
     def note_done(self, result: BatchResult, *, named: bool = False) -> None:
-        """Note that the sources of a batch were read and their matches given.
+        """Note that the sources of a batch were read and their matches reported.
 
         Args:
             result: The batch.
-            named: Whether messages named the sources, rather than a listing.
+            named: Whether the sources came from notifications, not from a listing.
         """
         recorder, losses = self._state.recorder, result.recorder.losses
         if named:

@@ -1,8 +1,8 @@
-"""A process pool in which each worker has a pipe of its own.
+"""A process pool with a separate pipe for each worker.
 
-The standard library's pool shares its pipes and locks among workers: if one is killed while it sends an answer, the
-others, and the caller that closes the pool, wait for ever. Here the pipe of a worker that dies is closed, and that is
-all that happens to the others. Workers are spawned, not forked: a fork would copy locks that other threads hold.
+In the standard library's pool, workers share pipes and locks: if one is killed while it sends an answer, the others,
+and the caller that closes the pool, wait forever. Here a worker that dies closes only its own pipe; the others are not
+affected. Workers are spawned, not forked, since a fork would copy locks that other threads hold.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _Task = TypeVar("_Task")
 _Answer = TypeVar("_Answer")
 
 _AHEAD = 2
-"""Tasks that a worker has at a time, so that it need not wait for the next one."""
+"""Tasks sent to a worker at a time, so that it never waits for the next one."""
 _PATIENCE = 5.0
-"""Seconds a worker is given to exit before it is killed."""
+"""Seconds to wait for a worker to exit before killing it."""
 
 
 class WorkerDied(Exception):  # noqa: N818  # the caller does the task itself
-    """The worker that had the task has died, or all workers have."""
+    """The worker with this task has died, or all workers have."""
 
 
 class Future(Generic[_Task]):
@@ -51,7 +51,7 @@ class _Worker:
 
 
 class WorkerPool(Generic[_Task, _Answer]):
-    """Up to a number of workers, each started when a task finds the others busy; used from one thread."""
+    """A pool that starts a worker when a task arrives and all others are busy; not thread-safe."""
 
     def __init__(self, most: int, begin: Callable[[Any], Callable[[_Task], _Answer]], setup: Any) -> None:
         """At most `most` workers; each calls `begin(setup)` once, and the function it returns for every task."""
@@ -85,7 +85,7 @@ class WorkerPool(Generic[_Task, _Answer]):
         return future
 
     def result(self, future: Future[_Task]) -> _Answer:
-        """The answer to a task, once it has come; raises `WorkerDied`, or the exception that the worker raised."""
+        """Wait for the answer to a task; raises `WorkerDied`, or the exception that the worker raised."""
         while not future.done:
             if not self._workers:
                 raise WorkerDied
@@ -97,7 +97,7 @@ class WorkerPool(Generic[_Task, _Answer]):
         return answer  # type: ignore[no-any-return]  # it came through a pipe
 
     def close(self) -> None:
-        """Stop the workers, whatever they are doing."""
+        """Stop the workers, even in the middle of a task."""
         for worker in self._workers:
             worker.connection.close()
         end = time.monotonic() + _PATIENCE
@@ -121,7 +121,7 @@ class WorkerPool(Generic[_Task, _Answer]):
                         self._bury(worker)
 
     def _receive(self, *, wait: bool) -> None:
-        """Receive the answers that have come; with `wait`, at least one, or the end of a worker."""
+        """Receive the available answers; with `wait`, block until a worker answers or dies."""
         from multiprocessing import connection
 
         busy = {worker.connection: worker for worker in self._workers if worker.given}
@@ -166,9 +166,9 @@ def _serve(connection: Connection[Any, Any], begin: Callable[[Any], Callable[[An
 
 
 def _take_tasks(connection: Connection[Any, Any], tasks: queue.SimpleQueue[Any]) -> None:
-    """Receive tasks as they come, so that the parent never waits to send one.
+    """Receive tasks at once, so that the parent never waits to send one.
 
-    When the parent is killed, its end of the pipe closes, and the process ends itself.
+    If the parent is killed, its end of the pipe closes, and this process exits.
     """
     while True:
         try:
@@ -179,17 +179,17 @@ def _take_tasks(connection: Connection[Any, Any], tasks: queue.SimpleQueue[Any])
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Hold signals back while a process starts: one that is half started would end with a traceback.
+    """Block signals while a process starts: a signal during its start would end it with a traceback.
 
-    The new process inherits the mask, until it ignores Ctrl-C itself. The system may deliver a signal to another
-    thread, and Python then calls the handler in this one: so the handlers are replaced, too.
+    The new process inherits the signal mask until it ignores Ctrl-C itself. The system may deliver a signal to another
+    thread, and Python then calls the handler in this one, so the handlers are replaced too.
     """
     if not hasattr(signal, "pthread_sigmask"):  # not on Windows
         yield
         return
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # a process of its own, whose start would let the signal in again
+    resource_tracker.ensure_running()  # start it now: its start unblocks signals
     came: list[int] = []
     handlers = {}
     if threading.current_thread() is threading.main_thread():

@@ -1,7 +1,7 @@
-"""Files read and evaluated on several processes; the results come in the order of the files.
+"""Reads and evaluates files on several processes, with results in the order of the files.
 
-The parent finds the sources and sends them out in batches; a worker reads them and sends back what matched and its
-account of the reading. The parent itself reads large files and standard input, piece by piece.
+The parent lists the sources and sends them in batches; a worker reads a batch and returns the matches and its recorder.
+The parent itself streams large files and standard input.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ _log = logging.getLogger("cloudsigma")
 _Batch = list[Source | Unreadable]
 
 WORTH_IT = 20_000_000
-"""Bytes of files, as stored, below which starting workers takes longer than they save."""
+"""Stored bytes of all files below which starting workers takes longer than it saves."""
 _LARGE = 32_000_000
-"""Bytes of a file, as stored, from which the parent reads it: its matches are not held all at once."""
+"""Stored bytes of a file from which the parent streams it, so that its matches are not all held in memory."""
 _BATCH_BYTES, _BATCH_FILES = 1_000_000, 16
-"""A batch ends at whichever is reached first: small, so that results are used soon and do not pile up."""
+"""A batch ends at whichever limit is reached first. Batches are small, so that results do not pile up in memory."""
 _AHEAD = 3
-"""Batches for each worker that are sent out before their results are awaited."""
+"""Batches submitted for each worker before the first result is awaited."""
 
 
 def cores() -> int:
-    """How many processes can run at once here."""
+    """The number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read_sources(
     config: BatchConfig, sources: Iterator[Source | Unreadable], jobs: int | None, tick: Tick | None = None
 ) -> Generator[BatchResult]:
-    """Read sources; the results come in their order.
+    """Read sources, and yield the results in the order of the sources.
 
     Args:
-        config: What to read them with.
-        sources: Where bytes come from.
+        config: The settings for reading.
+        sources: The sources, listed lazily.
         jobs: Worker processes, at most as many as there are cores and batches; 1: this process reads one file at a
-            time. `None`: one for each core, if there is enough to read for workers to pay off.
-        tick: Called with the progress of what this process reads itself.
+            time. `None`: one for each core if the input is large enough for workers to pay off.
+        tick: Called with the progress of sources that this process reads itself.
     """
     here = BatchReader(config, tick)
     workers = min(jobs, cores()) if jobs is not None else cores()
@@ -91,7 +91,7 @@ def _is_large(source: Source | Unreadable) -> bool:
 
 
 def _begin(config: BatchConfig) -> Callable[[_Batch], BatchResult]:
-    """In a worker: the function that reads batches."""
+    """Called in a worker; returns the function that reads batches."""
     keep_freed_memory()
     reader = BatchReader(config)
 
