@@ -1,4 +1,4 @@
-"""Records in: files, folders and standard input → CloudTrail records, each with its origin.
+"""Reads CloudTrail records, each with its origin, from files, folders, S3, standard input and values.
 
 One file is read at a time. A file that cannot be read is a loss in the ledger, with its reason; the others are read.
 """
@@ -29,22 +29,22 @@ _PROGRESS_EVERY = 10_000
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a reading is."""
+    """Progress of reading: files, records and bytes."""
 
     files_done: int
     files_total: int
-    """As far as they are known."""
+    """Files listed so far; grows while listing goes on."""
     records: int
     bytes_done: int = 0
     """Bytes as stored."""
     bytes_total: int | None = None
-    """`None` where not all sizes are known."""
+    """`None` unless all sizes are known."""
 
 
 class Reader:
-    """An iterable of records; `ledger` says what was read, and is whole once the iteration has ended.
+    """An iterable of records, with a `ledger` that is complete once the iteration has ended.
 
-    Iterating again reads again, with a new ledger; standard input can be read only once.
+    Iterating again reads the input again, with a new ledger; standard input can be read only once.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Reader:
         progress: Callable[[Progress], None] | None = None,
         named: Selection | None = None,
     ) -> None:
-        """With `named`, files that messages name are read, too, those of them that are asked for."""
+        """`named`: also read the files that notifications name, if they pass the filters."""
         self._finder = finder
         self._named = named
         self._reader = reader
@@ -72,7 +72,7 @@ class Reader:
             yield record
 
     def with_origin(self) -> Iterator[tuple[dict[str, Any], Origin]]:
-        """The records with where each came from."""
+        """The records, each with its origin."""
         recorder = self._recorder = Recorder()
         total = 0
         for done, source in enumerate(self._sources(recorder)):
@@ -88,7 +88,7 @@ class Reader:
                 self._progress(Progress(done + 1, total, recorder.records))
 
     def _sources(self, recorder: Recorder) -> Iterator[Source | Unreadable]:
-        """The sources one by one, each read before the next is asked for."""
+        """The sources; the caller reads each before requesting the next."""
         if self._named is None:
             yield from self._found(recorder)
             return
@@ -98,7 +98,7 @@ class Reader:
         from cloudsigma.reading.sources.register import Register
 
         recorder.references = []
-        with closing(sqlite3.connect("", check_same_thread=False)) as database:  # a file of SQLite's own
+        with closing(sqlite3.connect("", check_same_thread=False)) as database:  # a temporary file
             register = Register(database)
             named = NamedFiles(register, self._named)
             for source in self._found(recorder, register.first_listed):
@@ -135,19 +135,19 @@ def read_records(
     """Read CloudTrail records from files, folders, S3 and standard input.
 
     Args:
-        paths: Files; folders, in which every file with a known ending or none is looked at; patterns with `*`, `?`,
+        paths: Files; folders, from which files with a known ending or no ending are read; patterns with `*`, `?`,
             `[…]` or `**`; `s3://bucket/prefix`; `-` is standard input. Also values, in any form: the event of a
-            function, an answer of boto3 or rows of a data frame (a mapping, list or tuple), the content of a file
-            (`bytes`, `bytearray`, `BytesIO`), or an open binary stream, which can be read once.
+            Lambda function, a response of boto3 or rows of a data frame (a mapping, list or tuple), the content of a
+            file (`bytes`, `bytearray`, `BytesIO`), or an open binary stream, which can be read once.
         limits: Bounds on sizes, depth and numbers.
-        progress: Called after every file and now and then within one.
+        progress: Called after every file and regularly within a large one.
         stdin: The stream for `-`; default: the process's standard input.
         since: Only records of this time or later: an ISO date or time (UTC unless it has an offset), `90m`, `24h`,
-            `7d` or `2w` before now, or a `datetime`. A record without a readable `eventTime` is given.
-        until: Only records before this time; the same forms.
+            `7d` or `2w` before now, or a `datetime`. Records without a readable `eventTime` are included.
+        until: Only records before this time, in the same forms.
         accounts: Only records of these accounts: the recipient's, else the caller's.
         regions: Only records of these regions.
-        named_files: Read the files in S3 that notifications name, too, those that are asked for, each once, at the end.
+        named_files: Also read the files in S3 that notifications name, if they pass the filters; each once, at the end.
 
     Returns:
         An iterable of records, read lazily; its `ledger` accounts for everything.

@@ -1,7 +1,7 @@
-"""The records of one file and the account of them, whichever way they are read.
+"""Reads the records of one file and updates the ledger, on the fast or the plain path.
 
-A file that the probe has taken as a whole is one stretch of records. Lines come in blocks: one that the probe takes is
-such a stretch, too, and only those that it leaves are read plainly, line by line.
+A file that the probe accepts as a whole is one run of records. Line files are probed in blocks: a block that the probe
+accepts is one run; all other blocks are read on the plain path, line by line.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import RecordFilter, Selection
 
 _ELEMENT = re.compile(r"record \d+")
-"""The place of a list's element that is no record, and has a position all the same."""
+"""The place of a list element that is not a record but has a position."""
 Found = tuple[dict[str, Any], Origin]
 
 
 class OneFile:
-    """Reads one file once; the recorder notes each loss."""
+    """Reads one file once; losses go to the recorder."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class OneFile:
         coverage_probe: CoverageProbe | None,
         strict: bool,
     ) -> None:
-        """With a view, records that its probe rules out are counted and not given, where the probe takes them."""
+        """With a view, records that its probe rules out are counted but not returned."""
         self._name = name
         self._recorder = recorder
         self._limits = limits
@@ -57,18 +57,18 @@ class OneFile:
         self._lost = Losses()
         self._forms: Counter[str] = Counter()
         self._position = 0
-        """Records so far, also those that are not given."""
+        """Records so far, including those not returned."""
         self._recognized = False
-        """Whether anything was recognized that holds no calls."""
+        """Whether a document without API calls was recognized, such as a digest."""
         self._ended = False
-        """Whether its end was reached, as far as it can be read."""
+        """Whether reading reached the end of the file."""
 
     def _filter(self, among: str) -> RecordFilter | None:
         recorder, selection = self._recorder, self._selection
         return None if selection.everything else RecordFilter(selection, recorder.left_out, recorder.kept, among)
 
     def all_of(self, probed: Probed, stored: int) -> Iterator[Found]:
-        """The records of a file of so many bytes that the probe has taken as a whole."""
+        """The records of a file that the probe accepted as a whole; `stored` is its size in bytes."""
         self._ended = True
         try:
             yield from self._stretch(probed)
@@ -76,11 +76,11 @@ class OneFile:
             self._close(stored, probed.size)
 
     def content(self, inflater: Inflater, stored: int | None = None) -> Iterator[Found]:
-        """The records of a file's content; `stored` are its bytes where the inflater is given what is inflated."""
+        """The records of a file's content; `stored`: its stored size, if the inflater gets decompressed data."""
         lost, recorder = self._lost, self._recorder
         if stored is None:
             recorder.stored = lambda: inflater.reached
-        cut = False  # whether the last thing found was damage
+        cut = False  # whether the last item was damage
         try:
             for found in self._found(inflater.chunks()):
                 cut = isinstance(found, Damage)
@@ -109,7 +109,7 @@ class OneFile:
             self._close(inflater.stored if stored is None else stored, inflater.inflated)
 
     def _close(self, stored: int, inflated: int) -> None:
-        if self._forms or self._recognized or (self._ended and not self._lost.count):  # else nothing was read of it
+        if self._forms or self._recognized or (self._ended and not self._lost.count):  # else nothing in it was read
             self._recorder.files += 1
             self._recorder.note_file(stored, inflated, self._forms)
         else:
@@ -126,12 +126,12 @@ class OneFile:
                 yield from line_documents(found, self._limits)
 
     def _probe(self, block: Block) -> Probed | None:
-        """The records of a block, if the probe takes it and no limit ends in it."""
+        """The records of a block, if the probe accepts it and no limit is reached."""
         probed = self._view.probe_lines(block, self._limits.document) if self._view is not None else None
         return probed if probed is not None and self._position + probed.total <= self._limits.records else None
 
     def _stretch(self, probed: Probed) -> Iterator[Found]:
-        """The records that could match, once the account has all of them."""
+        """Count all records of a run, then return those that could match."""
         recorder, before = self._recorder, self._position
         self._position += probed.total + probed.insights
         self._count(probed.form, probed.total)
@@ -162,7 +162,7 @@ class OneFile:
                 yield record, Origin(self._name, before + at, probed.form)
 
     def _document(self, document: Document) -> Generator[Found, None, bool]:
-        """The records of a document that is read whole; gives whether the file is to be read on."""
+        """The records of a document on the plain path; returns whether to continue reading the file."""
         lost, recorder = self._lost, self._recorder
         chosen = self._among_all
         for part in unwrap(document.value, document.form, self._limits, document):
@@ -195,7 +195,7 @@ class OneFile:
         return True
 
     def _count(self, form: str, records: int) -> None:
-        """Count records of a form; fewer than none take back such as turned out not to be given."""
+        """Count records of a form; a negative number corrects an earlier count."""
         self._recorder.records += records
         for forms in (self._forms, self._recorder.forms):
             forms[form] += records
@@ -207,10 +207,10 @@ class OneFile:
         if lost.count <= self._limits.losses:
             return False
         met = self._limits.said("losses")
-        lost.forget_last()  # it is among the rest
+        lost.forget_last()  # the summary below counts it
         lost.add_first(f"the places that cannot be read are more than {met}; the rest is not read")
         return True
 
     def _is_wanted(self, record: dict[str, Any]) -> bool:
-        """Whether a record that a limit refuses is a loss: not where the probe rules it out, as the fast way does."""
+        """Whether a record refused by a limit is a loss; it is not if the probe rules it out, as on the fast path."""
         return self._view is None or self._view.could_match(record)

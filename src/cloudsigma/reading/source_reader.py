@@ -1,7 +1,7 @@
-"""One source → its records; its size and its first bytes decide how it is read.
+"""Reads the records of one source, on a path chosen by its size and first bytes.
 
-A log file is held whole for the fast way, and so is all that is small. Other lines are streamed, and go the fast way in
-blocks.
+Log files and files under 1 MiB are read whole for the fast path; larger line files are streamed, in blocks for the fast
+path.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.interface import Source, Unreadable
 
 _SMALL = 1 << 20
-"""Bytes of a file, as stored, below which it is held whole whatever is in it."""
+"""Stored bytes of a file below which it is read whole, whatever its content."""
 _SHORT = 8 << 20
-"""Bytes of lines that are looked at as a whole, since that is quicker than in blocks."""
+"""Bytes of lines up to which they are probed whole, which is faster than in blocks."""
 _LONGEST_LINE = 4 << 20
-"""Bytes within which the first line must end for lines to be told before they are read; a record has at most 1 MB."""
+"""The first line must end within this many bytes to recognize a line file; a record has at most 1 MB."""
 
 
 class SourceReader:
-    """Reads sources one at a time; the recorder notes each loss, and nothing is raised."""
+    """Reads sources one at a time; losses are recorded, never raised."""
 
     def __init__(
         self,
@@ -42,9 +42,9 @@ class SourceReader:
         coverage: bool = False,
         strict: bool = False,
     ) -> None:
-        """With a probe, records that it rules out are counted and not given; with `coverage` all are placed in time.
+        """With a probe, records that it rules out are counted but not returned. `coverage`: count all records by hour.
 
-        With `strict` a file is read up to the first loss.
+        With `strict`, a file is read up to its first loss.
         """
         self._strict = strict
         self._limits = limits
@@ -55,7 +55,7 @@ class SourceReader:
         self._coverage = coverage
 
     def records(self, source: Source, recorder: Recorder) -> Iterator[Found]:
-        """The records of one source: those that could match where the fast way is open, else all of them."""
+        """The records of one source: only those that could match if the fast path applies, else all."""
         if self._coverage and recorder.coverage is None:
             recorder.coverage = CoverageCounts()
         try:
@@ -95,19 +95,19 @@ class SourceReader:
         return file.content(Inflater(stream, limits, stored or b""))
 
     def _probe(self, view: View, content: bytes) -> Probed | None:
-        """The records of a log file or of a few lines, if the probe takes it as a whole and no limit ends in it."""
+        """The records of a log file or of a few lines, if the probe accepts the whole and no limit is reached."""
         if len(content) > self._limits.document:
             return None
         probed = view.probe_log_file(content)
         if probed is None and len(content) <= _SHORT and b"\n" in content:
             probed = view.probe_lines(Block(content, 1), self._limits.document)
             if probed is not None and probed.total + probed.insights < 2:
-                return None  # what stands alone is no line
+                return None  # a single document is not a line file
         return probed if probed is not None and probed.total <= self._limits.records else None
 
     def _streams_lines(self, stream: BinaryIO) -> bool:
-        """Whether a seekable stream has lines, judged by its beginning."""
-        seekable = getattr(stream, "seekable", None)  # what is given as standard input may have `read` alone
+        """Whether a seekable stream is a line file, judged by its beginning."""
+        seekable = getattr(stream, "seekable", None)  # a stream given as standard input may only have `read`
         if seekable is None or not seekable():
             return False
         start = stream.tell()
@@ -117,5 +117,5 @@ class SourceReader:
 
     @property
     def _longest_line(self) -> int:
-        """Within the limit what is decided does not depend on the pieces that a file comes in."""
+        """The bound for the first line; it makes the decision independent of the sizes of reads."""
         return min(_LONGEST_LINE, self._limits.document)

@@ -1,1 +1,1 @@
-"""Which files and records to read: time, accounts, regions, limits."""
+"""Filters and bounds for reading: time, accounts, regions, limits."""

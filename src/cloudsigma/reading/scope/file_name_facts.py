@@ -1,7 +1,7 @@
 """Facts in the name of a log file: the account and region of its records, and when it was delivered.
 
-CloudTrail names its files `ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHMMZ_UNIQUE.json.gz`, wherever they lie. A name of
-another form tells nothing, and such a file is read whatever is asked for.
+CloudTrail names its files `ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHMMZ_UNIQUE.json.gz`, in any folder. Other names give no
+facts, so these files are always read, whatever the filters.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ _NAME = re.compile(
 
 
 class FileNameFacts(msgspec.Struct, frozen=True):
-    """Facts about a file, or all files of a folder, without opening it; `None` for those that are unknown."""
+    """Facts about a file, or all files of a folder, known without opening it; `None`: unknown."""
 
     account: str | None = None
-    """The account whose trail it is of (12 digits)."""
+    """The account of its records (12 digits)."""
     region: str | None = None
-    """The region that the events happened in."""
+    """The region of its records."""
     first: dt.datetime | None = None
-    """The earliest moment of its delivery, in UTC; `None` together with `end`."""
+    """The earliest possible time of its delivery, in UTC; `None` if and only if `end` is."""
     end: dt.datetime | None = None
-    """The moment after the latest of its delivery."""
+    """The end of the time of its delivery, exclusive."""
 
 
 def facts_of(name: str) -> FileNameFacts | None:
-    """The facts in the last part of a path or key; `None` if that is not one of CloudTrail's names."""
+    """Parse the last part of a path or key; `None` if it is not a name that CloudTrail gives."""
     if not (found := _NAME.search(name)):
         return None
     account, region, stamp = found.groups()

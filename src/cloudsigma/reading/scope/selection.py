@@ -1,7 +1,7 @@
-"""Which records are asked for: a stretch of time, accounts, regions.
+"""Filters records by time window, accounts and regions.
 
-Two steps, of which the first only spares work. A file is left out by its name where that shows that nothing in it can
-have been asked for; records are then chosen one by one, by what they say themselves. What says nothing is kept.
+There are two steps. The first only saves work: a file is skipped if its name shows that it contains no requested
+records. The second checks each record by its own fields. A record without the fields that decide is kept.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from cloudsigma.reading.scope.file_name_facts import FileNameFacts
 from cloudsigma.reading.scope.time_window import Moment, TimeWindow, time_window
 
 LATE = dt.timedelta(days=1)
-"""How long after an event the file with it may be delivered. AWS says about five minutes; retries take hours."""
+"""Greatest delay between an event and the delivery of its file. AWS says about five minutes; retries take hours."""
 EARLY = dt.timedelta(hours=1)
-"""How long before an event the stamp of its file may lie: clocks differ, and stamps are cut to the minute."""
+"""Greatest time by which a file's stamp may precede its events: clocks differ, and stamps are truncated to minutes."""
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]+(?:-[a-z]+)+-[0-9]+")
@@ -34,21 +34,21 @@ OTHER_REGIONS = "of other regions"
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """What is asked for; by default everything."""
+    """Filters for files and records; the default selects everything."""
 
     window: TimeWindow = TimeWindow()
     accounts: frozenset[str] = frozenset()
-    """Account IDs; none: all accounts."""
+    """Account IDs; empty: all accounts."""
     regions: frozenset[str] = frozenset()
-    """Regions; none: all regions."""
+    """Regions; empty: all regions."""
 
     @property
     def everything(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether it selects every record."""
         return not (self.window.bounded or self.accounts or self.regions)
 
     def leaves_out(self, delivery: FileNameFacts) -> str | None:
-        """Why nothing that was delivered so can be asked for; `None`: it must be looked at."""
+        """The reason to skip a file by the facts in its name; `None`: it may contain requested records."""
         if self.accounts and delivery.account is not None and delivery.account not in self.accounts:
             return OTHER_ACCOUNTS
         if self.regions and delivery.region is not None and delivery.region not in self.regions:
@@ -58,24 +58,24 @@ class Selection(msgspec.Struct, frozen=True):
         return None
 
     def near(self, first: dt.datetime, end: dt.datetime) -> bool:
-        """Whether a file delivered from `first` to before `end` may hold events of the time that is asked for."""
+        """Whether a file delivered from `first` to before `end` may contain events of the time window."""
         return self.window.meets(first, end, early=EARLY, late=LATE)
 
 
 class RecordFilter:
-    """Chooses records one by one, and counts."""
+    """Filters records one by one, and counts those left out."""
 
     def __init__(
         self, selection: Selection, left_out: Counter[str], kept: Counter[str], among: str = "records"
     ) -> None:
-        """Counts go to `left_out` and, of records that do not say what decides, to `kept`; `among`: what they are."""
+        """Count records in `left_out`, and records kept for lack of a field in `kept`; `among` is their name there."""
         self._selection = selection
         self._left_out = left_out
         self._kept = kept
         self._among = among
 
     def keeps(self, record: Mapping[str, Any]) -> bool:
-        """Whether a record is asked for, as far as it says."""
+        """Whether to keep a record; a record without the fields that decide is kept."""
         selection = self._selection
         unknown = []
         if selection.window.bounded:
@@ -115,10 +115,10 @@ def select(
     accounts: str | Iterable[str] = (),
     regions: str | Iterable[str] = (),
 ) -> Selection:
-    """What is asked for, checked.
+    """Validate filters, and return them as a `Selection`.
 
     Raises:
-        UsageError: A time, an account or a region has no form that there is, or no time is left.
+        UsageError: A time, an account or a region is malformed, or the time window is empty.
     """
     return Selection(
         time_window(since, until),
@@ -137,7 +137,7 @@ def _checked(kind: str, values: Iterable[str], form: re.Pattern[str], said: str)
 
 
 def account_of(record: Mapping[str, Any]) -> str | None:
-    """The account that was affected, as `context.account` has it: the recipient, else the caller's."""
+    """The affected account, as in `context.account`: the recipient's, else the caller's."""
     account = record.get("recipientAccountId")
     if not isinstance(account, str):
         identity = record.get("userIdentity")

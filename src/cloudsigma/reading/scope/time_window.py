@@ -1,7 +1,7 @@
-"""From when to when: the texts of `since` and `until` → a stretch of time in UTC.
+"""Parses `since` and `until` to a time window in UTC.
 
-A time is absolute (a date, or a date and time; UTC unless it has an offset) or relative: so many minutes, hours, days
-or weeks before now. Anything else is refused before any work is done.
+A time is absolute (a date, or a date and time; UTC unless it has an offset) or relative (a number of minutes, hours,
+days or weeks before now). Anything else is refused before any work is done.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ FORMS = (
     "a date (2025-03-04), a time (2025-03-04T10:15, 2025-03-04T10:15:30Z, 2025-03-04T10:15:30+02:00), "
     "or 90m, 24h, 7d or 2w for so long before now"
 )
-"""What is accepted, for messages."""
+"""The accepted forms, for messages."""
 
 Moment = str | dt.datetime | dt.date
-"""What `since` and `until` may be given as; a `datetime` without a zone is UTC, a `date` is its first moment."""
+"""Accepted types of `since` and `until`; a `datetime` without a zone is in UTC, a `date` means its first moment."""
 
 _SHORT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?")
-"""Shorter than records have them: a date, or a time without seconds."""
+"""Forms shorter than those in records: a date, or a time without seconds."""
 _RELATIVE = re.compile(r"([0-9]{1,9})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class TimeWindow(msgspec.Struct, frozen=True):
-    """A stretch of time; `None` leaves an end open."""
+    """A time window in UTC; `None` leaves an end open."""
 
     since: dt.datetime | None = None
-    """The first moment that belongs to it."""
+    """Its beginning, inclusive."""
     until: dt.datetime | None = None
-    """The first moment that does not belong to it any more."""
+    """Its end, exclusive."""
 
     @property
     def bounded(self) -> bool:
-        """Whether there is any bound."""
+        """Whether it has a beginning or an end."""
         return self.since is not None or self.until is not None
 
     def holds(self, when: dt.datetime) -> bool:
-        """Whether a moment lies in it."""
+        """Whether a time is within the window."""
         return (self.since is None or when >= self.since) and (self.until is None or when < self.until)
 
     def meets(self, first: dt.datetime, end: dt.datetime, *, early: dt.timedelta, late: dt.timedelta) -> bool:
-        """Whether it has a moment in common with the stretch from `first` to before `end`, with slack.
+        """Whether it overlaps the period from `first` to before `end`, with slack.
 
-        The stretch is taken to begin `late` sooner, and to end `early` later, than it says: what is stamped with a time
-        happened up to `late` before it and, by a clock that differs, up to `early` after it.
+        The period is extended by `late` at its beginning and by `early` at its end: an event may have happened up to
+        `late` before its stamp and, since clocks differ, up to `early` after it.
         """
         return (self.since is None or _shifted(end, early) > self.since) and (
             self.until is None or _shifted(first, -late) < self.until
@@ -58,15 +58,15 @@ class TimeWindow(msgspec.Struct, frozen=True):
 
 
 def time_window(since: Moment | None, until: Moment | None, *, now: dt.datetime | None = None) -> TimeWindow:
-    """The stretch of time from `since` (included) to `until` (not included).
+    """The time window from `since` (inclusive) to `until` (exclusive).
 
     Args:
-        since: See `FORMS`; `None`: from the beginning.
-        until: The same; `None`: to the end.
-        now: What relative times count from; default: the clock.
+        since: A time in one of the `FORMS`; `None`: no beginning.
+        until: A time in one of the `FORMS`; `None`: no end.
+        now: The reference for relative times; default: the current time.
 
     Raises:
-        UsageError: A text has none of the forms, or the stretch is empty.
+        UsageError: A text has none of the forms, or the window is empty.
     """
     now = now or dt.datetime.now(dt.UTC)
     window = TimeWindow(_moment("since", since, now), _moment("until", until, now))
