@@ -35,7 +35,8 @@ class Loss(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         where = f" at {self.position}" if self.position else ""
-        rescued = f" ({self.rescued:,} records of it were read)" if self.rescued else ""
+        verb = "was" if self.rescued == 1 else "were"
+        rescued = f" ({self.rescued:,} of its records {verb} read)" if self.rescued else ""
         return printable(f"{self.path}: {self.reason}{where}{rescued}")
 
 

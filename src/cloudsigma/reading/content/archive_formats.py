@@ -40,10 +40,10 @@ _FORMATS = (
 
 
 def refusal(head: bytes) -> str | None:
-    """Why content with this beginning is not read; `None` if it is no archive."""
+    """Why content that begins like this is not read; `None` if it is not an archive."""
     return next((each.refusal for each in _FORMATS if each.start.match(head)), None)
 
 
 def refusal_of_ending(ending: str) -> str | None:
-    """Why a file with this ending (in lower case) is not read; `None` if it is not that of an archive."""
+    """Why a file with this ending (in lower case) is not read; `None` if it is not an archive's."""
     return next((each.refusal for each in _FORMATS if ending in each.endings), None)

@@ -18,32 +18,32 @@ _KEY = re.compile(r'"[A-Za-z@_$]')
 _ROW = re.compile(r'\[\s*\{\s*"[A-Za-z@_$]')
 """How an element begins. Where a quote was lost, text between strings reads as keys: it has no letters."""
 _BOUNDARY = re.compile(r"[}\]][ \t\r\n\ufeff]*(?=[{\[])|\n(?=[{\[])")
-"""Text between two documents, which stands in no healthy JSON except behind a comma, a colon or an opening bracket."""
+"""Text between two documents; healthy JSON has it only after a comma, a colon or an opening bracket."""
 _ENDING = re.compile(r"[\s}\]]*")
 _AHEAD = 1 << 18
-"""Characters behind an object that are looked at to tell whether it is an element of the list: AWS writes no larger
+"""Characters inspected after an object to decide whether it is an element of the list: AWS writes no larger
 record."""
 _UNSURE = 1
-"""Levels by which a damaged bracket changes those of the text behind it. Lists of callers are deeper in a record."""
+"""Most levels by which a damaged bracket shifts the nesting of later text. A caller's lists lie deeper in a record."""
 
 
 class RecordList(msgspec.Struct, frozen=True):
     """A list in a damaged document."""
 
     start: int
-    """Where its first element begins."""
+    """Offset of its first element."""
     around: tuple[tuple[dict[str, Any], str], ...] = ()
-    """The objects around it, from outside: the members before it, and the member that leads inside."""
+    """The enclosing objects, outermost first: the members before the list, and the name that leads to it."""
     known: bool = True
     """Whether the document is healthy up to the list; if not, other brackets may close behind it."""
 
     @property
     def name(self) -> str:
-        """Of the member that it is, in lower case."""
+        """Name of the member that holds the list, in lower case."""
         return self.around[-1][1].lower() if self.around else ""
 
     def holding(self, *elements: Any) -> Any:
-        """The document as it would be with these elements alone."""
+        """The document with only these elements in the list."""
         value: Any = list(elements)
         for before, name in reversed(self.around):
             value = {**before, name: value}
@@ -54,7 +54,7 @@ class DamagedList(DamagedText):
     """A text with a damaged list in it."""
 
     def element(self, at: int) -> tuple[Any, int, DamageAt | None]:
-        """The element at a place if it is whole, where the text behind it begins, and the damage in either."""
+        """The element at an offset if it is whole, the offset after it, and any damage in or after it."""
         text = self.text
         try:
             value, end = self.decode(at)
@@ -67,7 +67,7 @@ class DamagedList(DamagedText):
             return value, after, None
         missing = DamageAt("the JSON is damaged (expecting ',' delimiter)", after)
         if isinstance(value, dict) and text[following : following + 1] == '"':
-            # Either a bracket too many has ended this element early, and its other members follow, or the next element
+            # Either a surplus bracket has ended this element early, and its other members follow, or the next element
             # has lost its bracket. Objects name no member twice.
             keys = keys_from(text, following, _AHEAD)
             if keys and keys.isdisjoint(value):
@@ -77,7 +77,7 @@ class DamagedList(DamagedText):
     def next_element(
         self, array: RecordList, at: int, after: int, damage: DamageAt, *, whole: bool
     ) -> tuple[int, int, bool]:
-        """Where to go on, how many elements that is on, and whether it is within the list.
+        """Where to resume, how many elements further that is, and whether it is still within the list.
 
         The element `at` a place is damaged or, if it is `whole`, the text `after` it.
         """
@@ -103,9 +103,9 @@ class DamagedList(DamagedText):
         return self.search_document(event.at, lines=True), 1, False
 
     def search_element(self, array: RecordList, at: int, outline: Outline | None = None) -> tuple[int, int]:
-        """The next element behind damage that leaves the level in doubt; -1 if there is none. And how many it is on.
+        """The next element after damage that leaves the level in doubt, and how many elements further; -1 if not found.
 
-        An object can be one if it stands behind a comma, is whole, and the text that follows agrees.
+        An object qualifies if it follows a comma, is whole, and the text after it fits an element of the list.
         """
         text = self.text
         starts = _ROW if text[self.skip(array.start) : self.skip(array.start) + 1] == "[" else _ELEMENT
@@ -137,7 +137,7 @@ class DamagedList(DamagedText):
         return -1, 1
 
     def _follows(self, array: RecordList, at: int) -> tuple[Literal["end", "inner", "open"], int]:
-        """Whether the text behind an object says that it is an element of the list.
+        """What the text after an object says about whether the object is an element of the list.
 
         `end`: so it does, up to the end of the document. `inner`: it is in a list or object that ends before. `open`:
         the text ends, or the next damage comes, before that is known.
@@ -178,7 +178,7 @@ class DamagedList(DamagedText):
         return "open", at
 
     def only_closes(self, at: int) -> bool:
-        """Whether there are only closing brackets from a place on."""
+        """Whether only closing brackets follow an offset."""
         return _ENDING.fullmatch(self.text, at) is not None
 
     def _is_over(self, at: int) -> bool:
@@ -186,7 +186,7 @@ class DamagedList(DamagedText):
         return at == len(self.text) or self.text[at] in "{["
 
     def close(self, at: int, array: RecordList) -> tuple[int, bool]:
-        """Where the document ends whose list ends at a place, and whether the text between is damaged."""
+        """Where the document ends, given the end of its list, and whether the text between is damaged."""
         text = self.text
         if not array.known:
             found = _ENDING.match(text, at)
@@ -209,9 +209,9 @@ class DamagedList(DamagedText):
         return at, False
 
     def search_document(self, at: int, *, lines: bool = False) -> int:
-        """The next place where a document begins: at no place of a list or an object, and with none ending behind it.
+        """The offset of the next document: outside any list or object, and with no enclosing one that closes after it.
 
-        With `lines` it begins a line, since the level is in doubt.
+        With `lines` it must begin a line, since the level is in doubt.
         """
         text = self.text
         for found in _BOUNDARY.finditer(text, at):

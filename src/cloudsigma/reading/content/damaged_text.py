@@ -1,4 +1,4 @@
-"""A text of which parts are damaged JSON: one value at a time, and where each ends."""
+"""Decodes partly damaged JSON: one value at a time, and where each ends."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cloudsigma.reading.scope.limits import Limits, values_in
 
 BETWEEN = re.compile(rf"(?:[ \t\r\n\ufeff,]*+(?:{LOG_PREFIX}\s*)?)(?=[{{]|\Z)")
 """Text that may separate documents: commas and times only before objects, as in lists and exported logs."""
-_SPACE = re.compile("[ \t\r\n\ufeff]*")  # a byte order mark too, which stands inside where files were joined
+_SPACE = re.compile("[ \t\r\n\ufeff]*")  # also a byte order mark, which appears mid-text in joined files
 _BROKEN_BYTES = re.compile("[\udc80-\udcff]")
 _EFFORT = 8
-"""How many times its own length a text may be looked at in search of what is healthy."""
+"""Budget for finding healthy parts, as a multiple of the text's length."""
 _WINDOW = 1 << 16
-"""Characters given to the decoder at first: its errors count the lines of all that it was given."""
+"""Characters first given to the decoder: its errors count the lines of its whole input, so a small input is cheaper."""
 
 
 class DamageAt(Exception):  # noqa: N818  # never leaves this package
-    """There is no whole value at a place."""
+    """No whole value begins at this offset."""
 
     def __init__(self, why: str, at: int) -> None:
         super().__init__(why, at)
@@ -30,7 +30,7 @@ class DamageAt(Exception):  # noqa: N818  # never leaves this package
 
 
 class DamagedText:
-    """Decodes values at places of a text. Failed attempts use up the `effort`, so the time stays linear."""
+    """Decodes values at offsets of a text. Failed attempts use up the `effort`, so the time stays linear."""
 
     def __init__(self, text: str, limits: Limits) -> None:
         self.text = text
@@ -40,7 +40,7 @@ class DamagedText:
         self._counted = (0, 1, -1)  # up to where lines were counted, the line there, the line end before it
 
     def decode(self, at: int) -> tuple[Any, int]:
-        """The object or array at a place, and where it ends."""
+        """The object or array at an offset, and where it ends."""
         value, end = self.scan(at)
         if not isinstance(value, (dict, list)):
             self.effort -= end - at
@@ -51,7 +51,7 @@ class DamagedText:
         return value, end
 
     def scan(self, at: int) -> tuple[Any, int]:
-        """The value at a place, and where it ends; failed attempts use up the effort."""
+        """The value at an offset, and where it ends; failed attempts use up the effort."""
         size = _WINDOW
         while True:
             window = self.text[at : at + size]
@@ -76,20 +76,20 @@ class DamagedText:
             size *= 2 if values_in(window) > self.limits.values // 8 else 8
 
     def skip(self, at: int, blank: re.Pattern[str] = _SPACE) -> int:
-        """The place behind the blanks at a place."""
+        """The first offset from `at` on that is not blank."""
         found = blank.match(self.text, at) or _SPACE.match(self.text, at)
         return found.end() if found else at
 
     def before(self, at: int) -> str:
-        """The last character before a place that is not blank."""
+        """The last non-blank character before an offset."""
         return self.text[max(0, at - 200) : at].rstrip()[-1:]
 
     def most_bytes(self, start: int, end: int) -> int:
-        """Bytes that a part of the text has at most."""
+        """Upper bound of the UTF-8 bytes in a part of the text."""
         return (end - start) * (1 if self._ascii else 4)
 
     def position(self, at: int) -> str:
-        """A place in words: its line and column."""
+        """An offset for people: its line and column."""
         counted, line, ended = self._counted if at >= self._counted[0] else (0, 1, -1)
         if more := self.text.count("\n", counted, at):
             line += more

@@ -1,9 +1,9 @@
-"""Content → documents, plainly: what `probe` does faster must come to the same.
+"""Content → documents: the plain decoder, whose results the faster `probe` must reproduce.
 
-What a file is, its first bytes and its first line tell, never its name. A healthy log file is one call of the decoder;
-JSON lines, log lines and tables are streamed. Where something is damaged, the records around the damage are rescued
-one by one, and the damage is named. Of a repeated key the last one counts, and of lists of records all do; NaN and
-infinity are read as Python reads them.
+The first bytes and the first line decide the format; the file name is ignored. A healthy log file takes one call of
+the decoder; JSON lines, log lines and tables are streamed. In a damaged file the records around the damage are rescued
+one by one, and the damage is reported. The last of repeated keys counts, but repeated lists of records are all kept;
+NaN and infinity are read as Python reads them.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _WIDE = (
 )
 _LOG_LINE = re.compile(LOG_PREFIX.encode() + rb"(?=\{)")
 _LIST_OPENS = re.compile(rb'\s*(?:\{\s*"[A-Za-z]{1,20}"\s*:\s*)?\[')
-"""The beginning of a list, which may have its elements in lines."""
+"""The beginning of a list, whose elements may be one per line."""
 _ONE_LINE = re.compile(rb"[{\[][^\r\n]")
-"""The beginning of a line that can be a damaged document and does not vote."""
+"""The beginning of a line that may be a damaged document, and so does not vote."""
 _VOTERS = 20
-"""Lines that tell whether a file has a document in each line."""
+"""Lines inspected to decide whether a file has one document per line."""
 _LONGEST_VOTE = 1 << 20
-"""Bytes of a line up to which it is decoded to tell whether it is whole."""
+"""Longer lines are not decoded to decide whether they are whole, in bytes."""
 _LONGEST_BALLOT = 64 << 20
-"""Bytes within which they tell it, even if they are fewer."""
+"""Bytes after which the lines seen so far decide, even if they are fewer."""
 _COMMAS = b", \t\r\n\v\f"
 
 
@@ -95,7 +95,7 @@ def contents(chunks: Iterator[bytes], limits: Limits) -> Iterator[Document | Dam
 
 
 def _head(chunks: Iterator[bytes], limits: Limits) -> tuple[bytes, bool]:
-    """The beginning of a file, long enough to tell what it holds, and whether it is read by lines."""
+    """The beginning of a file, long enough to identify its format, and whether it is read by lines."""
     pieces: list[bytes] = []
     size = following = 0
     for chunk in chunks:
@@ -106,7 +106,7 @@ def _head(chunks: Iterator[bytes], limits: Limits) -> tuple[bytes, bool]:
             pieces = [head]
             if (by_lines := has_lines(head)) is not None:
                 return head, by_lines
-            following = 2 * size if size > _LONGEST_VOTE else 0  # so that all looks together take linear time
+            following = 2 * size if size > _LONGEST_VOTE else 0  # so that all attempts together take linear time
         if size > limits.document:
             return b"".join(pieces), False
     head = b"".join(pieces)
@@ -114,7 +114,7 @@ def _head(chunks: Iterator[bytes], limits: Limits) -> tuple[bytes, bool]:
 
 
 def _wide(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
-    """Text of two or four bytes a character, as its first bytes tell."""
+    """Text of two or four bytes a character, recognized by its first bytes."""
     mark, encoding = next((mark, name) for mark, name in _WIDE if data.startswith(mark))
     try:
         text = data[len(mark) :].decode(encoding)
@@ -129,10 +129,10 @@ def _wide(data: bytes, limits: Limits) -> Iterator[Document | Damage]:
 
 
 def has_lines(head: bytes, *, whole: bool = False) -> bool | None:
-    """Whether each line of a file is a document of its own; `None` where more of the file must be seen to tell.
+    """Whether each line of a file is one document; `None` if more of the file is needed to decide.
 
-    The first lines vote, so that one damaged line decides nothing. Two whole ones at the beginning are enough, and so
-    is one that begins as lines of exported logs do. With `whole`, `head` is all of the file.
+    The first lines vote, so one damaged line decides nothing. Two whole lines at the beginning are enough, and so is
+    one that begins like a line of an exported log. With `whole`, `head` is the whole file.
     """
     lines = head.removeprefix(_UTF8).split(b"\n", 4 * _VOTERS)
     if not whole:
@@ -171,7 +171,7 @@ def _is_document(line: bytes) -> bool:
 
 
 def _goes_on(lines: bytes) -> bool:
-    """Whether the first lines are parts of one document, which begins in the first and goes on in the others."""
+    """Whether the first lines are parts of one document."""
     text = lines.decode(errors="replace").lstrip()
     return text[:1] in ("{", "[") and Outline(text, 0, documents=True).step().what == "cut"
 
@@ -198,7 +198,7 @@ def _too_long(number: int, limits: Limits) -> Damage:
 
 
 def _without_commas(line: bytes) -> bytes:
-    """The line without commas around an object, which are left where it was taken out of an array."""
+    """The line without the commas around its object, left over from an array."""
     inner = line.strip(_COMMAS)
     return inner if inner.startswith((b"{", b'"{')) else line
 

@@ -1,4 +1,4 @@
-"""One JSON text → value, and what is wrong with it in words."""
+"""One JSON text → value, or an error in plain words."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cloudsigma.reading.scope.limits import Limits
 RECORDS_KEYS = ("Records", "records", "RECORDS")
 """Keys under which one document may hold several lists of records: none of them is lost."""
 VALIDATION = "CloudTrail validation message"
-"""The beginning of the text by which CloudTrail tries out a topic: a document that is no JSON."""
+"""The beginning of the text that CloudTrail sends to test a topic; it is not JSON."""
 LISTS = (*RECORDS_KEYS, "Events", "events", "logEvents", "Messages", "results", "QueryResultRows")
-"""Keys of lists that hold what a document is read for; where one is repeated in the outermost object, none is lost."""
+"""Keys of lists of records. If one is repeated in the outermost object, the lists are joined."""
 _LONG = 4000
 
 
@@ -30,11 +30,11 @@ def _constant(name: str) -> Any:
 
 
 _MISSING: Any = object()
-"""Takes the place of NaN, which Python programs write for a value that is missing."""
+"""Marks NaN, which Python programs write for a missing value."""
 DECODER = json.JSONDecoder(parse_constant=_constant)
-"""The usual decoder; what it gives goes through `without_missing`."""
+"""The usual decoder; its values must go through `without_missing`."""
 TOLERANT = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
-"""Takes integers of any length, and takes longer."""
+"""Slower; accepts integers of any length."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -42,19 +42,19 @@ class Document(msgspec.Struct, frozen=True):
 
     value: Any
     position: str | None
-    """Where it stands, if the file has several."""
+    """Its position, if the file has several."""
     form: str
-    """How: `whole`, `lines`, `objects`, `log_lines`, `csv`, `parquet`; `rescued` if the document around is damaged."""
+    """`whole`, `lines`, `objects`, `log_lines`, `csv`, `parquet`; `rescued` if its document is damaged."""
     size: int | None = None
-    """Bytes of its text, or more; `None`: unknown."""
+    """Upper bound of the bytes of its text; `None`: unknown."""
     deep: bool = True
-    """Whether a record in it may nest too deep, as far as its text says."""
+    """Whether a record in it may nest too deep, judged by its text alone."""
 
 
 def loads(text: str | bytes) -> Any:
-    """One JSON document; raises `ValueError` where it is damaged and `RecursionError` where it nests too deep.
+    """One JSON document; raises `ValueError` if it is damaged and `RecursionError` if it nests too deep.
 
-    A member whose value is NaN is left out: it is missing.
+    A member whose value is NaN is missing, so it is left out.
     """
     if isinstance(text, bytes):
         text = text.decode(json.detect_encoding(text), "surrogatepass")
@@ -82,13 +82,13 @@ def _without_missing(value: Any) -> Any:
 
 
 def with_every_list(value: Any, text: str | bytes) -> Any:
-    """The value of a text, in which a repeated key of a list has what each of them holds.
+    """The value of a text, with lists of records under a repeated key joined.
 
-    Of a repeated key a decoder keeps the last.
+    A decoder alone would keep only the last of them.
     """
     if type(value) is not dict or value.keys().isdisjoint(LISTS):
         return value
-    # The members of a record are as decoders read them.
+    # Repeated keys inside a record keep their last value, as in any decoder.
     keys = [key for key in (RECORDS_KEYS[:1] if "eventName" in value else LISTS) if key in value]
     text = text if isinstance(text, str) else text.decode("utf-8-sig", "replace")
     if all(text.count(f'"{key}"') < 2 for key in keys):
@@ -97,7 +97,7 @@ def with_every_list(value: Any, text: str | bytes) -> Any:
 
     def seen(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal outermost
-        outermost = pairs  # the object that ends last is the one around all others
+        outermost = pairs  # the object that ends last encloses all others
         return dict(pairs)
 
     json.JSONDecoder(
@@ -112,9 +112,9 @@ def with_every_list(value: Any, text: str | bytes) -> Any:
 
 
 def reason(error: Exception, limits: Limits) -> str:
-    """What a decoder's exception means, in words for people."""
+    """A decoder's exception as a message for people."""
     if isinstance(error, RecursionError):
-        return limits.too_deep  # decoders take more levels than any limit allows
+        return limits.too_deep  # decoders accept more levels than any limit allows
     if isinstance(error, json.JSONDecodeError):
         return f"the JSON is damaged ({error.msg[:1].lower()}{error.msg[1:]})"
     return f"the JSON cannot be read ({str(error).split(';')[0]})"

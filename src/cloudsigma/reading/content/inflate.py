@@ -1,9 +1,9 @@
 """Stored bytes → content: the only door to a decompressor.
 
-Gzip is told by content, and all its members are read. `Inflater` streams, and says what is damaged; `inflate` takes a
-whole healthy file at once with a faster library, and leaves everything else to `Inflater`. That too tries the faster
-library first where it can go back, and leaves what is not healthy to the one that says more. Both look at how much
-comes of how little whenever another 64 MiB have come, so that a bomb goes off early.
+Gzip is recognized by content, and all its members are read. `Inflater` streams and reports damage; `inflate`
+decompresses a whole healthy file at once with a faster library, and leaves everything else to `Inflater`. In a seekable
+stream `Inflater`, too, tries the faster library first, and falls back to zlib, whose errors say more. Both check the
+compression ratio after every 64 MiB of output, so a decompression bomb is stopped early.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _HEADER = 4
 _UNUSUAL = 0xE2
 """Flags that libraries treat differently: the reserved ones, and that for a checksum of the header."""
 _BEGINNING = 1 << 14
-"""Bytes of gzip data that the beginning of a file is told from."""
+"""Bytes of gzip data read to identify a file's format."""
 _NEXT_MEMBER = 1 << 14
-"""Bytes that a member which is not the first is fed at first: what it leaves of them is copied, for each member."""
+"""Bytes first fed to each later member: the unused rest is copied for every member, so it is kept small."""
 
 
 class Damage(msgspec.Struct, frozen=True):
@@ -46,17 +46,17 @@ class Damage(msgspec.Struct, frozen=True):
     reason: str
     position: str | None = None
     records: int = 0
-    """Records of a list that are lost by it, as far as they can be counted: the positions of others stay right."""
+    """Records of a list lost to the damage, if they can be counted: later records keep their positions."""
 
 
 class Inflater:
-    """The bytes of a stream, decompressed if they are gzip; what went wrong stands in `damage` afterwards."""
+    """The bytes of a stream, decompressed if they are gzip; `damage` lists the errors afterwards."""
 
     def __init__(self, stream: BinaryIO, limits: Limits, head: bytes = b"", *, quick: bool = False) -> None:
-        """`head` is what has been read of the stream before.
+        """`head` holds the bytes already read from the stream.
 
-        With `quick` gzip data is tried with the faster library: where anything is unusual, what the stream holds is
-        read once more, and what has been given is passed over. The stream can be gone back in then.
+        With `quick` the faster library decompresses gzip data. If anything is unusual, the stream is read again from
+        the start and output already yielded is skipped, so the stream must be seekable.
         """
         self._stream = stream
         self._head = head
@@ -73,7 +73,7 @@ class Inflater:
 
     @property
     def reached(self) -> int:
-        """Bytes as stored that were taken at any time; `stored` begins anew where they are read once more."""
+        """The most stored bytes read so far; unlike `stored`, it does not restart when the stream is read again."""
         return max(self._reached, self.stored)
 
     def chunks(self) -> Iterator[bytes]:
@@ -98,10 +98,10 @@ class Inflater:
                 yield piece[-(self.inflated - given) :]
 
     def _quickly(self, first: bytes) -> Iterator[bytes]:
-        """The content by the faster library; what is unusual ends it, and stands in `damage`."""
+        """The content by the faster library; anything unusual ends it and is added to `damage`."""
         for piece in self._members(first, _fast.decompressobj):
             inflated = self.inflated + len(piece)
-            # Limits are looked at in other moments when the data is read again, which then decides.
+            # When the data is read again, limits are checked at other moments; that second reading decides.
             if inflated > self._limits.inflated - _CHUNK:
                 self._stop_at("inflated")
                 return
@@ -177,7 +177,7 @@ class Inflater:
                 if before is not None:
                     yield from _up_to_damage(before, fed)
                 return
-            # At the end of a member what is left of a piece may stand in both.
+            # At the end of a member both may hold the rest of a piece.
             at += len(fed) - len(member.unused_data if member.eof else member.unconsumed_tail)
             self._waiting = len(data) - at
             step = _CHUNK
@@ -212,13 +212,13 @@ def _is_unusual(data: bytes, at: int) -> bool:
 
 
 def _after_padding(data: bytes, at: int) -> int:
-    """The end of the zeros to which some writers pad a block, and of the blanks that some tools put between members."""
+    """The offset after zeros (padding of some writers) and blanks (between members, from some tools)."""
     found = _PADDING.match(data, at)
     return found.end() if found else at
 
 
 def _up_to_damage(member: Any, data: memoryview) -> Iterator[bytes]:
-    """What still inflates of data in which the decompressor has met damage: it is fed byte by byte."""
+    """The output that data with damage still yields: the decompressor is fed byte by byte."""
     for at in range(len(data)):
         try:
             piece = member.decompress(data[at : at + 1])
@@ -229,7 +229,7 @@ def _up_to_damage(member: Any, data: memoryview) -> Iterator[bytes]:
 
 
 def beginning(stream: BinaryIO) -> bytes:
-    """Some of the content of a stream, enough to tell what it holds; leaves the stream somewhere behind it."""
+    """The beginning of a stream's content, enough to identify its format; moves the stream's position."""
     stored = stream.read(_BEGINNING)
     if not stored.startswith(_GZIP):
         return stored + stream.read(_CHUNK)
@@ -237,10 +237,10 @@ def beginning(stream: BinaryIO) -> bytes:
 
 
 def inflate(stored: bytes, most: int, limits: Limits = _USUAL) -> bytes | None:
-    """The content of a file that is held whole, decompressed if it is gzip; `None` where `Inflater` must see to it.
+    """The content of a file held in memory, decompressed if it is gzip; `None` if it must be left to `Inflater`.
 
-    That is so where the data is damaged or cut, where something follows its end, where it inflates to more than
-    `most` bytes, and where it might be to more times its size than `limits` allow.
+    It is `None` if the data is damaged or truncated, if other bytes follow its end, if it inflates to more than `most`
+    bytes, and if its compression ratio may exceed `limits`.
     """
     if not stored.startswith(_GZIP):
         return stored if len(stored) <= most else None
@@ -260,7 +260,7 @@ def inflate(stored: bytes, most: int, limits: Limits = _USUAL) -> bytes | None:
             pieces.append(piece)
             size += len(piece)
             fed = member.unconsumed_tail
-            # At half the ratio already: `Inflater` looks at other moments, and decides.
+            # At half the ratio already: `Inflater` checks at other moments, and decides.
             if size > most or limits.inflates_too_much(2 * size, given - len(fed)):
                 return None
             if not fed and not member.eof:

@@ -1,4 +1,4 @@
-"""Content → lines, in blocks of whole lines and one by one; what is held stays bounded whatever stands in it."""
+"""Content → lines, in blocks of whole lines and one by one, in bounded memory for any content."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Block:
     """Lines that follow one another."""
 
     def __init__(self, data: bytes, number: int) -> None:
-        """`data` is with what ends each line, where it ends; `number` is that of the first, from 1."""
+        """`data` includes line endings; `number` is the first line's, from 1."""
         self.data = data
         self.number = number
 
@@ -34,13 +34,13 @@ class Block:
 
 
 class TooLong(msgspec.Struct, frozen=True):
-    """A line that is passed over since it is too long to be held."""
+    """A line that is skipped because it is too long."""
 
     number: int
 
 
 def blocks(chunks: Iterator[bytes], most: int) -> Iterator[Block | TooLong]:
-    """All lines in blocks; a line that is longer than `most` bytes may stand in a block or be passed over."""
+    """All lines in blocks; a line longer than `most` bytes may be part of a block or be skipped."""
     number = 1
     whole: list[bytes | memoryview] = []  # lines that have ended
     begun: list[bytes | memoryview] = []  # the line that has not
@@ -67,7 +67,7 @@ def blocks(chunks: Iterator[bytes], most: int) -> Iterator[Block | TooLong]:
             block = Block(b"".join(whole), number)
             whole, held = [], 0
             yield block
-            number += len(block.lines)  # whoever took it has cut it
+            number += len(block.lines)  # the consumer has cut it off
         if size > most:
             yield TooLong(number)
             begun, size = [], 0

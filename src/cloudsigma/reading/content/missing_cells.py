@@ -13,7 +13,7 @@ _LONGEST = max(map(len, _MISSING))
 
 
 def is_missing(cell: str) -> bool:
-    r"""Whether the text of a cell says that it has no value, in any letter case: `NULL`, `\N`, `None`, `nan`, `-`.
+    r"""Whether the text of a cell marks a missing value, in any letter case: `NULL`, `\N`, `None`, `nan`, `-`.
 
     This holds for whole cells. A text inside the JSON of a cell is a value, whatever it says.
     """

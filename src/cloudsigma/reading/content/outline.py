@@ -1,8 +1,8 @@
 """The outline of damaged JSON: where the elements of one list begin, found by brackets and quotes alone.
 
-A healthy parser stops at the first damage. This one goes on: it keeps the level of nesting through damage that leaves
-brackets and quotes alone (`"n": oops`), and gives up where the level is in doubt (a bracket that closes another one, a
-key in a list, text right behind a string).
+A JSON parser stops at the first damage. This one continues: it tracks the level of nesting through damage that spares
+brackets and quotes (`"n": oops`), and stops where the level is in doubt (a mismatched bracket, a key in a list, text
+right after a string).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LITERAL = re.compile(r"[A-Za-z0-9]")
 """Numbers and the like have these."""
 _FLAT = r'[^"\[\]{}]|"(?:[^"\\]|\\.)*+"'
 _SKIPPED = re.compile(rf"(?:{_FLAT}|[\[{{](?:{_FLAT})*+[\]}}])*+", re.DOTALL)
-"""All up to the next bracket that opens something which nests in its turn, or that closes what is around."""
+"""Everything up to the next bracket that opens a nested value with brackets inside, or closes the enclosing one."""
 _SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 _CLOSING = {"{": "}", "[": "]"}
 
@@ -33,7 +33,7 @@ class Event(NamedTuple):
 
 
 class Outline:
-    """A walk through a list or, with `documents`, through documents that stand one after another."""
+    """A walk through a list or, with `documents`, through consecutive documents."""
 
     def __init__(self, text: str, at: int, *, documents: bool = False, between: bool = False) -> None:
         """`at` is where an element begins or, with `between`, ends."""
@@ -42,12 +42,12 @@ class Outline:
         self._documents = documents
         self._open: list[str] = []
         self._before = "value" if between else ","
-        """What stands before: a mark that opens, `,`, `:`, `key` or `value`."""
+        """The previous token: an opening bracket, `,`, `:`, `key` or `value`."""
         self._begun = between
-        """Whether the element that the walk begins with is behind."""
+        """Whether the walk has passed its first element."""
 
     def step(self) -> Event:
-        """Walk on to the next element of the list, or to where that ends."""
+        """Walk to the next element of the list, or to the list's end."""
         text, opened = self._text, self._open
         while found := _TOKEN.match(text, self._at):
             string, mark, _ = found.groups()
@@ -88,13 +88,13 @@ class Outline:
 
     @property
     def behind_comma(self) -> bool:
-        """Whether a comma stands before the place where the walk is."""
+        """Whether a comma precedes the walk's position."""
         return self._before == ","
 
     def level_at(self, place: int) -> int:
-        """The level of an object behind the doubt, with 0 for the list's own, if the doubt changed none.
+        """The level of an object after the doubtful place, 0 being the list's own, if the damage changed no level.
 
-        The doubt may be about a quote: then the text within a string was taken for text between strings.
+        If a quote is damaged, text within a string may have been read as text between strings.
         """
         doubt = _skip(self._text, self._at)
         mark = self._text[doubt : doubt + 1]
@@ -103,12 +103,12 @@ class Outline:
             counted = [self._count(doubt, place), *counted]
         _, level = min(counted, key=itemgetter(0))
         opened = self._open
-        # A bracket that closes the wrong one closes the one around that, if a bracket is missing or one too many.
+        # A mismatched bracket closes the enclosing level, if one bracket is missing or surplus.
         closed = 2 if len(opened) > 1 and _CLOSING[opened[-2]] == mark != _CLOSING[opened[-1]] else 0
         return len(opened) - closed + level
 
     def _count(self, at: int, place: int) -> tuple[int, int]:
-        """Strings between two places behind which no string can end, and the levels that open."""
+        """How many strings between two offsets cannot end where they do, and how many levels open."""
         odd = level = 0
         while at < place and (found := _TOKEN.match(self._text, at)):
             if found.start(found.lastindex or 3) >= place:
@@ -125,17 +125,17 @@ class Outline:
         return odd + (1 if at != place else 0), level
 
     def _is_value(self, start: int, end: int) -> bool:
-        """Whether text outside of strings stands for a value; else it stands in the place of a blank."""
+        """Whether text outside of strings is a value; otherwise it is treated as blank."""
         if self._before in ("open", ",") and self._open and self._open[-1] == "{":
             return False
         return self._before == "value" or _LITERAL.search(self._text, start, end) is not None
 
     def _begins_element(self) -> bool:
-        """Whether a bracket on the list's own level begins an element: behind a comma, or where that was damaged."""
+        """Whether a bracket on the list's own level begins an element: after a comma, or after a damaged one."""
         return self._before in (",", "value")
 
     def _string(self, following: str) -> bool:
-        """Take a string with the character that follows it; gives whether it can stand here."""
+        """Consume a string and the character after it; returns whether a string is allowed here."""
         inside = self._open[-1] if self._open else "["
         if self._before not in ("open", ",", ":") or following not in (",", ":", "]", "}", ""):
             return False
@@ -155,9 +155,9 @@ class Outline:
 
 
 def keys_from(text: str, at: int, most: int) -> set[str]:
-    """The keys, as written, of the object in whose middle a place is, from there on to its end or to doubt.
+    """The raw keys of the object around an offset, from there to the object's end or to a doubtful place.
 
-    At most `most` characters are looked at.
+    At most `most` characters are inspected.
     """
     keys: set[str] = set()
     level = 0
@@ -182,7 +182,7 @@ def keys_from(text: str, at: int, most: int) -> set[str]:
 
 
 def end_of(text: str, at: int) -> int:
-    """Where the object or array that begins at a place ends, by its brackets alone; the text's end if it is cut."""
+    """Where the object or array at an offset ends, by its brackets alone; the text's end if it is cut."""
     level = 0
     while at < len(text):
         level += 1 if text[at] in "{[" else -1

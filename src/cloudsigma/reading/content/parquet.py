@@ -20,15 +20,15 @@ from cloudsigma.reading.content.parquet_pages import (
 from cloudsigma.reading.scope.limits import Limits
 
 MAGIC = b"PAR1"
-"""What the content begins and ends with."""
+"""The first and last bytes of the content."""
 _ROWS = 1024
-"""Rows that are decoded at a time."""
+"""Rows decoded at a time."""
 _AT_ONCE = 16 << 20
-"""Bytes of rows that are made Python objects at a time, unless it is one row."""
+"""Bytes of rows converted to Python objects at a time; a single row may be larger."""
 _OF_A_NUMBER = 16
-"""Bytes that a value takes up at most which is no text, or of text the place where it stands."""
+"""Most bytes of a value other than text, or of the offsets of a text."""
 _BY_DICTIONARY = frozenset({PLAIN_DICTIONARY, DICTIONARY})
-"""Encodings by which a value is stored once, however often it occurs."""
+"""Encodings that store a repeated value once."""
 
 
 def rows(content: bytes, limits: Limits) -> Iterator[Document | Damage]:
@@ -84,7 +84,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _objects(part: Any, schema: Any, numbers: Any) -> Iterator[dict[str, Any] | Exception]:
-    """The rows of a part as Python objects, or for a row that has a value Python cannot hold the exception.
+    """The rows of a part as Python objects; for a row with a value that Python cannot hold, the exception.
 
     Args:
         part: The rows.
@@ -108,11 +108,11 @@ def _cell(value: Any) -> Any:
 
 
 class _Plan:
-    """How to read a table so that what is decoded at a time has a bound, or why not to read it.
+    """How to read a table in bounded memory, or why not to read it.
 
-    Text is decoded to dictionaries where pyarrow can do that: each value is held once, however often it occurs, and
-    what the rows come to is known before they are made. Where a few bytes may stand for many values in another way, the
-    largest value has a bound, so there are fewer rows at a time.
+    Text is decoded to dictionaries if pyarrow supports it: each distinct value is held once, and the size of the rows
+    is known before they are made. Other encodings may also expand a few bytes to many values; then the largest value
+    has a bound, and fewer rows are decoded at a time.
     """
 
     def __init__(self, table: Any, content: bytes, limits: Limits) -> None:
@@ -151,7 +151,7 @@ class _Plan:
 
 
 def _too_much(inflated: int, content: bytes, limits: Limits) -> str | None:
-    """The limit that so many bytes exceed, as a reason, or `None`."""
+    """The reason to refuse a table of this many bytes: the limit it exceeds, or `None`."""
     met = "inflated" if inflated > limits.inflated else "ratio"
     if met == "ratio" and not limits.inflates_too_much(inflated, len(content)):
         return None
@@ -170,7 +170,7 @@ def _parts(batch: Any, most: int) -> Iterator[tuple[Any, int]]:
 
 
 def _text_size(array: Any) -> int:
-    """Bytes of the text in an array, each value counted as often as it stands there."""
+    """Bytes of the text in an array; repeated values count each time."""
     from pyarrow import compute, types
 
     kind = array.type

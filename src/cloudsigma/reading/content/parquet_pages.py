@@ -1,9 +1,9 @@
-"""What the pages of a Parquet file come to once they are decompressed, told before any is.
+"""The decompressed sizes of the pages of a Parquet file, read before any page is decompressed.
 
-The file's footer says so, too, and may say anything. What counts is in the header before each page: so many bytes are
-set aside for it. The footer only tells where pages are; it is read here, since pyarrow ends the process where a column
-in it is damaged. Source: the Parquet format, https://github.com/apache/parquet-format (`FileMetaData`, `PageHeader`, in
-Thrift's compact protocol).
+The file's footer states sizes, too, but may be wrong. The header before each page decides: a reader allocates as many
+bytes as it says. The footer is used only to find the pages; it is parsed here because pyarrow aborts the process if a
+column in it is damaged. Source: the Parquet format, https://github.com/apache/parquet-format (`FileMetaData`,
+`PageHeader`, in Thrift's compact protocol).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 _DEEPEST = 8
 _FOOTER = 8
-"""Bytes at the end of a file: the length of what stands before them, and `PAR1`."""
+"""Bytes at the end of a file: the length of the footer before them, and `PAR1`."""
 PLAIN, PLAIN_DICTIONARY, DELTA_BYTE_ARRAY, DICTIONARY = 0, 2, 7, 8
 """Encodings by their numbers in the format."""
 # Members of the footer, a row group, a column chunk, and what is said of it.
@@ -26,7 +26,7 @@ _VALUES, _ENCODING, _ENCODING_V2 = 1, 2, 4
 
 
 class ColumnPages(msgspec.Struct):
-    """What the pages of one column in one part of the table come to."""
+    """The pages of one column in one row group, once decompressed."""
 
     size: int = 0
     """Bytes of all pages, decompressed."""
@@ -39,7 +39,7 @@ class ColumnPages(msgspec.Struct):
 
 
 def pages_of(content: bytes) -> list[list[ColumnPages]]:
-    """What each column of each row group comes to; raises `ValueError` where a file is damaged."""
+    """The sizes of each column of each row group; raises `ValueError` if the file is damaged."""
     length = int.from_bytes(content[-_FOOTER:-4], "little")
     start = len(content) - _FOOTER - length
     if start < 0:
@@ -70,7 +70,7 @@ def _member(value: Any, number: int, kind: type) -> Any:
 
 
 def column_pages(content: bytes, start: int, length: int) -> ColumnPages:
-    """Read the headers of the pages that stand in a stretch of a file; raises `ValueError` where they are damaged."""
+    """Read the page headers in a range of a file; raises `ValueError` if they are damaged."""
     found = ColumnPages()
     end = start + length
     if not 0 <= start <= end <= len(content):
@@ -143,7 +143,7 @@ def _elements(data: bytes, at: int, levels: int) -> tuple[list[Any], int]:
         count, at = _number(data, at)
     found = []
     for _ in range(count):
-        if kind in {1, 2}:  # alone a kind of its own, here a byte
+        if kind in {1, 2}:  # outside of lists its value is part of the type; in a list it is a byte
             value, at = data[at] == 1, at + 1
         else:
             value, at = _value(data, at, kind, levels)

@@ -1,10 +1,10 @@
 """Damaged JSON → its healthy documents, and the healthy elements of a damaged list.
 
-A part of a damaged record must never become a record, whatever keys a caller chose in it. So the level of nesting is
-followed through the damage (`outline`), and an element begins behind a comma on the list's own level. Where damage hit
-a bracket or a quote, that level is in doubt: then an object is an element if all that follows it agrees.
+A part of a damaged record must never become a record, whatever keys a caller chose in it. So `outline` tracks the level
+of nesting through the damage, and an element begins only after a comma on the list's own level. Damage to a bracket or
+a quote puts that level in doubt: then an object is an element if all the text after it fits that.
 
-Only lists that envelopes are known to hold their records in are entered. An element is given in its envelope again, as
+Only lists in which known envelopes hold records are searched. Each element is returned in a copy of its envelope, as
 the only one in it.
 """
 
@@ -26,19 +26,19 @@ from cloudsigma.reading.scope.limits import Limits
 _ARRAYS = frozenset({"records", "events", "logevents", "results", "hits", "rows", "queryresultrows", "messages"})
 """Names, in lower case, of members whose elements envelopes carry their records in."""
 _AROUND = frozenset({"hits", "resultset"})
-"""Names of objects that may stand around such a member."""
+"""Names of objects that may enclose one of these members."""
 _HEADED = "rows"
 """The member whose first element names the columns of the others."""
 _NAMING = "ResultSetMetadata"
-"""The member that names them on every page; where it stands before, no row need be a header."""
+"""The member that names the columns on every page; if it precedes the rows, none of them has to be a header."""
 _OF_A_RECORD = frozenset({"eventName", "eventVersion", "userIdentity", "eventTime", "sourceIPAddress", "eventCategory"})
-"""Members that a record has and no envelope: a list behind them is a part of a record."""
+"""Members that only records have: a list after them is part of a record."""
 _DAMAGED_HEAD = re.compile(
     r'.?[^\[\]{}:,]{0,40}:?[^\[\]{}:,]{0,8}\[\s*(?=\{\s*"[A-Za-z])|\{\s*"[Rr]ecords"\s*:?\s*[^"]?\s*(?=\{\s*"[A-Za-z])'
 )
 """The beginning of a log file, up to its first record, in which something is damaged."""
 _DEEPEST = 3
-"""Objects around a list that are looked into."""
+"""Most objects around a list that are searched."""
 
 
 def rescued(text: str, limits: Limits) -> Iterator[Document | Damage]:
@@ -73,7 +73,7 @@ class _Rescue(DamagedList):
                     yield Damage("too much is damaged to look further", self.position(at))
                     return
             else:
-                if at == start and self._is_part(end):  # the beginning of the file is missing
+                if at == start and self._is_part(end):  # the file's beginning is missing
                     yield Damage("the JSON is damaged (extra data)", self.position(end))
                     array = self._after_damaged_head(self.skip(end), end)
                     at = (yield from self._elements(array)) if array is not None else self.search_document(end)
@@ -85,7 +85,7 @@ class _Rescue(DamagedList):
     # --- lists ----------------------------------------------------------------------------------------------
 
     def _array(self, at: int) -> RecordList | None:
-        """The list of records in the document at a place; `None` where it has none."""
+        """The list of records in the document at an offset; `None` if it has none."""
         around: list[tuple[dict[str, Any], str]] = []
         while len(around) <= _DEEPEST:
             if self.text[at : at + 1] == "[":
@@ -98,9 +98,9 @@ class _Rescue(DamagedList):
         return None
 
     def _member(self, at: int) -> tuple[dict[str, Any], str, int] | None:
-        """Of the object at a place, the member to enter: the members before it, its name, where it begins.
+        """The member to enter in the object at an offset: the members before it, its name, where its value begins.
 
-        It is the one that is damaged, or the last that may hold records, where the damage comes later.
+        It is the damaged member or, if the damage comes later, the last one that may hold records.
         """
         text = self.text
         if text[at : at + 1] != "{":
@@ -169,7 +169,7 @@ class _Rescue(DamagedList):
                 continue
             start, passed, inside = self.next_element(array, at, after, damage, whole=value is not None)
             lost = passed - (1 if value is not None else 0)
-            if not (told and damage.at >= len(text)):  # a cut was told where its record starts
+            if not (told and damage.at >= len(text)):  # a cut was reported where its record starts
                 yield Damage(damage.why, f"record {index}, {self.position(damage.at)}", lost)
             told = True
             index += passed
@@ -180,7 +180,7 @@ class _Rescue(DamagedList):
     # --- documents ------------------------------------------------------------------------------------------
 
     def _is_part(self, end: int) -> bool:
-        """Whether the text behind an object says that it is a part of something, not a document."""
+        """Whether the text after an object shows that it is a part of another value, not a document."""
         text = self.text
         after = self.skip(end)
         if text[after : after + 1] in ("}", "]"):
@@ -188,7 +188,7 @@ class _Rescue(DamagedList):
         return text[after : after + 1] == "," and text[self.skip(after + 1) : self.skip(after + 1) + 1] == '"'
 
     def _next_document(self, at: int, damaged: int) -> int:
-        """The next document behind one that is damaged."""
+        """The next document after a damaged one."""
         outline = Outline(self.text, at, documents=True)
         event = outline.step()
         while event.what == "element" and event.at <= damaged:

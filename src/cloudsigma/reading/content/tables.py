@@ -20,11 +20,11 @@ from cloudsigma.reading.scope.limits import Limits
 _UTF8 = b"\xef\xbb\xbf"
 _DELIMITERS = (",", ";", "\t", "|")
 _ANNOUNCED = re.compile(rb'\s*"?sep=([^\s"])"?[ \t]*\r?\n|\s*"?sep=(\t)"?[ \t]*\r?\n', re.IGNORECASE)
-"""A line above the names by which Excel is told the delimiter."""
+"""A line above the column names that tells Excel the delimiter."""
 _TYPED = re.compile(rb'\s*"?#TYPE [^\r\n]{1,500}\r?\n')
-"""A line above the names by which PowerShell 5.1 (`Export-Csv`) tells the type of the rows."""
+"""A line above the column names in which PowerShell 5.1 (`Export-Csv`) states the type of the rows."""
 _RULE = frozenset("-+=: ")
-"""What lines between the names and the rows are drawn with."""
+"""Characters of the rules drawn between the column names and the rows."""
 _TELLING = frozenset(
     {
         *("_raw", "@message", "eventjson", "cloudtrailevent", "cloud_trail_event", "eventname", "event_name"),
@@ -37,7 +37,7 @@ _DISPLAYED = frozenset({"event name", "event time"})
 """Columns of the table that the console shows of the event history."""
 _LONGEST_NAME = 200
 _LONGEST_CELL = 64 << 20
-"""Characters; a record has at most 256 KB, and the module refuses cells of more than 128 KB if it is not told."""
+"""Longest cell, in characters. A record has at most 256 KB; the default of `csv` is 128 KB."""
 _BROKEN_BYTES = re.compile("[\udc80-\udcff]")
 
 
@@ -47,7 +47,7 @@ class Layout(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     delimiter: str
     above: int = 1
-    """Rows above those of the table: that of the names, and perhaps one that tells the delimiter."""
+    """Rows above the table's own: the column names, and perhaps a line that states the delimiter."""
 
     @property
     def known(self) -> bool:
@@ -82,7 +82,7 @@ def layout(head: bytes) -> Layout | None:
 
 
 def _is_table(table: Layout, below: str, head: bytes) -> bool:
-    """Whether a file without any of the columns that are looked for is a table all the same, which is told then."""
+    """Whether a file without a known record column is still a table, so that this is reported."""
     if not all(name.strip() and len(name) <= _LONGEST_NAME and not re.search(r"[{}:=]", name) for name in table.names):
         return False
     alike = table.delimiter == _DELIMITERS[0] or len(_cells(below, table.delimiter)) == len(table.names)
@@ -112,14 +112,14 @@ def rows(table: Layout, chunks: Iterator[bytes], limits: Limits) -> Iterator[Doc
             )
         return
     if csv.field_size_limit() < _LONGEST_CELL:
-        csv.field_size_limit(_LONGEST_CELL)  # of the whole process, there is no other; never made less
+        csv.field_size_limit(_LONGEST_CELL)  # csv has only this process-wide limit; never lower it
     lines = _Lines(split_lines(chunks, limits.document))
     columns = tuple(name.strip() for name in table.names)
     above = table.above
     while True:
         lines.keep_from_here()
         try:
-            # One reader a row: after an error a reader goes on in the middle of a cell.
+            # One reader per row: after an error a reader would resume in the middle of a cell.
             cells = next(csv.reader(lines, delimiter=table.delimiter, strict=True), None)
         except csv.Error as error:
             yield Damage(f"the row is damaged ({error})", lines.position)
@@ -154,13 +154,13 @@ def rows(table: Layout, chunks: Iterator[bytes], limits: Limits) -> Iterator[Doc
 
 
 class _Lines:
-    """Lines as text, which can be gone back to from where they were last kept."""
+    """Lines as text; can be rewound to the first line kept."""
 
     def __init__(self, lines: Iterator[bytes | None]) -> None:
         self._lines = lines
         self._waiting: list[str] = []  # last first
         self._kept: list[str] = []
-        self._number = 0  # of the first line kept
+        self._number = 0  # number of the first line kept
         first = next(lines, None)
         self._ahead = (first or b"").removeprefix(_UTF8)
         self.cut = self._over = first is None
@@ -195,7 +195,7 @@ class _Lines:
 
     @property
     def broken_off(self) -> bool:
-        """Whether the last line of all was given, and nothing ends it."""
+        """Whether the file's last line was read and lacks a line ending."""
         return self._over and not self.cut and not self._waiting
 
     def ends_with(self, delimiter: str) -> bool:
@@ -204,7 +204,7 @@ class _Lines:
 
     @property
     def several(self) -> bool:
-        """Whether the row goes over several lines."""
+        """Whether the row spans several lines."""
         return len(self._kept) > 1
 
     def keep_from_here(self) -> None:
@@ -213,6 +213,6 @@ class _Lines:
         self._kept = []
 
     def go_back(self) -> None:
-        """Give all lines kept but the first once more."""
+        """Rewind: yield all kept lines but the first again."""
         self._waiting += reversed(self._kept[1:])
         del self._kept[1:]

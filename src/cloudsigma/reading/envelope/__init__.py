@@ -1,4 +1,4 @@
-"""Document → records, unwrapped from any envelope, by content; or the kind of thing that it is instead."""
+"""Document → records, unwrapped from any envelope, by content; or the kind of a document without records."""
 
 from __future__ import annotations
 
@@ -58,26 +58,26 @@ _FAMILIES: tuple[Family, ...] = (
     siem.unwrap,
     log_files.unwrap_bare,
 )
-"""Asked in this order; each says `None` of what is not its own."""
+"""Tried in this order; each returns `None` for values of another family."""
 _NO_LIMITS = Limits()
 _STEPS = 3
-"""Steps inside for each envelope that may be: a list around it, and data that only carries it."""
+"""Levels of nesting for each allowed envelope: the list around it, and data that only carries it."""
 
 
 def unwrap(value: Any, form: str, limits: Limits = _NO_LIMITS, text: Document | None = None) -> Iterator[Part]:
-    """The records of one document, with what holds none; `form` says how the document stood in its file.
+    """The records of one document, its other parts and its losses; `form` says how the file held the document.
 
-    `text` is the document as it was read; the size and depth of its text spare work.
+    `text` is the document's original text: its size and depth can rule out that a record exceeds a limit.
     """
     return _Unwrapping(limits).parts(value, form, None, _NOTHING, text or Document(value, None, form))
 
 
 class _Around(msgspec.Struct, frozen=True):
-    """What stands around a value."""
+    """The context of a value: the envelopes and lists around it."""
 
     envelopes: int
     steps: int
-    """With lists and the like, which are no envelopes of their own."""
+    """Also counts lists and the like, which are not envelopes."""
 
     def plus(self, name: str) -> _Around:
         return _Around(self.envelopes + (name != "" and name not in UNNAMED), self.steps + 1)
@@ -87,20 +87,20 @@ _NOTHING = _Around(0, 0)
 
 
 class _Unwrapping:
-    """One document, with all that its envelopes carry."""
+    """One document, with everything that its envelopes carry."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._left = limits.payload
 
     def parts(self, value: Any, form: str, place: str | None, around: _Around, text: Document) -> Iterator[Part]:
-        """The parts of a value that stands in `text`, with envelopes around it."""
+        """The parts of a value read from `text`, inside these envelopes."""
         try:
             for family in _FAMILIES:
                 found = family(value, form)
                 if found is None:
                     continue
-                # One that is put together of texts may be larger than any of them, and nest deeper.
+                # A record assembled from texts may be larger than any of them, and nest deeper.
                 as_it_stood = family in (log_files.unwrap, log_files.unwrap_bare)
                 size, deep = (text.size, text.deep) if as_it_stood else (None, True)
                 for part in found:

@@ -1,7 +1,7 @@
 """Events that other AWS services hand to a Lambda function or an EventBridge pipe, known by `eventSource: aws:…`.
 
-Brokers carry messages in base64, which are unwrapped. An event of any other source is no CloudTrail record, and a loss
-that names the source.
+Messages that brokers carry in base64 are unwrapped. An event of any other source is not a CloudTrail record; it is
+reported as a loss that names the source.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PAYLOADS = ("data", "value", "body")
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # the signature of every family
-    """The messages of an event of a broker; `None` of an object that no AWS service but CloudTrail names."""
+    """The messages of a broker's event; `None` for an object that names no AWS service or only CloudTrail."""
     if not isinstance(value, dict) or isinstance(value.get("eventType"), str):
         return None
     source = value.get("eventSource", value.get("EventSource"))

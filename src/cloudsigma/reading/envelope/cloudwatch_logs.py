@@ -24,7 +24,7 @@ _SUBSCRIPTION = "log_subscription"
 _INSIGHTS = "logs_insights"
 _TIME = "@timestamp"
 _FLAT = ("userIdentity.", "requestParameters.", "responseElements.")
-"""How names of a row begin whose fields were asked for one by one."""
+"""Prefix of the names in a row of a query for single fields."""
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:

@@ -48,7 +48,7 @@ def _event(event: dict[str, Any], form: str) -> Found:
         except RecursionError:
             return Carried(original, _NAME)  # a loss with that reason, though the fields could be mapped
         except ValueError:
-            record = None  # cut off, perhaps: the fields are left
+            record = None  # perhaps truncated: fall back to the fields
         if isinstance(record, dict):
             return Carried(record, _NAME, size=bytes_of(original))
     record = mapped(event, ECS)
@@ -72,7 +72,7 @@ def _add_issuer(record: dict[str, Any]) -> None:
 
 
 def _add_tls(record: dict[str, Any], event: dict[str, Any]) -> None:
-    """Put the TLS version together, which the integration takes apart: `TLSv1.3` is `tls` and `1.3`."""
+    """Join the TLS version, which the integration splits: `TLSv1.3` becomes `tls` and `1.3`."""
     tls = event.get("tls")
     if isinstance(tls, dict) and isinstance(version := tls.get("version"), (str, float)):
         protocol = str(tls.get("version_protocol") or "tls").upper()
@@ -80,7 +80,7 @@ def _add_tls(record: dict[str, Any], event: dict[str, Any]) -> None:
 
 
 def _without_arrays(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields as a search for `fields` gives them: each an array, names with dots."""
+    """Fields as a search for `fields` returns them: each an array, names with dots."""
     return nested(
         {name: value[0] if isinstance(value, list) and len(value) == 1 else value for name, value in fields.items()}
     )

@@ -1,4 +1,4 @@
-"""CloudTrail's event history as `lookup-events` gives it: each record is text in `CloudTrailEvent`."""
+"""CloudTrail's event history as `lookup-events` returns it: each record is text in `CloudTrailEvent`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EventBridge: the record stands in `detail`."""
+"""EventBridge: the record is in `detail`."""
 
 from __future__ import annotations
 

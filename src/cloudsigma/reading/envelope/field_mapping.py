@@ -25,7 +25,7 @@ _AMERICAN_TIME = re.compile(
 """A time as the portal of Azure exports it: `3/4/2025, 10:15:30.000 AM`."""
 _EPOCH = re.compile(r"\d{9,13}(?:\.0)?", re.ASCII)
 _MILLISECONDS = 100_000_000_000
-"""Numbers above count milliseconds since 1970, others seconds: as seconds this is the year 5138."""
+"""Larger numbers are milliseconds since 1970, others seconds: as seconds this is the year 5138."""
 _LONGEST_ARRAY = 1000
 """Elements of an array of resources that are mapped one by one."""
 
@@ -38,11 +38,11 @@ _NAMES: dict[str, Any] = _data("field_names.json")
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Where a field of CloudTrail's is in another schema."""
+    """Where another schema has a CloudTrail field."""
 
     field: tuple[str, ...]
     paths: tuple[tuple[str, ...], ...]
-    """Looked at in this order."""
+    """Tried in this order."""
     begins: str
     begins_not: str | None
 
@@ -102,8 +102,8 @@ def spelled(row: dict[str, Any], *, texts: bool = False) -> dict[str, Any]:
 
     Args:
         row: The members.
-        texts: Whether objects may be maps of texts, as in some tables. JSON text in such a map is decoded, unless
-            CloudTrail itself records that parameter as text.
+        texts: Whether objects may be maps of texts, as in some tables. JSON text in a map is decoded, unless CloudTrail
+            itself records that parameter as text.
     """
     return _spelled(row, _SPELLING, texts)
 
@@ -141,7 +141,7 @@ def _converted(value: Any, kind: Any, texts: bool) -> Any:  # noqa: FBT001  # pa
 
 
 def undecoded(record: dict[str, Any]) -> list[str]:
-    """Members that should be objects and are text which looks like a printed object that could not be parsed."""
+    """Members that should be objects but are text that looks like a printed object and cannot be parsed."""
     return [
         name
         for name, value in record.items()

@@ -1,7 +1,8 @@
 """The parts that an envelope is unwrapped into.
 
-A family of forms is a module with `unwrap(value, form)`, which gives parts, or `None` where the document is not of the
-family. `form` says how the document stood in its file, or the envelopes around it, from outside: `sqs/eventbridge`.
+A family of forms is a module with `unwrap(value, form)`, which returns parts, or `None` for a document of another
+family. `form` says how the file held the document, or names the envelopes around it, outermost first:
+`sqs/eventbridge`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ NO_PLAIN_RECORD = (
     *("s3", "Sns", "kinesis"),
     *("_raw", "@timestamp", LOG_TYPE, "eventJson"),
 )
-"""Members that no CloudTrail record has: an object with one may be an envelope, even where it has an `eventName`."""
+"""Members that no CloudTrail record has: an object with one may be an envelope, even if it has an `eventName`."""
 UNNAMED = frozenset({"whole", "lines", "objects", "rescued", "array", "log_file"})
 """Forms of documents without an envelope."""
 TABLES = frozenset({"csv", "parquet"})
@@ -42,7 +43,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class NoCalls(msgspec.Struct, frozen=True):
-    """Something recognized that holds no API calls."""
+    """A recognized document that holds no API calls."""
 
     kind: str
 
@@ -56,11 +57,11 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 class NoForm(msgspec.Struct, frozen=True):
-    """Something that cannot be read: a loss."""
+    """A part that cannot be read: a loss."""
 
     reason: str
     place: str | None = None
-    """Where in the document, from outside: `event 3`, `message 0, record 17`."""
+    """Where in the document, outermost first: `event 3`, `message 0, record 17`."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -72,17 +73,17 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Carried(msgspec.Struct, frozen=True):
-    """What an envelope carries, which may be an envelope itself."""
+    """The content of an envelope, which may be an envelope itself."""
 
     content: Any
     """A JSON value; or text or bytes that hold documents, bytes perhaps compressed."""
     name: str = ""
-    """Of the envelope; none if it is only around others."""
+    """The form of the envelope; empty if it only encloses others."""
     place: str | None = None
     empty: str | None = None
-    """The kind of thing that it is if it carries nothing."""
+    """The kind to report if it carries no records."""
     size: int = 0
-    """Bytes of the text that a JSON value was read of, if it stood as text in the envelope."""
+    """Bytes of a JSON value's text, if the envelope held it as text."""
 
 
 Part = Record | Refused | NoCalls | Reference | NoForm
@@ -91,7 +92,7 @@ Family = Callable[[Any, str], Iterator[Found] | None]
 
 
 def inside(form: str, name: str) -> str:
-    """The form of what stands in an envelope of this name, which itself stands in `form`."""
+    """The form of the content of an envelope of this name inside `form`."""
     if form in UNNAMED:
         return name or form
     if not name or form == name or form.endswith("/" + name):
@@ -108,7 +109,7 @@ def is_plain_record(value: dict[str, Any]) -> bool:
 
 
 def as_record(value: dict[str, Any], form: str, place: str | None = None) -> Part:
-    """The record that an object is; CloudTrail's events that are no calls are recognized, and anything else is a loss.
+    """The record that an object is; CloudTrail's events other than calls are recognized, and anything else is a loss.
 
     Names joined by dots are unfolded, and objects that an exporter wrote as JSON text are decoded.
     """
@@ -119,12 +120,12 @@ def as_record(value: dict[str, Any], form: str, place: str | None = None) -> Par
     problem = shape_problem(record)
     if problem is not None:
         return NoForm(problem, place)
-    counted = decoded and form != "log_file"  # the fast way does not look at the parameters of a log file
+    counted = decoded and form != "log_file"  # the fast path does not read the parameters of a log file
     return Record(record, inside(form, TEXT_PARAMETERS) if counted else _BARE.get(form, form))
 
 
 def is_field_list(value: Any) -> bool:
-    """Whether it is a row as Logs Insights gives it: a list of fields with their values."""
+    """Whether it is a row of Logs Insights: a list of fields with their values."""
     return isinstance(value, list) and bool(value) and all(isinstance(cell, dict) and "field" in cell for cell in value)
 
 

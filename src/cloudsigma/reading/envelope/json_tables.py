@@ -14,12 +14,12 @@ from cloudsigma.reading.envelope.record_shape import names_an_event
 
 _NAME = "table"
 _TELLING = frozenset({"eventname", "eventsource", "cloudtrailevent", "eventjson"})
-"""Columns of which a table by columns has at least one, by normal names."""
+"""A table by columns has at least one of these columns, by normal name."""
 _ROWS = ("rows", "data")
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # the signature of every family
-    """The rows of a table; `None` of an object that is no table."""
+    """The rows of a table; `None` for an object that is not a table."""
     if not isinstance(value, dict):
         return None
     tables = value.get("tables")

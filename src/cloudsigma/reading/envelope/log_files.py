@@ -1,7 +1,7 @@
-"""CloudTrail's own files, and records that stand alone: `Records`, arrays, single records, lines, digests.
+"""CloudTrail's own files, and records without an envelope: `Records`, arrays, single records, lines, digests.
 
-Each element of a list is examined alone, since messages may stand among records. Other JSON beside the logs is a loss
-that names its keys.
+Each element of a list is examined separately, since messages may be mixed with records. Other JSON among the logs is a
+loss that names its keys.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from cloudsigma.reading.envelope.record_shape import names_an_event
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:
-    """The parts of a plain record, a log file, an array or a digest; `None` of anything else."""
+    """The parts of a plain record, a log file, an array or a digest; `None` for anything else."""
     if isinstance(value, list) and not is_field_list(value):
         return _elements(value, form, "array" if form in UNNAMED else "")
-    if is_text(value):  # JSON that was written as a JSON text
+    if is_text(value):  # JSON written as a JSON string
         return iter((Carried(value),))
     if not isinstance(value, dict):
         return None
@@ -46,7 +46,7 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:
 
 
 def unwrap_bare(value: Any, form: str) -> Iterator[Found] | None:
-    """What no envelope is known around, and has a field that names a CloudTrail event."""
+    """An object without a known envelope that has a field naming a CloudTrail event."""
     if isinstance(value, dict) and names_an_event(value):
         return iter((as_record(value, form),))
     return None
@@ -77,7 +77,7 @@ def _elements(elements: list[Any], form: str, name: str) -> Iterator[Found]:
 
 
 def _may_hold(element: Any) -> bool:
-    """Whether an element that is no object may hold records: as a text, or as a list, which queries of the CLI make."""
+    """Whether an element other than an object may hold records: a text, or a list, which CLI queries produce."""
     if isinstance(element, list):
         return any(isinstance(inner, (dict, list)) or is_text(inner) for inner in element)
     return is_text(element)

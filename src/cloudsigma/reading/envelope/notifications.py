@@ -14,9 +14,9 @@ _SNS = "SNS message"
 _SQS = "SQS message"
 _CONFIG = "AWS Config notification"
 _OF_CONFIG = ("Config", "OversizedConfig", "ComplianceChange")
-"""How `messageType` begins in the messages of AWS Config, which often share a topic with CloudTrail's."""
+"""Prefix of `messageType` in the messages of AWS Config, which often share a topic with CloudTrail's."""
 _DELIVERY = "delivery notification"
-"""What CloudTrail itself tells a topic of."""
+"""CloudTrail's own notices to a topic."""
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # the signature of every family

@@ -1,8 +1,8 @@
 """Objects and arrays as Python's `repr` and DuckDB print them: `{'type': 'IAMUser', 'ids': [1, 2]}`.
 
 Python quotes every text, so a value without quotation marks is a number or a constant. DuckDB quotes only texts with
-special characters (older versions none), so there it is text. Such a value ends before a comma and a quoted name, or
-before the closing bracket.
+special characters (older versions none), so its unquoted values are text. An unquoted value ends before a comma and a
+quoted name, or before the closing bracket.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MISSING = frozenset({"NULL", "null"})
 
 
 class NotPrinted(Exception):  # noqa: N818  # caught by the caller, who tries another reading
-    """The text is no printed object or array."""
+    """The text is not a printed object or array."""
 
 
 class _NotPython(Exception):  # noqa: N818  # never leaves this module
@@ -34,12 +34,12 @@ class _NotPython(Exception):  # noqa: N818  # never leaves this module
 
 
 def looks_printed(text: str) -> bool:
-    """Whether the text begins as a printed object or array does."""
+    """Whether the text begins like a printed object or array."""
     return _BEGINNING.match(text) is not None
 
 
 def parse_printed(text: str) -> Any:
-    """The object or array, without the members that are missing; raises `NotPrinted` for other text."""
+    """The object or array, without missing members; raises `NotPrinted` for other text."""
     try:
         return _Parser(text, python=True).parse()
     except _NotPython:
@@ -58,7 +58,7 @@ class _Parser:
         return value
 
     def _container(self, at: int, depth: int) -> tuple[Any, int]:
-        """The value whose bracket opens at a place, and the place behind its closing bracket."""
+        """The value whose bracket opens at an offset, and the offset after its closing bracket."""
         if depth > _DEEPEST:
             raise NotPrinted
         text = self._text

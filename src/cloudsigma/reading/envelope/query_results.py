@@ -26,9 +26,9 @@ _CARRYING = (
     ("cloudtrailevent", "lookup_events"),
     ("event.original", "elastic"),
 )
-"""Columns that hold the record whole, and the form that they make it."""
+"""Columns that hold the whole record → the name of the form."""
 _LOWER = ("eventname", "event_name", "eventJson", "eventjson", "cloud_trail_event")
-"""Names that only the rows of tables have, also as JSON; a record has `eventName`, with a capital."""
+"""Names that only table rows have, also as JSON; a record has `eventName`, with a capital."""
 _BESIDE = ("eventsource", "eventid", "eventtime", "useridentity", "eventversion")
 """A row with `eventname` must have one of these, too."""
 
@@ -52,7 +52,7 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:
 def _row(row: dict[str, Any], form: str, name: str = "", place: str | None = None) -> list[Found]:
     """The record of a row, and a loss for each cell that could not be decoded.
 
-    Nothing where the row has none of the columns that would hold a record.
+    Empty if the row has none of the columns that would hold a record.
     """
     lower = {normal_name(key): key for key in row if isinstance(key, str)}
     for column, carrier in _CARRYING:
@@ -75,7 +75,7 @@ def _row(row: dict[str, Any], form: str, name: str = "", place: str | None = Non
 
 
 def _dialect(lower: dict[str, str]) -> str:
-    """Athena knows no capitals in names; CloudTrail Lake has them as the query does."""
+    """Athena writes names in lower case; CloudTrail Lake keeps the letter case of the query."""
     return "athena" if all(name == name.lower() for name in lower.values()) else "lake"
 
 
@@ -127,7 +127,7 @@ def _athena(rows: list[Any], columns: list[Any], form: str) -> Iterator[Found]:
 
 
 def _is_header(values: list[Any], columns: list[Any]) -> bool:
-    """Whether the first row of a page names the columns, which is so on the first page alone."""
+    """Whether the first row of a page names the columns, as on the first page only."""
     lower = [str(value).lower() for value in values]
     if columns:
         return lower == [name.lower() for name in columns]

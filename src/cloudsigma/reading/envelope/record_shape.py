@@ -1,8 +1,8 @@
-"""What makes an object a CloudTrail record, and the one shape that records are given in.
+"""Recognizes CloudTrail records among other objects, and normalizes their shape.
 
 A record names an event or its source as text. Exporters write records in two other ways: with the names of members
 joined by dots (`userIdentity.arn` as a key of the record), and with whole objects as JSON text. `as_recorded` undoes
-both, so that rules and context see what CloudTrail wrote.
+both, so that rules and context see the record as CloudTrail wrote it.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from cloudsigma.reading.content.document import loads
 from cloudsigma.reading.scope.limits import DEEPEST
 
 INSIGHT = "AwsCloudTrailInsight"
-"""The `eventType` of an Insights event, which describes an unusual rate of calls and is no call."""
+"""The `eventType` of an Insights event, which reports an unusual rate of calls and is not a call."""
 AGGREGATED = "AwsAggregatedEvent"
-"""The `eventType` of an aggregated event, which counts the data events of five minutes and is no call."""
+"""The `eventType` of an aggregated event, which counts the data events of five minutes and is not a call."""
 NO_CALLS = {INSIGHT: "Insights event", AGGREGATED: "aggregated event"}
 """`eventType` → the name in the ledger, for CloudTrail's own events that record no call."""
 OBJECTS = ("userIdentity", "requestParameters", "responseElements", "additionalEventData", "serviceEventDetails")
 """Members of a record that hold objects; some exporters write them as JSON text."""
 LAMBDA_SOURCE = "aws:"
-"""How `eventSource` begins in the events that Lambda hands to functions, which have no `eventType`."""
+"""Prefix of `eventSource` in the events that Lambda passes to functions, which have no `eventType`."""
 COUNTED_AS_TEXT = "requestParameters"
-"""The member that tells records whose objects are JSON text."""
+"""If this member is JSON text, the record's objects were written as text."""
 TEXT_PARAMETERS = "text_parameters"
 """The form of records in which that member was JSON text."""
 
 TOO_DEEP: list[Any] = []
-"""Takes the place of JSON that no decoder reads: every limit on depth refuses the record that holds it."""
+"""Replaces JSON too deep for any decoder: every limit on depth refuses the record that holds it."""
 for _ in range(DEEPEST):
     TOO_DEEP = [TOO_DEEP]
 
 
 def names_an_event(value: dict[str, Any]) -> bool:
-    """Whether it has a field by which a CloudTrail record is known among other JSON; `shape_problem` judges it."""
+    """Whether it has a field that suggests a CloudTrail record; `shape_problem` decides."""
     return "eventName" in value or "eventSource" in value or value.get("eventType") in _NO_CALL_TYPES
 
 
@@ -62,7 +62,7 @@ _KINDS: dict[type, str] = {dict: "an object", list: "an array", bool: "a boolean
 def as_recorded(record: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """A record as CloudTrail would write it, and whether its `requestParameters` were decoded from JSON text.
 
-    The record itself is returned where nothing has to change. It is never modified.
+    If nothing has to change, the record itself is returned. It is never modified.
     """
     if has_joined_names(record):
         record = nested(record)
@@ -75,7 +75,7 @@ def as_recorded(record: dict[str, Any]) -> tuple[dict[str, Any], bool]:
 
 
 def _object_in(text: str) -> Any:
-    """The object or array that a JSON text holds; `None` where it holds neither."""
+    """The object or array that a JSON text holds; `None` if it holds neither."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:

@@ -70,7 +70,7 @@ def _member(value: Any, *path: str) -> Any:
 
 
 def _whole_record(held: Any) -> dict[str, Any] | str | None:
-    """The record, or its text where it nests too deep for a decoder, which is a loss with that reason."""
+    """The record; if it nests too deep for a decoder, its text, which is reported as a loss with that reason."""
     record = held
     if isinstance(held, str):
         try:
@@ -100,7 +100,7 @@ def _mapped(event: dict[str, Any], form: str) -> Found:
 
 
 def _with_doer(event: dict[str, Any]) -> dict[str, Any]:
-    """The event with `user` as the doer where it has no `actor.user`; elsewhere `user` is the target of the call."""
+    """The event with `user` as the actor if it has no `actor.user`; otherwise `user` is the target of the call."""
     actor = event.get("actor")
     actor = actor if isinstance(actor, dict) else {}
     doer = actor.get("user")
@@ -110,7 +110,7 @@ def _with_doer(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_parameters(record: dict[str, Any], event: dict[str, Any]) -> None:
-    """Parameters that 1.0.0-rc.2 has in `user` alone: of a sign-in as a role, and of a change to a user or role."""
+    """Parameters that 1.0.0-rc.2 keeps only in `user`: of a sign-in as a role, and of a change to a user or role."""
     user, name = event.get("user"), record["eventName"]
     if not isinstance(user, dict):
         return
@@ -125,7 +125,7 @@ def _add_parameters(record: dict[str, Any], event: dict[str, Any]) -> None:
 
 
 def _add_sign_in(record: dict[str, Any], event: dict[str, Any]) -> None:
-    """Add the members of a sign-in for which OCSF has other names."""
+    """Add the members of a sign-in that OCSF names differently."""
     multi_factor = next((event[name] for name in ("is_mfa", "mfa") if isinstance(event.get(name), (bool, str))), None)
     _put_text(record, ("additionalEventData", "MFAUsed"), _MFA.get(multi_factor))
     _put_text(record, ("additionalEventData", "LoginTo"), _member(event, "dst_endpoint", "svc_name"))

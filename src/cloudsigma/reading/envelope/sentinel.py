@@ -1,7 +1,7 @@
 """Microsoft Sentinel's table AWSCloudTrail, from the portal (CSV), the API or `az monitor log-analytics query` (JSON).
 
-Source: https://learn.microsoft.com/azure/azure-monitor/reference/tables/awscloudtrail. Tables of others that join the
-names of members without a dot (`userIdentityarn`) are read by the same names.
+Source: https://learn.microsoft.com/azure/azure-monitor/reference/tables/awscloudtrail. Other tables that join
+the names of members without a dot (`userIdentityarn`) are read by the same names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PATHS: dict[str, tuple[str, ...]] = {
 }
 """Column → path in a record, by normal names."""
 _TELLING = ("awseventid", "useridentityarn", "useridentitytype", "useridentityaccountid")
-"""One of these columns beside `EventName` tells the table."""
+"""One of these columns beside `EventName` identifies the table."""
 _TIME = re.compile(r"timegenerated(?: \[utc\])?")
 _OF_TABLE = frozenset({"tenantid", "sourcesystem", "type", "operationname", "resourceid", "timegenerated"})
 """Columns that every table of Azure has, by normal names; none of them is CloudTrail's."""

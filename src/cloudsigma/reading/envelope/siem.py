@@ -1,6 +1,6 @@
-"""Exports of Splunk, Wazuh, Panther and Logstash, and of shippers that write as it does.
+"""Exports of Splunk, Wazuh, Panther and Logstash, and of shippers that write like Logstash.
 
-Fields that they put beside the record's own stay where they are.
+Fields that they add beside the record's own are kept there.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from cloudsigma.reading.envelope.interface import (
 from cloudsigma.reading.envelope.record_shape import names_an_event
 
 _HEC = ("sourcetype", "source", "host", "index", "time")
-"""Members beside `event` in what is sent to Splunk's HTTP Event Collector."""
+"""Members beside `event` in messages to Splunk's HTTP Event Collector."""
 
 _OF_AWS = re.compile(r'"integration"\s*:\s*"aws"')
 """In a log that Wazuh's module for AWS has read."""
 
 
 def unwrap(value: Any, form: str) -> Iterator[Found] | None:
-    """What an exported event carries."""
+    """The content of an exported event."""
     if not isinstance(value, dict):
         return None
     for family in (_splunk, _wazuh, _panther, _logstash):
@@ -68,7 +68,7 @@ def _wazuh(value: dict[str, Any], form: str) -> Iterator[Found] | None:
 
 
 def _wazuh_elsewhere(value: dict[str, Any]) -> Iterator[Found] | None:
-    """An alert or a line of an archive that no decoder made fields of AWS of; the log as it came may still be one."""
+    """An alert or a line of an archive without decoded AWS fields; its raw log may still be a record."""
     rule = value.get("rule")
     alert = isinstance(rule, dict) and "level" in rule
     archived = isinstance(value.get("manager"), dict) and any(

@@ -22,7 +22,7 @@ def unwrap(value: Any, form: str) -> Iterator[Found] | None:  # noqa: ARG001  # 
         return iter((from_base64(value["data"], "firehose", kind=_FIREHOSE),))
     if "Data" in value and ("SequenceNumber" in value or "PartitionKey" in value):
         return iter((from_base64(value["Data"], "kinesis", kind=_KINESIS),))
-    if "rawData" in value and "attemptsMade" in value:  # what Firehose could not process or deliver
+    if "rawData" in value and "attemptsMade" in value:  # records that Firehose could not process or deliver
         return iter((from_base64(value["rawData"], "firehose", kind=_FIREHOSE),))
     if set(value) == {"data"} and isinstance(value["data"], str):  # of Firehose's delivery to an HTTP endpoint
         return iter((from_base64(value["data"], "firehose", kind=_FIREHOSE),))

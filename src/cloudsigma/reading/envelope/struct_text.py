@@ -34,7 +34,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 def decoded(text: str) -> Any:
-    """An object or array from JSON text, struct text or a printed value; the text itself where it is none of these."""
+    """An object or array from JSON text, struct text or a printed value; otherwise the text itself."""
     stripped = text.strip()
     if stripped[:1] not in ("{", "[", "("):
         return text
@@ -59,7 +59,7 @@ def decoded(text: str) -> Any:
 
 
 class _NotStruct(Exception):  # noqa: N818  # never leaves this module
-    """The text is no struct."""
+    """The text is not a struct."""
 
 
 class _TooMuch(Exception):  # noqa: N818  # never leaves this module
@@ -69,7 +69,7 @@ class _TooMuch(Exception):  # noqa: N818  # never leaves this module
 class _Reading:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._effort = len(text) + 10_000  # commas and brackets that may be looked at
+        self._effort = len(text) + 10_000  # commas and brackets that may be inspected
 
     def value(self, at: int, depth: int) -> tuple[Any, int]:
         text = self._text
@@ -124,7 +124,7 @@ class _Reading:
             at += 1
 
     def _member(self, at: int, depth: int, ends: re.Pattern[str], closing: str) -> tuple[Any, int]:
-        """The member at a place and where what follows it begins: a comma or the bracket that closes."""
+        """The member at an offset, and the offset of the comma or closing bracket after it."""
         text = self._text
         if text[at : at + 1] in ("{", "["):
             try:

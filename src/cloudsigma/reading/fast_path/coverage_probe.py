@@ -1,4 +1,4 @@
-"""The fast way with `coverage`: a few more fields of every record are read, and counted once the file is healthy."""
+"""The fast path with `coverage`: reads a few more fields of every record, counted once the file proves healthy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEPT = frozenset({*FIELDS, _KIND})
 
 
 class CoverageProbe(Probe):
-    """A probe that lets through what another does, and keeps what coverage needs of all records of a file."""
+    """Selects the same records as another probe, and collects the fields of all records that coverage needs."""
 
     def __init__(self, probe: Probe, selection: Selection) -> None:
         self._probe = probe
@@ -26,11 +26,11 @@ class CoverageProbe(Probe):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """What both look at."""
+        """The fields of both."""
         return self._names
 
     def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
-        """What the other probe lets through."""
+        """The candidates of the other probe."""
         own: list[Iterator[Any]] = []
         self._kept = {}
         for at, (name, column) in enumerate(zip(self._names, columns, strict=True)):
@@ -40,11 +40,11 @@ class CoverageProbe(Probe):
         return self._probe.candidates(own)
 
     def accepted(self) -> None:
-        """Tell the other probe; `count` is called besides."""
+        """Pass the call on to the other probe, then count."""
         self._probe.accepted()
 
     def count(self, counts: CoverageCounts) -> None:
-        """Count the records seen last; nothing where there were none."""
+        """Count the records seen last, if any."""
         kept, self._kept = self._kept, {}
         if not kept:
             return

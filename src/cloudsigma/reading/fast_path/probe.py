@@ -1,9 +1,9 @@
-"""The fast way through what is healthy: a few fields of every record, and the whole of those that could match.
+"""The fast path for healthy files: decodes a few fields of every record, and only the records that could match whole.
 
-A rule set says which fields decide (`Probe`). These are decoded into small views, and only records that the rule set
-lets through become Python objects. Whatever is not entirely usual (damage, bytes that are no UTF-8, NaN, another form
-than log files and JSON lines, a field that is no text) is left to the plain way of `decode` and `envelope`, which is
-also the judge: both must come to the same records.
+A rule set names the fields that decide (`Probe`). They are decoded into small views, and only records that the rule set
+selects become Python objects. Anything unusual (damage, bytes that are not UTF-8, NaN, other forms than log files and
+JSON lines, a field that is not text) is left to `decode` and `envelope`, the plain path. That is also the judge: both
+must give the same records.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from cloudsigma.reading.envelope.interface import NO_PLAIN_RECORD
 from cloudsigma.reading.envelope.record_shape import AGGREGATED, COUNTED_AS_TEXT, INSIGHT, LAMBDA_SOURCE
 
 MOST = 256 << 20
-"""Bytes of a log file, stored and inflated, up to which it is held whole; larger ones are streamed, as lines are."""
+"""Log files up to this many bytes, stored and inflated, are held whole; larger ones are streamed, as lines are."""
 
 _Text = str | None | UnsetType
 _Never = Literal["\x00 no key of this name is expected"] | UnsetType
-"""A value that no document has: where the key is there at all, the decoder refuses the document."""
+"""A type without values: the decoder refuses any document that has the key."""
 _NOT_USUAL = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NUMBER = " number"
 """A member of views that no record has."""
 
 
 class Probe(Protocol):
-    """What a rule set needs to see of records to tell which of them could match."""
+    """Selects the records that could match a rule set, from a few fields."""
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Names of top-level fields, or of members of top-level objects (`userIdentity.type`)."""
 
     def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
-        """The numbers of the records that could match, from 0, never too few.
+        """The numbers of the records that could match, from 0. May name too many, never too few.
 
-        A column holds one field of every record: a text, `None` where it is null, `msgspec.UNSET` where it is absent.
+        A column holds one field of every record: a text, `None` if null, `msgspec.UNSET` if absent.
         """
 
     def accepted(self) -> None:
@@ -51,7 +51,7 @@ class Probe(Protocol):
 
 
 class Probed(msgspec.Struct, frozen=True):
-    """What was found in a file, or in some of its lines."""
+    """The records of a file, or of some of its lines."""
 
     form: str
     size: int
@@ -62,8 +62,8 @@ class Probed(msgspec.Struct, frozen=True):
     candidates: list[tuple[int, msgspec.Raw | bytes]]
     """The records that could match, still as text, with their positions among records and Insights events.
 
-    `decode_record` makes them Python objects, best one at a time: what is used while it is fresh costs a third of what
-    many records at once do, which no processor's cache holds.
+    `decode_record` makes them Python objects. Decode one at a time: it is three times as fast as many at once, which
+    no processor's cache can hold.
     """
 
 
@@ -92,8 +92,8 @@ class View:
             shape |= {f"{outer}.{name}": (_Never, UNSET) for name in inner_names}  # a key that reads the same
         self._columns = [attrgetter(attributes[name]) for name in probe.fields]
         untyped = {name: kind for name, kind in shape.items() if name != "eventType"}
-        # An element without `eventType` may be a message, which is for the plain way. Each view gets a number as it is
-        # made, which tells whether those of an earlier list were thrown away for a list under the same key.
+        # An element without `eventType` may be a message, which is for the plain path. Each view is numbered when it
+        # is made: a gap shows that an earlier list was dropped for a second one under the same key.
         numbered = {_NUMBER: (_Never, msgspec.field(default_factory=self._numbers.__next__))}
         typed = shape if "eventType" in members else {"eventType": (str, ...), **untyped}
         record = _struct("record", {**typed, **numbered})
@@ -107,7 +107,7 @@ class View:
         self._line = msgspec.json.Decoder(_struct("line", {**looked_at, **shape, **traps}))
 
     def probe_log_file(self, data: bytes) -> Probed | None:
-        """The records of a log file; `None`: the plain way must read it."""
+        """The records of a log file; `None`: the plain path must read it."""
         try:
             _check_text(data)
             before = next(self._numbers)
@@ -123,13 +123,13 @@ class View:
             return None
 
     def probe_lines(self, block: Block, most: int) -> Probed | None:
-        """The records of lines, of which none has more than `most` bytes; `None`: the plain way must read them."""
+        """The records of lines of at most `most` bytes each; `None`: the plain path must read them."""
         try:
             _check_text(block.data)
             lines = [line for line in block.lines if line and not line.isspace()]
             if len(block.data) > most and any(len(line) > most for line in block.lines):
                 return None
-            # One by one: `decode_lines` takes a document that goes over several lines, and several in one line.
+            # One by one: `decode_lines` would accept a document that spans lines, and several in one line.
             views = list(map(self._line.decode, lines))
             if not views:
                 return None
@@ -142,7 +142,7 @@ class View:
         self._probe.accepted()
 
     def could_match(self, record: Mapping[str, Any]) -> bool:
-        """Whether the probe lets a record through that was read whole; true too where a field is no text."""
+        """Whether the probe selects a record that was read whole; also true if a field is not text."""
         columns: list[Iterator[Any]] = []
         for name in self._probe.fields:
             value: Any = record
@@ -154,10 +154,10 @@ class View:
         return bool(self._probe.candidates(columns))
 
     def _probed(self, form: str, size: int, views: list[Any], slices: Callable[[], list[Any]]) -> Probed | None:
-        """The records of views; `None` where one is not what `record_shape` calls a record."""
+        """The records of views; `None` if one is not a record as `record_shape` defines it."""
         kinds = [view.eventType for view in views]
         names = list(map(_NAME, views))
-        # Every CloudTrail record has an `eventType`, an event of Lambda's has none.
+        # Every CloudTrail record has an `eventType`; Lambda events do not.
         sources = map(_SOURCE, views) if form == "lines" and set(map(type, kinds)) != {str} else ()
         insights = kinds.count(INSIGHT)
         if AGGREGATED in kinds or not _are_records(names, kinds if insights else None, sources):
@@ -178,9 +178,9 @@ _NAME, _SOURCE = attrgetter("eventName"), attrgetter("eventSource")
 
 
 def _are_records(names: list[Any], kinds: list[Any] | None, sources: Iterable[Any]) -> bool:
-    """Whether all have a name or, with `kinds`, are Insights events; and none, by `sources`, is an event of Lambda's.
+    """Whether all have a name or, with `kinds`, are Insights events; and none, by `sources`, is a Lambda event.
 
-    The different values are few, so that each is looked at once.
+    The distinct values are few, so each is checked once.
     """
     if any(type(source) is str and source.startswith(LAMBDA_SOURCE) for source in set(sources)):
         return False
@@ -196,7 +196,7 @@ _anything = msgspec.json.Decoder()
 
 
 def decode_record(raw: msgspec.Raw | bytes) -> dict[str, Any]:
-    """One record; what the fast decoder refuses (lone surrogates, numbers beyond a float) the plain one reads.
+    """One record; the plain decoder reads those that the fast one refuses (lone surrogates, numbers beyond a float).
 
     Raises `ValueError` or `RecursionError` where neither does, which only nesting at the edge of what they take can do.
     """
@@ -208,7 +208,7 @@ def decode_record(raw: msgspec.Raw | bytes) -> dict[str, Any]:
 
 
 def _check_text(data: bytes) -> None:
-    """Raises where it is not UTF-8: the decoders do not look at texts that they skip."""
+    """Raise if the data is not UTF-8: the decoders do not check texts that they skip."""
     if not data.isascii():
         data.decode()
 
@@ -220,7 +220,7 @@ def _attribute(name: str) -> str:
 
 
 def _struct(name: str, fields: dict[str, tuple[Any, Any]]) -> type[msgspec.Struct]:
-    """A view's type from names as in JSON, with their types and defaults; `...` where there is none."""
+    """A view's type from JSON names, with their types and defaults; `...` marks a name without a default."""
     shape = [
         (_attribute(field), type_) if default is ... else (_attribute(field), type_, default)
         for field, (type_, default) in fields.items()
