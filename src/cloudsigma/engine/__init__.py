@@ -1,1 +1,1 @@
-"""A record meets a rule; needs neither pySigma nor YAML."""
+"""Evaluates rules on records; needs neither pySigma nor YAML."""

@@ -1,6 +1,6 @@
-"""Which records belong to one event, and the keys of matches: the one definition of both.
+"""Defines which records belong to one event, and the keys of matches.
 
-Deduplication, correlations, checkpoints and case files all ask here.
+Deduplication, correlations, checkpoints and case files all use this module.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ONLY_TEXTS = frozenset({str})
 
 
 def event_id(record: Mapping[str, Any]) -> str | None:
-    """The ID that all records of one event share, or `None` where the record has none.
+    """The ID that all records of one event share; `None` if the record has no ID.
 
     That is `sharedEventID`, if the record has it: CloudTrail records a call through a VPC endpoint twice, as the call
     and as network activity, and a call between accounts once in each account, always with another `eventID`. Otherwise
@@ -37,7 +37,7 @@ def event_id(record: Mapping[str, Any]) -> str | None:
 
 
 def _member(record: Mapping[str, Any], name: str) -> Any:
-    """A member of a record, read as the value that it is; `None` where it is missing."""
+    """A member of a record, converted to a JSON value; `None` if it is missing."""
     value = record.get(name)
     if type(value) is str or value is None:
         return value
@@ -74,7 +74,7 @@ def event_identity(record: Mapping[str, Any]) -> str:
 
 
 def same_event(record: Mapping[str, Any]) -> object:
-    """`event_identity`, but a record without an ID is only itself: two equal ones may be two events."""
+    """`event_identity`, except that a record without an ID equals only itself: two equal ones may be two events."""
     return event_identity(record) if event_id(record) else id(record)
 
 

@@ -18,7 +18,7 @@ from msgspec import UNSET
 from cloudsigma.engine.python_values import read_value
 
 _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that JSON allows raw and a terminal, a log shipper or UTF-8 does not: written as escapes."""
+"""Characters that JSON allows raw but a terminal, a log shipper or UTF-8 does not: written as escapes."""
 _MOST_BITS = 14_000
 """Python refuses to write the digits of somewhat larger integers."""
 _MAX_DEPTH = 200
@@ -26,13 +26,13 @@ _MAX_DEPTH = 200
 
 
 def plain_json(value: Any) -> bytes:
-    """One line of JSON for any value: the plain way, against which tests compare that of msgspec."""
+    """One line of JSON for any value: the plain encoder, with which tests compare msgspec's."""
     text = json.dumps(json_ready(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return safe(text.encode(errors="surrogatepass"))
 
 
 def json_ready(value: Any, depth: int = 0) -> Any:
-    """A value in the forms that JSON has; the same value gives the same form in any process.
+    """A value converted to JSON types; the same value gives the same result in any process.
 
     NaN and infinity become `None`; a decimal, and an integer of thousands of digits, a text; times are ISO 8601, bytes
     base64; a set is a sorted list; NumPy's and pandas' values are what `python_values` reads. Anything else becomes its
@@ -67,7 +67,7 @@ def _written(value: Any) -> Any:
 
 
 def _foreign(value: Any, depth: int) -> Any:
-    """The form of a value of a class that is none of Python's own, whose methods may fail."""
+    """The JSON form of a value of a foreign class, whose methods may fail."""
     read = read_value(value)
     if read is UNSET:
         return None
@@ -85,7 +85,7 @@ def _order(form: Any) -> str:
 
 
 def safe(data: bytes) -> bytes:
-    """JSON in UTF-8, with escapes for what is not to be written raw."""
+    """JSON in UTF-8, with escapes for characters that are not safe raw."""
     if data.isascii() and b"\x7f" not in data:
         return data
     return _UNSAFE.sub(_escaped, data.decode(errors="surrogatepass")).encode()

@@ -1,4 +1,4 @@
-"""A match: which rule, which record, with what context and evidence; and its JSON shape, which is stable."""
+"""A match: its rule, record, context and evidence; and its JSON form, which is stable."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from cloudsigma.origin import Origin
 
 
 class Match(msgspec.Struct, frozen=True):
-    """One rule that matched, with what an analyst looks at first."""
+    """One rule that matched, with the facts that an analyst reads first."""
 
     rule: Rule
     """The rule with all its metadata."""
     record: Mapping[str, Any]
-    """The record, the very object that was given."""
+    """The record: the same object that was passed in."""
     context: Context
     """Who did what to what, where and when."""
     evidence: tuple[Evidence, ...]
@@ -75,8 +75,8 @@ class Match(msgspec.Struct, frozen=True):
     def to_json(self, *, record: bool = True) -> str:
         """`to_dict` as one line of JSON.
 
-        What JSON has no form for: NaN and infinity become `null`, a `Decimal` a text with all its digits, times are
-        ISO 8601, bytes base64, anything else its `str`.
+        Values that JSON lacks are converted: NaN and infinity become `null`, a `Decimal` a text with all its digits,
+        times ISO 8601, bytes base64, anything else its `str`.
         """
         return self.to_json_bytes(record=record).decode()
 
@@ -118,10 +118,10 @@ def make_matches(
     origin: Origin | None = None,
     evidence: ReadEvidence = evidence_of,
 ) -> tuple[Match, ...]:
-    """The matches of the rules whose predicates are true for one record, which is read once for all.
+    """The matches of the rules whose predicates are true for one record; its context is read once for all.
 
-    `evidence` gives what `evidence_of` gives, perhaps from memory. A record without an origin is a program's own, so
-    it may hold values that JSON does not have.
+    `evidence` is `evidence_of`, perhaps cached. A record without an origin was made by a program, so it may hold values
+    that JSON lacks.
     """
     plain = record if origin is not None else plain_record(record)
     context = read_context(plain)
@@ -142,7 +142,7 @@ def make_matches(
 
 
 class _Tail(msgspec.Struct):
-    """What follows the rule in the JSON of a match, in its order; `record` may be left out."""
+    """The members after the rule in the JSON of a match, in order; `record` may be left out."""
 
     context: Context
     evidence: tuple[Evidence, ...]

@@ -53,7 +53,7 @@ COLUMNS: dict[str, str] = {
 def match_row(
     rule: Rule, context: Context, session: Link | None, origin: Origin | None, *, key: str, records: int
 ) -> dict[str, Cell]:
-    """The row of a match, from its parts: every column of `COLUMNS`, in their order; `None` where nothing is known."""
+    """The row of a match, from its parts: every column of `COLUMNS`, in their order; `None` if unknown."""
     principal, resource = context.principal, context.resource
     return {
         "time": context.time.isoformat().replace("+00:00", "Z") if context.time is not None else None,

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 MOST_BYTES = 32 << 20
-"""Bytes that the memos of one budget hold together unless their owner says otherwise."""
+"""Default bound of a budget: bytes that its memos may hold together."""
 LONGEST = 1_000
-"""Characters of the longest text that is a key: longer ones rarely repeat, and are computed anew."""
+"""Characters of the longest text that is cached: longer ones rarely repeat."""
 _ENTRY = 150
 """Bytes that an entry takes beside its key and its answer."""
 _SCALARS = frozenset({type(None), bool, int, float})
@@ -29,7 +29,7 @@ class Budget:
         self._most = most
         self._used = 0
         self._memos: weakref.WeakValueDictionary[int, Memo] = weakref.WeakValueDictionary()
-        self._lock = threading.RLock()  # reentrant: an entry that is dropped may run code of its own
+        self._lock = threading.RLock()  # reentrant: dropping an entry may run its `__del__`
 
     @property
     def used(self) -> int:

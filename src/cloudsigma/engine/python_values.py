@@ -30,7 +30,7 @@ _DEEPEST = 200
 
 
 def read_value(value: Any) -> Any:
-    """A value as JSON has it, or an object or array whose members are not read yet; `UNSET` for a missing value.
+    """The value as a JSON type, objects and arrays with unconverted members; `UNSET` for a missing value.
 
     A `Decimal` stays one, for its digits. A value of any other kind is returned unchanged, and `None` for one whose own
     methods fail. Never raises.
@@ -91,7 +91,7 @@ def time_text(value: dt.datetime) -> str:
     Raises:
         OverflowError, ValueError, TypeError: The time has no form in UTC.
     """
-    # Piece by piece: a subclass may have methods of its own.
+    # Piece by piece: a subclass may override methods.
     plain = dt.datetime(
         value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond,
         value.tzinfo or dt.UTC, fold=value.fold,
@@ -108,7 +108,7 @@ def bytes_text(value: bytes) -> str:
 
 
 def plain_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A record with all of its values read, members that are missing left out; itself where it has only JSON's values.
+    """A record with all values converted and missing members left out; itself if it has only JSON's types.
 
     A record that nests too deep is returned unchanged.
     """
@@ -119,7 +119,7 @@ def plain_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value has only JSON's types; a level of it is looked at as a whole, which costs least."""
+    """Whether a value has only JSON's types; checked level by level, which is the fastest way."""
     if type(value) is not dict:
         return False
     level: list[Any] = [value]

@@ -21,10 +21,10 @@ from cloudsigma.ir.identity import rule_identity
 
 @dataclass(frozen=True)
 class Rule:
-    """A compiled rule; compares by what it means and says, and pickles as IR."""
+    """A compiled rule; compares by meaning and metadata, and pickles as IR."""
 
     definition: ir.DetectionRule | ir.CorrelationRule
-    """What the rule means."""
+    """The rule as IR."""
 
     @cached_property
     def _program(self) -> codegen.Program | None:
@@ -46,7 +46,7 @@ class Rule:
         return rule_identity(self.definition)
 
     def evidence(self, record: Mapping[str, Any]) -> tuple[Evidence, ...]:
-        """What made this rule match a record that it matches; nothing of a correlation."""
+        """The evidence that this rule matches a record; empty for a correlation."""
         return evidence_of(self.definition, record) if isinstance(self.definition, ir.DetectionRule) else ()
 
     @cached_property
@@ -54,11 +54,11 @@ class Rule:
         return [(path.name, fields.selector(path)) for path in self.definition.field_paths]
 
     def shown(self, record: Mapping[str, Any]) -> dict[str, list[Any]]:
-        """What the rule's `fields` reach in a record, by name."""
+        """The values of the rule's `fields` in a record, by name."""
         return {name: select(record) for name, select in self._shown}
 
     def to_dict(self) -> dict[str, Any]:
-        """What a match says of its rule, in the stable JSON form."""
+        """The rule in the stable JSON form of a match."""
         return {
             "title": self.title,
             "level": self.level,
@@ -74,14 +74,14 @@ class Rule:
 
     @cached_property
     def heading(self) -> bytes:
-        """How the JSON of each of its matches begins: a `%` template for the match's key and what follows the rule."""
+        """The beginning of a match's JSON: a `%` template for the match's key and the members after the rule."""
         said = safe(msgspec.json.encode(self.to_dict()))
         rule_id = safe(msgspec.json.encode(self.id))
         return b'{"rule_id":%b,"key":"%%b","rule":%b,%%b' % (rule_id.replace(b"%", b"%%"), said.replace(b"%", b"%%"))
 
     @property
     def id(self) -> str:
-        """The rule's UUID; one made from its content where it has none."""
+        """The rule's UUID; if it has none, one made from its content."""
         return self.definition.metadata.id
 
     @property
@@ -91,12 +91,12 @@ class Rule:
 
     @property
     def title(self) -> str:
-        """What the rule finds, in a few words."""
+        """The rule's title: its finding in a few words."""
         return self.definition.metadata.title
 
     @property
     def description(self) -> str | None:
-        """What the rule finds and what to check."""
+        """The rule's description: its finding, and the next checks."""
         return self.definition.metadata.description
 
     @property
@@ -121,7 +121,7 @@ class Rule:
 
     @property
     def modified(self) -> dt.date | None:
-        """When its meaning changed last."""
+        """When its meaning last changed."""
         return self.definition.metadata.modified
 
     @property
@@ -131,22 +131,22 @@ class Rule:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """Where to read on."""
+        """URLs of further reading."""
         return self.definition.metadata.references
 
     @property
     def falsepositives(self) -> tuple[str, ...]:
-        """What may match and be harmless."""
+        """Harmless events that the rule may match."""
         return self.definition.metadata.falsepositives
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Names whose values the context of a match shows: dotted names, JSONPath where one starts with `$`."""
+        """Names whose values the context of a match shows: dotted names, JSONPath if it starts with `$`."""
         return self.definition.metadata.fields
 
     @property
     def logsource(self) -> ir.LogSource | None:
-        """Which logs the rule is for; `None` of a correlation."""
+        """The logs that the rule is for; `None` for a correlation."""
         return self.definition.logsource if isinstance(self.definition, ir.DetectionRule) else None
 
     @property
@@ -156,7 +156,7 @@ class Rule:
 
     @property
     def custom(self) -> dict[str, Any]:
-        """Attributes that Sigma does not know."""
+        """Custom attributes, which Sigma does not define."""
         return self.definition.metadata.custom
 
     @property
@@ -171,7 +171,7 @@ class Rule:
 
     @property
     def correlation(self) -> ir.CorrelationRule | None:
-        """What a correlation counts; `None` of a detection rule."""
+        """The correlation; `None` for a detection rule."""
         return self.definition if isinstance(self.definition, ir.CorrelationRule) else None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who is behind a call: the root of a session and the steps to it, as a match holds them."""
+"""The root of a session and the steps to it, as a match holds them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 Certainty = Literal["certain", "probable", "ambiguous", "unknown"]
-"""How sure a link is: `ambiguous` has several possible beginnings, `unknown` leads nowhere in these logs."""
+"""The certainty of a link: `ambiguous` has several possible roots, `unknown` has no root in these logs."""
 
 Credentials = Literal[
     "long_term", "service", "sign_in", "login", "console", "forward", "key", "session", "ambiguous", "missing", "none"
@@ -24,11 +24,11 @@ class Step(msgspec.Struct, frozen=True):
     time: dt.datetime | None
     """UTC; `None` if the record has no readable time."""
     actor: str
-    """Who asked for the credentials."""
+    """The principal that requested the credentials."""
     session: str | None
     """The session that was issued: its ARN, else the access key ID."""
     source_ip: str | None
-    """From where; may be the name of a service."""
+    """The source address; may be the name of a service."""
 
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON form."""
@@ -38,7 +38,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """Who is behind a call."""
+    """The identity behind a call, and the steps from it."""
 
     root: str | None
     """The identity that began the chain; `None` if these logs do not tell."""

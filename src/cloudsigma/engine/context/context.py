@@ -24,7 +24,7 @@ Outcome = Literal["success", "denied", "failed", "unknown"]
 class Context(msgspec.Struct, frozen=True):
     """The facts of a record that an alert shows; `None` for everything that the record does not say.
 
-    The fields in their order are the JSON form, too.
+    The JSON form has the fields in this order.
     """
 
     principal: Principal | None = None

@@ -11,16 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _DEEPEST = 31
-"""Dots of a name that are read as steps."""
+"""Most dots of a name that are read as steps."""
 _LONGEST_ARRAY = 1000
-"""Elements that the values of names with `[]` can fill."""
+"""Most elements that names with `[]` can create."""
 _STEP = re.compile(r"(?P<name>[^\[\]]+)\[(?P<index>\d{0,3})\]")
 _ELEMENT = re.compile(r"\[\d{0,3}\]")
 """A key that is a step into an array, while a record is put together."""
 _OTHER_SEPARATOR = re.compile(
     r"(?:userIdentity|requestParameters|responseElements|additionalEventData|serviceEventDetails|tlsDetails)([_/])"
 )
-"""How names begin that were joined by something else than dots."""
+"""Prefixes of names that are joined by another character than a dot."""
 
 _USUAL = frozenset({
     "additionalEventData", "apiVersion", "awsRegion", "errorCode", "errorMessage", "eventCategory", "eventID",
@@ -33,7 +33,7 @@ _USUAL = frozenset({
 
 
 def put(record: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    """Set a member of a member; one that is there already is kept."""
+    """Set a nested member, unless it is already present."""
     for name in path[:-1]:
         inner = record.setdefault(name, {})
         if not isinstance(inner, dict):
@@ -74,7 +74,7 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _steps(steps: list[str]) -> tuple[list[str], bool]:
-    """The steps of a name, those into arrays as steps of their own, and whether there are any of these."""
+    """The steps of a name, with array steps separate, and whether it has array steps."""
     found: list[str] = []
     in_array = False
     for step in steps:
@@ -99,7 +99,7 @@ def _leaves(value: dict[str, Any]) -> Iterator[tuple[list[str], Any]]:
 
 
 def _with_arrays(node: Any) -> Any:
-    """The value with arrays in the place of objects whose keys are steps into an array."""
+    """The value with objects whose keys are array steps converted to arrays."""
     if not isinstance(node, dict):
         return node
     made = {name: _with_arrays(inner) for name, inner in node.items()}

@@ -33,8 +33,7 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 _SECONDS = {f"{second:02}Z": second for second in range(60)}
 _MINUTES_KEPT = 10_000
 _minutes: dict[str, int] = {}
-"""The first 17 characters of a time that has been read → the start of its minute. Bounded; holds nothing else of a
-record."""
+"""The first 17 characters of a parsed time → the start of its minute. Bounded; keeps nothing else of a record."""
 
 
 def read_time(value: Any) -> dt.datetime | None:
@@ -54,8 +53,8 @@ def read_time(value: Any) -> dt.datetime | None:
 def event_time(record: Mapping[str, Any]) -> int | float | None:
     """When a record's event happened, in seconds since 1970: whole ones as `int`, others with microseconds.
 
-    Nearly all times are `YYYY-MM-DDTHH:MM:SSZ`. Once `read_time` has read one in this form, two look-ups give the other
-    seconds of its minute.
+    Nearly all times are `YYYY-MM-DDTHH:MM:SSZ`. Once `read_time` has parsed one, two look-ups give every other second
+    of its minute.
     """
     value = record.get(EVENT_TIME)
     if type(value) is str:
@@ -78,7 +77,7 @@ def event_time(record: Mapping[str, Any]) -> int | float | None:
 
 
 def _read_text(value: str) -> dt.datetime | None:
-    # Of this length and with these characters, `fromisoformat` takes no other form of ISO 8601.
+    # Of this length and with these characters, `fromisoformat` accepts no other form of ISO 8601.
     if (
         len(value) == _USUAL_LENGTH
         and value[19] == "Z"

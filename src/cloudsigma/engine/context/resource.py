@@ -41,9 +41,9 @@ class Resource(msgspec.Struct, frozen=True):
 
 
 _S3 = ("s3.", "s3express.", "s3-outposts.")
-"""How the event sources begin whose calls are about buckets and objects."""
+"""Prefixes of the event sources whose calls act on buckets and objects."""
 _CALLERS = ("user", "caller", "principal")
-"""How the members of `additionalEventData` begin that name the caller."""
+"""Prefixes of the members of `additionalEventData` that name the caller."""
 
 
 def read_resources(record: Mapping[str, Any]) -> tuple[Resource | None, tuple[Resource, ...]]:
@@ -194,7 +194,7 @@ def _single(target: Target, request: dict[str, Any], response: dict[str, Any]) -
     for key in target.name_keys:
         for node in nodes:
             if key in node and (called := _value(node[key])) is not None:
-                # An ARN that the caller gave stands before the response's, which may be that of a new version.
+                # The caller's ARN precedes the response's, which may name a new version.
                 said.insert(0 if node is request and _is_arn(called) else len(said), called)
     return _resource(said, target.type) if said else None
 
@@ -251,7 +251,7 @@ def _resource(said: Sequence[str], type_: str | None) -> Resource:
 
 
 def _type_of_id(called: str | None) -> str | None:
-    """The type that an EC2 ID such as `i-0abc…` tells by itself, whichever service was given it."""
+    """The type that an EC2 ID such as `i-0abc…` implies, whatever service it was passed to."""
     prefix, _, digits = (called or "").partition("-")
     return EC2_IDS.get(prefix) if len(digits) in (8, 17) and digits.isalnum() else None
 

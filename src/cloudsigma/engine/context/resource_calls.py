@@ -1,8 +1,8 @@
-"""From the name of a call to what it acts on: which keys of its parameters name the resource.
+"""Event name → the resource of the call: which keys of its parameters name the resource.
 
 An event name is a verb and nouns. `AttachGroupPolicy` acts on the group (the first noun that the service has),
-`AddUserToGroup` on what stands after the preposition, `RestoreDBInstanceFromDBSnapshot` on what stands before it.
-A service that `resource_types` does not know is read in the same way, with every run of words taken as a noun.
+`AddUserToGroup` on the noun after the preposition, `RestoreDBInstanceFromDBSnapshot` on the noun before it.
+For a service that `resource_types` does not list, every run of words may be a noun.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Target(NamedTuple):
     wrappers: tuple[str, ...]
     """Keys of an object that describes the resource."""
     inner_keys: tuple[str, ...]
-    """Keys within such an object, or within an element of the list: there `arn`, `name` and `id` are its own."""
+    """Keys within that object, or within an element of the list, where `arn`, `name` and `id` are the resource's."""
     single: frozenset[str]
     """All keys but those of lists: where none of them is there, nothing needs to be read."""
     plural: frozenset[str]
@@ -58,7 +58,7 @@ _MOST_WORDS = 12  # the longest event name of AWS has about ten; a hostile one m
 
 @lru_cache(maxsize=4096)
 def targets(event_source: str, event_name: str) -> tuple[Target, ...]:
-    """What the call may act on, the likeliest first; names of calls count in any letter case."""
+    """The resources that the call may act on, the likeliest first; the letter case of the call's name is ignored."""
     service_name = event_source.partition(".")[0].lower()
     call = _API_VERSION.sub("", event_name)
     exception = _calls_in_lower_case().get(f"{service_name}:{call}".lower())
@@ -131,7 +131,7 @@ def _calls_in_lower_case() -> dict[str, str]:
 
 
 def _phrases(words: list[str]) -> list[list[str]]:
-    """The words after the verb, divided at the first preposition, what the call acts on first."""
+    """The words after the verb, split at the first preposition; the phrase that names the target comes first."""
     rest = words[1:]
     for position, word in enumerate(rest):
         if word in _PREPOSITIONS and 0 < position < len(rest) - 1:
@@ -276,7 +276,7 @@ _WITHOUT_KIND = {"s3": "AWS::S3::Bucket", "sns": "AWS::SNS::Topic", "sqs": "AWS:
 
 
 def describe_arn(arn: str) -> tuple[str | None, str | None]:
-    """CloudFormation type and name of what an ARN names, each `None` where it cannot be told."""
+    """CloudFormation type and name of an ARN's resource, each `None` if unknown."""
     parts = arn.split(":", 5)
     if len(parts) < 6:
         return None, None

@@ -2,10 +2,10 @@
 
 Each service lists its nouns, written `Noun[=Type][:key,…]`. The noun is what event names say: `DBSnapshot` of
 `DeleteDBSnapshot`. The type is the CloudFormation name without the service's prefix (or CloudTrail's
-own: `AWS::EC2::Ami`); without it the noun itself is the type; `=-` says that it cannot be told.
+own: `AWS::EC2::Ami`); without it the noun itself is the type; `=-` means that the type is unknown.
 The keys name the resource in parameters, besides those that every noun has: `<noun>Arn`, `<noun>Name`,
 `<noun>Identifier`, `<noun>Id` and `<noun>` alone, in any case. `Noun>Other,…` is a part or a property of another
-resource: who makes a login profile acts on the user.
+resource: a call that creates a login profile acts on the user.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class Service(NamedTuple):
     """The nouns of one service (the first part of `eventSource`)."""
 
     prefix: str
-    """How the CloudFormation types begin."""
+    """Prefix of the CloudFormation types."""
     nouns: str
-    """As the module says."""
+    """Nouns in the syntax that the module describes."""
     usual: str = ""
-    """What a call acts on whose name has none of the nouns, the first that the record names."""
+    """Targets of a call without any of these nouns in its name; the first that the record names counts."""
 
 
 SERVICES: dict[str, Service] = {
@@ -188,7 +188,7 @@ BUCKET_KEYS = frozenset({"bucket", "bucketarn", "bucketname", "s3bucket", "s3buc
 """Parameters, in lower case, of calls of other services than S3 that name a bucket."""
 
 EXPORT_BUCKET_KEYS: dict[str, str] = {"logs:createexporttask": "destination"}
-"""Calls, in lower case, that name the bucket under a key of their own."""
+"""Calls, in lower case, that name the bucket under an unusual key."""
 
 VERBS = (
     "Accept Add Admin Allocate Apply Archive Assign Associate Assume Attach Authorize Batch Cancel Change Close"
@@ -198,10 +198,10 @@ VERBS = (
     " Request Resend Reset Restore Retire Revoke Rotate Run Schedule Send Set Share Simulate Start Stop Subscribe"
     " Swap Switch Tag Terminate Transfer Unlock Unshare Unsubscribe Untag Update Upload Verify"
 )
-"""How names of calls begin. With the nouns above they are the words that names in one letter case are divided into."""
+"""Verbs that begin event names. A name in one letter case is split into these and the nouns above."""
 
 CALLS: dict[str, str] = {
-    # Nouns of single calls whose names mislead; none: the call acts on the account, or on nothing.
+    # Nouns of single calls whose names mislead; empty: the call acts on the account, or on nothing.
     "ec2:DetachNetworkInterface": "NetworkInterfaceAttachment",
     "ec2:DisassociateAddress": "AddressAssociation Address",
     "ec2:DisassociateRouteTable": "RouteTableAssociation",
@@ -244,7 +244,7 @@ WRAPPERS: dict[str, tuple[str, ...]] = {
 }
 
 EC2_IDS: dict[str, str] = {
-    # What stands before the hyphen of an ID that EC2 made.
+    # Prefixes, before the hyphen, of IDs that EC2 made.
     "acl": "AWS::EC2::NetworkAcl",
     "ami": "AWS::EC2::Ami",
     "eipalloc": "AWS::EC2::EIP",

@@ -1,4 +1,4 @@
-"""Which functions of the runtime test the values of a rule's test, and with which arguments."""
+"""Maps the tests of a rule to functions of the runtime, with their arguments."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Options = tuple[tuple[str, str | bool], ...]
 
 
 class Call(NamedTuple):
-    """One function of the runtime with its arguments: it makes a test that the values of a field pass or fail.
+    """A call of a runtime function, which returns a test of the values of a field.
 
-    Of `agrees` and `field` the arguments are names of fields.
+    The arguments of `agrees` and `field` are field names.
     """
 
     function: str
@@ -25,7 +25,7 @@ class Call(NamedTuple):
 
 
 PLAIN = frozenset({"is_null", "has_value"})
-"""Functions that are tests themselves; the others make one."""
+"""Functions that are tests themselves; the others return one."""
 COST = {
     name: rank
     for rank, names in enumerate(
@@ -47,7 +47,7 @@ _CASED: Options = (("cased", True),)
 
 
 def calls(matchers: Iterable[ir.Matcher]) -> list[Call]:
-    """Calls of which one must pass, for matchers of which one must be met; matchers of one kind share a call."""
+    """Calls joined by `or` for matchers joined by `or`; matchers of one kind share a call."""
     gathered: dict[tuple[str, Options], dict[Argument, None]] = {}
     single: list[Call] = []
     options: Options
@@ -91,7 +91,7 @@ def cost(test: ir.Test) -> int:
 
 
 def fields_of(test: ir.Test) -> frozenset[str | None]:
-    """The fields that a test looks at; `None` where it looks at the whole record."""
+    """The fields that a test reads; `None` if it reads the whole record."""
     others = (each.field for each in _flat(test.matchers) if isinstance(each, ir.FieldRef))
     return frozenset((test.field, *others))
 
@@ -105,7 +105,7 @@ def _flat(matchers: Iterable[ir.Matcher]) -> Iterator[ir.Matcher]:
 
 
 def _pattern(parts: tuple[str | ir.Wildcard, ...]) -> tuple[str, tuple[Argument, ...]]:
-    """The cheapest function that means the pattern."""
+    """The cheapest function that implements the pattern."""
     many = ir.Wildcard.MANY
     match parts:
         case ():

@@ -21,11 +21,11 @@ from cloudsigma.ir.walk import Joint, Leaf, Node, fold, members_of, names_in
 _WIDTH = 100
 _INDENT = "    "
 _MOST_NESTED = 20
-"""Brackets in brackets in an expression; Python allows 200."""
+"""Deepest nesting of brackets in an expression; Python allows 200."""
 
 
 class Line(NamedTuple):
-    """A line of source, and the line of the rule that it was made of."""
+    """A line of source, and the line of the rule that it came from."""
 
     text: str
     rule_line: int | None = None
@@ -33,18 +33,18 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Program:
-    """The parts of a predicate's source; `loading` makes the function of them."""
+    """The parts of a predicate's source; `loading` turns them into the function."""
 
     constants: tuple[tuple[str, Call], ...]
     """The tests and field readers that the functions use, by name."""
     functions: tuple[tuple[Line, ...], ...]
     """The definitions; the last is that of `predicate`. No text of the rule is in them."""
     fields: frozenset[str | None]
-    """The fields that it looks at; `None` stands for the whole record."""
+    """The fields that it reads; `None` is the whole record."""
     selections: tuple[str, ...] | None = None
     """Names of the selections that become `selection_0`, `selection_1` and so on, of a whole rule."""
     files: tuple[tuple[str, str], ...] = ()
-    """The functions that a Sigma filter has added, with its file; the lines of the others are in the rule's file."""
+    """Functions added by Sigma filters → the filter's file. Lines of other functions refer to the rule's file."""
 
     @property
     def size(self) -> int:
@@ -85,7 +85,7 @@ def generate(rule: ir.DetectionRule) -> Program:
 
 
 def generate_part(body: ir.Group | ir.Test) -> Program:
-    """Write the predicate of tests: of one, or of those that partial evaluation leaves of a rule."""
+    """Write the predicate of one test, or of the tests that partial evaluation leaves of a rule."""
     writer = _Writer()
     if isinstance(body, ir.Group):
         for shared in _repeated(body):
@@ -105,7 +105,7 @@ def generate_verdicts(tests: Sequence[ir.Test]) -> Program:
 
 
 def _repeated(body: ir.Group | ir.Test) -> list[ir.Group]:
-    """The groups that stand in a body in more than one place, as one object, inner ones first."""
+    """The groups that occur in a body more than once, as one object, inner ones first."""
     seen: set[int] = set()
     repeated: dict[int, ir.Group] = {}
     waiting: list[Node] = [body]
@@ -125,7 +125,7 @@ class _Code(NamedTuple):
 
     lines: tuple[Line, ...]
     operator: Literal["", "not", "and", "or"] = ""
-    """What joins it; none for a call."""
+    """The operator that joins its parts; empty for a call."""
     nested: int = 0
     """How deep its brackets nest."""
 
@@ -169,11 +169,11 @@ class _Writer:
         ]
 
     def share(self, group: ir.Group) -> None:
-        """Make a function of a group that stands in several places."""
+        """Write one function for a group that occurs several times."""
         self._shared[id(group)] = self._apart(self.code(group)).lines[0].text
 
     def _apart(self, code: _Code) -> _Code:
-        """A call of a new function in the place of an expression."""
+        """Move an expression into a new function, and return the call."""
         name = self._numbered("part")
         self.define(name, code.lines[0].rule_line, code)
         return _Code((Line(f"{name}(record)", code.lines[0].rule_line),))
@@ -198,7 +198,7 @@ class _Writer:
         return _Code((Line(name),)) if name is not None else None
 
     def joined(self, parts: list[_Code], operator: Literal["and", "or"]) -> _Code:
-        """Parts with the operator between them, on one line where they are short and of one line of the rule."""
+        """Parts joined by the operator, on one line if they are short and come from one line of the rule."""
         if len(parts) == 1:
             return parts[0]
         parts = [self._apart(part) if part.nested > _MOST_NESTED else part for part in parts]
@@ -225,7 +225,7 @@ class _Writer:
         return self._negated(whole) if test.negated else whole
 
     def _any_of(self, test: ir.Test, matchers: tuple[ir.Matcher, ...]) -> _Code:
-        """Calls of which one must be true, for matchers of which one must be met."""
+        """Calls joined by `or`, for matchers joined by `or`."""
         field, line = test.field, test.line
         self._fields.add(field)
         parts: list[_Code] = []
@@ -266,7 +266,7 @@ class _Writer:
 
 
 def _on_one_line(parts: list[_Code], operator: str) -> Line | None:
-    """Parts on one line, if they are short and of one line of the rule."""
+    """Parts on one line, if they are short and come from one line of the rule."""
     rule_line, length = parts[0].lines[0].rule_line, len(_INDENT)
     texts = []
     for part in parts:
@@ -307,7 +307,7 @@ def _literal(value: object) -> str:
 
 
 _PLAIN_BITS = 1_900
-"""Python writes the decimal digits of smaller integers whatever its limit of digits."""
+"""Python writes smaller integers in decimal under any limit of digits."""
 
 
 def _written_call(call: Call, readers: Mapping[tuple[Argument, ...], str]) -> str:
@@ -320,7 +320,7 @@ def _written_call(call: Call, readers: Mapping[tuple[Argument, ...], str]) -> st
 
 
 def _written(opening: str, arguments: list[str], closing: str) -> str:
-    """A call or a tuple: on one line where it is short, else with each argument on a line."""
+    """A call or a tuple: on one line if it is short, otherwise with one argument per line."""
     tuple_of_one = closing == ",)" and len(arguments) == 1
     written = f"{opening}{', '.join(arguments)}{',)' if tuple_of_one else ')'}"
     if len(written) <= _WIDTH or len(arguments) == 1:

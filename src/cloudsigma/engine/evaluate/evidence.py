@@ -1,4 +1,4 @@
-"""The evidence of matches: what `explain` says, cached by the values of the tested fields."""
+"""The evidence of matches, taken from `explain` and cached by the values of the tested fields."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cloudsigma.engine.memo import Budget, Memo, is_short
 from cloudsigma.ir.walk import all_tests
 
 _ENTRIES = 2_000
-"""Combinations of values that are remembered of one rule, and values of one test."""
+"""Most combinations of values cached for one rule, and values cached for one test."""
 _MOST_CLEARED = 3
-"""A memo that was full this often is no longer used: some field holds another value each time."""
+"""A memo that has filled up this often is no longer used: some field has a new value each time."""
 _ITEM = 250
 """Bytes of an `Evidence` or of a part of a step, without the record's values, which are in the key."""
 
@@ -30,22 +30,22 @@ def evidence_of(rule: ir.DetectionRule, record: Mapping[str, Any]) -> tuple[Evid
 
 
 class EvidenceReader:
-    """Gives the evidence of matches of any rules, and remembers it within one budget."""
+    """Returns the evidence of matches of any rules, and caches it within one budget."""
 
     def __init__(self, budget: Budget | None = None) -> None:
         self._budget = budget or Budget()
         self._of_rules: dict[int, tuple[ir.DetectionRule, Collect]] = {}
 
     def read(self, rule: ir.DetectionRule, record: Mapping[str, Any]) -> tuple[Evidence, ...]:
-        """`evidence_of`, perhaps from memory."""
+        """`evidence_of`, cached."""
         known = self._of_rules.get(id(rule))
-        if known is None:  # the rule is kept, so that no other gets its `id`
+        if known is None:  # keep the rule, so that its `id` is not reused
             known = self._of_rules[id(rule)] = (rule, _OfRule(rule, self._budget).collect)
         return known[1](record)
 
 
 class _OfRule:
-    """Evidence by what the fields of a rule hold, where each holds one text, null, or is absent."""
+    """Evidence cached by the values of a rule's fields, if each has one text, is null, or is absent."""
 
     def __init__(self, rule: ir.DetectionRule, budget: Budget) -> None:
         self._rule = rule
@@ -83,7 +83,7 @@ class _OfRule:
 
 
 class _OfTest:
-    """The step of a test by what its field holds, likewise."""
+    """The explanation of a test, cached by its field's value."""
 
     def __init__(self, test: ir.Test, budget: Budget) -> None:
         self._test = test
@@ -102,12 +102,12 @@ class _OfTest:
 
 
 def _asked_for(tests: list[ir.Test]) -> frozenset[str | None]:
-    """The fields that tests ask to be there, or not."""
+    """The fields whose presence or absence tests ask for."""
     return frozenset(test.field for test in tests if any(isinstance(each, ir.Exists) for each in test.matchers))
 
 
 def _readers(names: frozenset[str | None], asked: frozenset[str | None]) -> list[Callable[[Mapping[str, Any]], Any]]:
-    """Readers of the one value of each field; they give something else where there may be several."""
+    """Readers of the single value of each field; they return another type if there may be several."""
     return [_one_value(name, asked=name in asked) for name in sorted(name for name in names if name is not None)]
 
 
@@ -121,7 +121,7 @@ def _one_value(name: str, *, asked: bool) -> Callable[[Mapping[str, Any]], Any]:
         values = read_values(record)
         if len(values) == 1:
             return values[0]
-        # An empty object is there and has no values.
+        # An empty object is present and has no values.
         return fields.ABSENT if not values and not asked else fields.UNSURE
 
     return read

@@ -41,7 +41,7 @@ class Evidence(msgspec.Struct, frozen=True):
     pattern: str
     """The value as the rule has it; of a last item, how many are left out."""
     values: tuple[Any, ...]
-    """The values of the record that met it (at most 100); where `negated`, those that were there instead (at most 20).
+    """The values of the record that met it (at most 100); if `negated`, the values found instead (at most 20).
 
     Of a text of more than 4,096 characters, its beginning and end.
     """
@@ -61,7 +61,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What one value of a rule met in the record."""
+    """The result of one value of a rule: the record's values that met it."""
 
     pattern: str
     matched: bool
@@ -90,7 +90,7 @@ class Step(msgspec.Struct, frozen=True):
     outcomes: tuple[Outcome, ...] = ()
     """Of a test: one for each value of the rule."""
     seen: tuple[Any, ...] = ()
-    """Of a test: the values of the field (of keywords: none, they look at all)."""
+    """Of a test: the values of the field; empty for keywords, which search the whole record."""
     line: int | None = None
     path: str | None = None
     """Of a selection that a Sigma filter has added: the filter's file, in which the lines below are."""
@@ -131,10 +131,10 @@ class Explanation(msgspec.Struct, frozen=True):
     matched: bool
     """Whether the rule matches; never where its log source does not cover the records."""
     applies: bool
-    """Whether the rule's log source covers what the records are declared to be."""
+    """Whether the rule's log source covers the declared log source of the records."""
     tree: Step
     spellings: dict[str, str] = {}
-    """Fields that the rule names and the record has with letters of another case: name → that of the record."""
+    """Fields that differ from the record's only in letter case: the rule's name → the record's."""
 
     def to_dict(self) -> dict[str, Any]:
         """The explanation as plain values, for JSON."""
@@ -157,7 +157,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def spellings_in(tree: Step, record: Mapping[str, Any]) -> dict[str, str]:
-    """Of each field in which a test saw no value: the name with other letters that the record has, if it has one."""
+    """For each field without a value: the record's name that differs only in letter case, if any."""
     found: dict[str, str] = {}
     waiting = [tree]
     while waiting:
@@ -179,7 +179,7 @@ Evaluate = Callable[[ir.Test, Mapping[str, Any]], Step]
 
 
 def explain(rule: ir.DetectionRule, record: Mapping[str, Any], evaluate: Evaluate | None = None) -> Step:
-    """Evaluate every part of a rule on a record; `evaluate` gives what `evaluate_test` gives, faster."""
+    """Evaluate every part of a rule on a record; `evaluate` is a faster `evaluate_test` with the same results."""
     evaluate = evaluate or evaluate_test
     selections = {selection.name: selection for selection in rule.selections}
     evaluated: dict[str, Step] = {}
@@ -285,7 +285,7 @@ def _outcome(
 
 
 def evidence(tree: Step) -> tuple[Evidence, ...]:
-    """What made a rule match, from the explanation of the match; bounded as `Evidence` says."""
+    """The evidence of a match, from its explanation; bounded as `Evidence` says."""
     shown: list[Evidence] = []
     of_one: Counter[tuple[str, str | None, tuple[str, ...]]] = Counter()
     size = left_out = 0
@@ -307,9 +307,9 @@ def evidence(tree: Step) -> tuple[Evidence, ...]:
 
 
 def _supporting(root: Step) -> Iterator[Evidence]:
-    """The evidence that a rule came out as it did, in the order of the rule.
+    """The evidence for a verdict, in the order of the rule.
 
-    A step is asked whether it came out as wanted; a `not` wants the contrary of what is below it.
+    A step contributes if it has the wanted verdict; a `not` wants the opposite of its part.
     """
     waiting = [(root, "", True)]
     while waiting:
@@ -326,7 +326,7 @@ def _supporting(root: Step) -> Iterator[Evidence]:
 
 
 def _evidence_of_test(step: Step, selection: str, *, wanted: bool) -> Iterator[Evidence]:
-    """The evidence that a test came out as `wanted`."""
+    """The evidence that a test has the `wanted` verdict."""
     needed = wanted is not step.negated  # whether the values of the rule had to be met
     for outcome in step.outcomes:
         if outcome.matched is needed:
@@ -335,7 +335,7 @@ def _evidence_of_test(step: Step, selection: str, *, wanted: bool) -> Iterator[E
 
 
 def _distinct(found: Iterable[Evidence]) -> Iterator[Evidence]:
-    """Without repetitions: a selection may stand in a condition twice."""
+    """Without repetitions: a condition may name a selection twice."""
     seen: set[Evidence] = set()
     unhashable: list[Evidence] = []  # with a value that JSON does not have
     for item in found:
@@ -390,7 +390,7 @@ def _listed(values: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as JSON writes it (no control characters), cut where it is long."""
+    """A value as JSON (no control characters), truncated if long."""
     try:
         written = json.dumps(value, ensure_ascii=False, default=str)
     except (ValueError, RecursionError):

@@ -1,9 +1,9 @@
-"""What a field name means in a record: which nodes it reaches, and which values stand in them.
+"""Resolves a field name in a record: the nodes that it reaches, and the values in them.
 
 A name is split at dots. At an object, one or more segments joined by dots may be a key; every reading that finds
-one is followed and the results are pooled. Arrays are transparent. The *nodes* of a field are what is reached;
-its *values* are all scalars in them, at any depth. See `docs/semantics.md`, "Fields". A value that JSON does not have
-is read as `python_values` says, once it is reached; one that is missing (NaN) is not there.
+one is followed and the results are pooled. Arrays are transparent. The *nodes* of a field are the objects and scalars
+that it reaches; its *values* are all scalars in them, at any depth. See `docs/semantics.md`, "Fields". A value of a
+type that JSON lacks is converted by `python_values` once it is reached; a missing value (NaN) counts as absent.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from cloudsigma.engine.python_values import JSON_SCALARS, JSON_TYPES, read_value
 Values = Sequence[Any]
 
 ABSENT: Any = msgspec.UNSET
-"""In place of a field that is not there, as in a decoder's view of a record."""
+"""Marks an absent field, as in a decoder's view of a record."""
 UNSURE: Any = object()
-"""In place of a field that a dotted name may reach in several ways, or through an array."""
+"""Marks a field that a dotted name may reach in several ways, or through an array."""
 
 _NOTHING: Values = ()
 
@@ -57,7 +57,7 @@ def _follow(node: Any, segments: list[str], start: int, found: list[Any]) -> Non
 
 
 def _elements(array: Sequence[Any]) -> list[Any]:
-    """The elements of an array that are no arrays, however deep it nests (without recursion)."""
+    """The elements of nested arrays, flattened at any depth without recursion."""
     if not any(isinstance(element, (list, tuple)) for element in array):
         return list(array)
     flat: list[Any] = []
@@ -79,8 +79,8 @@ def _elements(array: Sequence[Any]) -> list[Any]:
 def reader(name: str) -> Callable[[Mapping[str, Any]], Any]:
     """A reader of the one node that a name reaches straight down through objects.
 
-    It gives `ABSENT` where nothing is there, and `UNSURE` where `nodes` must tell: a key joins several segments, or
-    something that is not a plain object is on the way.
+    It returns `ABSENT` if the field is absent, and `UNSURE` if only `nodes` can resolve the name: a key joins several
+    segments, or a value on the path is not a plain object.
     """
     first, *rest = name.split(".")
     if not rest:
@@ -116,7 +116,7 @@ def reader(name: str) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def _levels(name: str) -> list[tuple[str, tuple[str, ...]]]:
-    """For each segment of a dotted name the segment, and the keys that join it with those after it."""
+    """For each segment of a dotted name: the segment, and the keys that join it with the following ones."""
     segments = name.split(".")
     ends = range(len(segments))
     return [
@@ -126,14 +126,14 @@ def _levels(name: str) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def values_reader(name: str) -> Callable[[Mapping[str, Any]], Values]:
-    """`values` of one field, straight down where that is sure."""
+    """`values` of one field, read straight down if that is unambiguous."""
     if "." not in name:
 
         def read_top(record: Mapping[str, Any]) -> Values:
             value = record.get(name, _NOTHING)
             if type(value) is str:
                 return (value,)
-            return scalars(value)  # of what is absent: of an empty tuple, hence none
+            return scalars(value)  # absent: an empty tuple, so no values
 
         return read_top
     read = reader(name)
@@ -150,7 +150,7 @@ def values_reader(name: str) -> Callable[[Mapping[str, Any]], Values]:
 
 
 def selector(path: ir.FieldPath) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """`select` of one entry of `fields`, straight down where that is sure."""
+    """`select` of one entry of `fields`, read straight down if that is unambiguous."""
     if path.steps is not None:
         return lambda record: select(record, path)
     read = reader(path.name)
@@ -168,7 +168,7 @@ def selector(path: ir.FieldPath) -> Callable[[Mapping[str, Any]], list[Any]]:
 
 
 def scalars(node: Any) -> Values:
-    """All scalars in a node: itself, or what stands at any depth inside; keys are no values."""
+    """All scalars in a node: itself, or those at any depth inside; keys are not values."""
     kind = type(node)
     if kind in JSON_SCALARS:
         return (node,)
@@ -199,7 +199,7 @@ def scalars(node: Any) -> Values:
 
 
 def values(record: Mapping[str, Any], name: str | None) -> Values:
-    """The values of a field, or of the whole record where the name is `None` (keywords)."""
+    """The values of a field, or of the whole record if the name is `None` (keywords)."""
     if name is None:
         return scalars(record)
     reached = nodes(record, name)
@@ -209,7 +209,7 @@ def values(record: Mapping[str, Any], name: str | None) -> Values:
 
 
 def select(record: Mapping[str, Any], path: ir.FieldPath) -> list[Any]:
-    """What an entry of a rule's `fields` shows: the nodes it reaches, arrays opened, objects whole."""
+    """The values shown for an entry of a rule's `fields`: the nodes it reaches, arrays opened, objects whole."""
     if path.steps is None:
         reached = nodes(record, path.name)
     else:

@@ -1,8 +1,8 @@
 """A predicate's source → the function that runs, in a closed namespace.
 
-The functions of a program hold no text of a rule, only names such as `TEST_0`; so programs of one shape share their
-code, whatever they test, and constants are made by the calls that the source shows. A traceback through a predicate
-shows the file of the rule and the lines of its tests.
+The functions of a program contain no text of a rule, only names such as `TEST_0`, so programs of one shape share their
+code. The calls in the source create the constants. A traceback through a predicate shows the file of the rule and the
+lines of its tests.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from cloudsigma.engine.memo import Budget
 Predicate = Callable[[Mapping[str, Any]], bool]
 
 _VERDICTS = 2_000
-"""Texts whose verdict one costly test remembers."""
+"""Most texts whose verdict one costly test caches."""
 _LARGE = 200
-"""Lines of a shape that is not shared: its code takes more memory than time."""
+"""Longer shapes are not shared, in lines: keeping their code costs more memory than it saves time."""
 _MODULE = {"__builtins__": {}, "__name__": "cloudsigma.generated"}
 _SURROUNDINGS = {**_MODULE, **{name: runtime.FUNCTIONS[name] for name in ("everything", "has_value", "is_null")}}
 
 
 class Vocabulary:
-    """Makes predicates, which share equal tests and remember texts within one budget."""
+    """Loads predicates, which share equal tests and cache verdicts on texts within one budget."""
 
     def __init__(self, budget: Budget | None = None) -> None:
         self._budget = budget or Budget()
@@ -40,7 +40,7 @@ class Vocabulary:
         self._made: dict[Call, Any] = {}
 
     def load(self, program: Program, file: str) -> Predicate:
-        """The predicate of a program; `file` (the rule's, or its ID) stands in tracebacks."""
+        """The predicate of a program; tracebacks show `file` (the rule's, or its ID)."""
         texts, lines = zip(*[line for function in program.functions for line in function], strict=True)
         first = min([line for line in lines if line is not None], default=1)
         code = _code if len(texts) <= _LARGE else _code.__wrapped__
@@ -83,22 +83,22 @@ class Vocabulary:
 
 
 def load(source: str, name: str) -> Predicate:
-    """`Vocabulary.load_source`, with what the predicate remembers for itself."""
+    """`Vocabulary.load_source`, with a separate cache for the predicate."""
     return Vocabulary(Budget(_OWN_BYTES)).load_source(source, name)
 
 
 _OWN_BYTES = 1 << 20
-"""Bytes that a predicate of its own remembers."""
+"""Bytes that a predicate loaded alone may cache."""
 
 
 def load_alone(program: Program, file: str) -> Predicate:
-    """`Vocabulary.load`, with what the predicate remembers for itself."""
+    """`Vocabulary.load`, with a separate cache for the predicate."""
     return Vocabulary(Budget(_OWN_BYTES)).load(program, file)
 
 
 @lru_cache(maxsize=1_000)
 def _code(text: str, rule_lines: tuple[int, ...]) -> tuple[CodeType, ...]:
-    """Compile functions; of each line of their text the line of the rule is given, counted from 0."""
+    """Compile functions; for each line of their text the line of the rule is given, counted from 0."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, (ast.expr, ast.stmt, ast.arg)):

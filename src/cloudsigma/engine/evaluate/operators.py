@@ -1,7 +1,7 @@
-"""What each comparison means: the definition, which explanations use and tests compare faster code with.
+"""The definition of each comparison, used by explanations; tests compare the faster code with it.
 
-One value of a rule (a matcher) meets one value of a record. Every function is total: a value of the wrong kind
-does not match, and nothing raises. See `docs/semantics.md`, "Matching one value".
+A matcher, one value of a rule, is compared with one value of a record. Every function is total: a value of the wrong
+kind does not match, and nothing raises. See `docs/semantics.md`, "Matching one value".
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _log = logging.getLogger("cloudsigma")
 MAX_PAIRS = 100_000
 """Pairs of values that `fieldref` with `startswith`, `endswith` or `contains` compares in one record."""
 _FEW_PAIRS = 64
-"""Up to so many the plain definition is quicker."""
+"""Up to this many, the plain definition is faster."""
 
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -37,7 +37,7 @@ _FALSE_WORDS = frozenset({"false", "no", "off"})
 
 
 def fold(text: str) -> str:
-    """Simple case folding, one character to one character, the same in every place and language."""
+    """Simple case folding, one character to one character, independent of position and locale."""
     return text.lower() if text.isascii() else "".join(map(_fold_character, text))
 
 
@@ -50,7 +50,7 @@ def _fold_character(character: str) -> str:
 
 
 def text(value: Any) -> str | None:
-    """The text of a value, as patterns see it; `None` where it has none (null, or no JSON value at all)."""
+    """The text that patterns compare; `None` for null and for values of types that JSON lacks."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -65,7 +65,7 @@ def text(value: Any) -> str | None:
 
 
 def number(value: Any) -> Numeric | None:
-    """The number of a value: a JSON number, or a string that is one completely; booleans are none."""
+    """The number of a value: a JSON number, or a string that is entirely a number; booleans are not numbers."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, (int, float, Decimal)):
@@ -104,7 +104,7 @@ def matches(matcher: ir.Matcher, value: Any) -> bool:
 
 
 def meets(subject: Subject, matcher: ir.Matcher) -> bool:
-    """`matches`, for a value that is compared with many."""
+    """`matches`, for a value that is compared with many matchers."""
     value = subject.value
     match matcher:
         case ir.Pattern(_, cased):
@@ -144,7 +144,7 @@ def field_matches(matcher: ir.Matcher, record: Mapping[str, Any], name: str | No
 
 
 def _match_pattern(pattern: ir.Pattern, subject: str) -> bool:
-    """Compare with the whole of a text, which is folded unless letter case counts."""
+    """Compare with a whole text, folded unless letter case counts."""
     parts = pattern.parts if pattern.cased else tuple([fold(p) if isinstance(p, str) else p for p in pattern.parts])
     many = ir.Wildcard.MANY
     match parts:
@@ -186,7 +186,7 @@ def match_wildcards(parts: Sequence[str | ir.Wildcard], subject: str) -> bool:
 
 @lru_cache(maxsize=256)
 def compile_regex(pattern: str, flags: str) -> Any:
-    """An RE2 expression; raises `re2.error` where RE2 refuses it."""
+    """An RE2 expression; raises `re2.error` if RE2 refuses it."""
     return new_regex(pattern, flags)
 
 
@@ -200,7 +200,7 @@ def new_regex(pattern: str, flags: str) -> Any:
 
 
 def compile_alternatives(texts: tuple[str, ...]) -> Any:
-    """An RE2 expression that finds any of the texts; `None` where RE2 cannot hold them."""
+    """An RE2 expression that finds any of the texts; `None` if RE2 cannot hold them."""
     import re2  # as above
 
     options = re2.Options()
@@ -225,12 +225,12 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @lru_cache(maxsize=1024)
 def parse_network(network: str) -> Network:
-    """The network of a `cidr` value; raises `ValueError` where host bits are set or it is no network."""
+    """The network of a `cidr` value; raises `ValueError` if host bits are set or it is not a network."""
     return ipaddress.ip_network(network)
 
 
 def address(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that a text is; `None` for any other text, and for what is no text."""
+    """The IP address in a text; `None` for any other text or value."""
     if not isinstance(value, str):
         return None
     try:
@@ -262,7 +262,7 @@ _ORDER: dict[str, Callable[[int], bool]] = {
 
 
 def compare(given: Numeric | None, operator: str, limit: int | float) -> bool:
-    """Whether a number stands in this order to the limit; no number never does."""
+    """Whether a number is in this order to the limit; false for any other value."""
     sign = None if given is None else order(given, limit)
     return sign is not None and _ORDER[operator](sign)
 
@@ -295,7 +295,7 @@ def agreeing(
 ) -> Iterator[Any]:
     """Those of our values that `agree` with one of theirs, in linear time for `equals`.
 
-    The other comparisons look at `MAX_PAIRS` pairs, and a warning says so: arrays in a record multiply.
+    The other comparisons check at most `MAX_PAIRS` pairs, since arrays in a record multiply; more log a warning.
     """
     if len(ours) * len(theirs) <= _FEW_PAIRS:
         yield from (v for v in ours if any(agree(v, other, comparison, cased=cased) for other in theirs))

@@ -1,7 +1,7 @@
 """The functions that generated predicates call: the fast form of `operators`, which stays the definition.
 
-Each makes a test once, when a predicate is loaded, from values that its source holds as literals; the test then runs
-on the values of a field. Property tests compare the two.
+Each creates a test when a predicate is loaded, from literals in its source; the test then runs on the values of a
+field. Property tests compare the two.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RecordTest = Callable[[Mapping[str, Any]], bool]
 TextTest = Callable[[str], bool]
 FieldReader = Callable[[Mapping[str, Any]], fields.Values]
 Remember = Callable[[TextTest], TextTest]
-"""Gives a test of texts that caches the verdicts of another, within its owner's bounds."""
+"""Wraps a test of texts in a cache of its verdicts, within the owner's bounds."""
 
 ONE = ir.Wildcard.ONE
 MANY = ir.Wildcard.MANY
@@ -39,14 +39,14 @@ field = fields.values_reader
 
 
 def everything(record: Mapping[str, Any]) -> fields.Values:
-    """The values that keywords look at: every scalar of the record."""
+    """The values that keywords search: every scalar of the record."""
     return fields.scalars(record)
 
 
 # --- text ---------------------------------------------------------------------------------------------------
 
 _MANY_TEXTS = 32
-"""From this many texts on, one pass for all is faster than one for each."""
+"""From this many texts on, one pass for all is faster than one pass each."""
 
 
 def _text_test(passes: TextTest, *, cased: bool) -> ValuesTest:
@@ -107,7 +107,7 @@ def contains(*texts: str, cased: bool = False, remember: Remember = _unremembere
 
 
 def _any_of_many(wanted: Sequence[str], one_by_one: TextTest) -> TextTest:
-    """Look for all texts in one pass: RE2 makes an automaton of them, whose time is that of the subject alone."""
+    """Search for all texts in one pass: RE2 builds an automaton, whose time depends only on the subject."""
     automaton = operators.compile_alternatives(tuple(wanted))
     if automaton is None:
         return one_by_one
@@ -129,7 +129,7 @@ def has_value(values: fields.Values) -> bool:
 def like(
     *patterns: tuple[str | ir.Wildcard, ...], cased: bool = False, remember: Remember = _unremembered
 ) -> ValuesTest:
-    """Any value is met by one of the patterns, given as parts."""
+    """Any value matches one of the patterns, given as parts."""
     tests = [_wildcard_test(pattern, cased=cased) for pattern in patterns]
     one_of_them = tests[0] if len(tests) == 1 else lambda subject: any(test(subject) for test in tests)
     return _text_test(remember(one_of_them), cased=cased)
@@ -170,7 +170,7 @@ def _wildcard_test(parts: tuple[str | ir.Wildcard, ...], *, cased: bool) -> Text
 
 
 class _Piece:
-    """What stands between two `*` of a pattern: literals, and `?` for any one character."""
+    """The piece between two `*` of a pattern: literals, and `?` for any one character."""
 
     __slots__ = ("anchor", "anchor_at", "length", "literals")
 
@@ -189,7 +189,7 @@ class _Piece:
         return all(subject.startswith(literal, start + at) for at, literal in self.literals)
 
     def find(self, subject: str, start: int, end: int) -> int:
-        """The first place from `start` on where the piece stands and ends before `end`; -1 if there is none."""
+        """The first offset in `start` to `end` where the whole piece fits and matches; -1 if not found."""
         latest = end - self.length
         while start <= latest:
             found = subject.find(self.anchor, start + self.anchor_at, latest + self.anchor_at + len(self.anchor))
@@ -237,7 +237,7 @@ def in_network(*networks: str) -> ValuesTest:
 
 
 def equals_number(*numbers: int | float) -> ValuesTest:
-    """Any value is one of the numbers, or a text that is."""
+    """Any value is one of the numbers, or the text of one."""
     wanted = frozenset(numbers)
 
     def test(values: fields.Values) -> bool:
@@ -259,7 +259,7 @@ def is_boolean(wanted: bool) -> ValuesTest:  # noqa: FBT001  # read as `is_boole
 
 
 def compare(*limits: tuple[str, int | float]) -> ValuesTest:
-    """Any value whose number stands in one of the orders, each an operator and a limit."""
+    """Any value whose number passes one of the comparisons, each an operator and a limit."""
 
     def test(values: fields.Values) -> bool:
         for value in values:
@@ -274,7 +274,7 @@ def compare(*limits: tuple[str, int | float]) -> ValuesTest:
 
 
 def time_part(*parts: tuple[ir.TimeUnit, str, int]) -> ValuesTest:
-    """Any value that is a time of which one part, in UTC, stands in its order: a unit, an operator and a limit."""
+    """Any time of which one part, in UTC, passes its comparison: a unit, an operator and a limit."""
 
     def test(values: fields.Values) -> bool:
         for value in values:
@@ -289,12 +289,12 @@ def time_part(*parts: tuple[ir.TimeUnit, str, int]) -> ValuesTest:
 
 
 def is_null(values: fields.Values) -> bool:
-    """No value but nulls: missing, null, empty."""
+    """No value other than null: missing, null, empty."""
     return all(value is None for value in values)
 
 
 def present(name: str) -> RecordTest:
-    """The field is there, whatever its value."""
+    """The field is present, whatever its value."""
     if "." in name:
         return lambda record: bool(fields.nodes(record, name))
 
@@ -340,4 +340,4 @@ FUNCTIONS: dict[str, Any] = {
 }
 """Every name that generated source may use; there are no builtins."""
 REMEMBERING = frozenset({"contains", "like", "search"})
-"""Those that take `remember`: verdicts on texts that cost more than a look-up."""
+"""Functions that accept `remember`: their verdicts cost more than a look-up."""

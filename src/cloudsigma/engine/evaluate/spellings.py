@@ -1,4 +1,4 @@
-"""Field names that a record has with letters of another case: the usual reason why a test sees no value."""
+"""Field names that differ from the record's in letter case: the usual reason why a test finds no value."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 _MAX_STEPS = 10_000
-"""Members of a record that are looked at for one name."""
+"""Most members of a record checked for one name."""
 
 
 def spelled_otherwise(record: Mapping[str, Any], name: str) -> str | None:
-    """The name of a field in the record that differs from `name` only by the case of its letters, if there is one."""
+    """The record's name of a field that differs from `name` only in letter case, if any."""
     wanted = name.lower().split(".")
     waiting: list[tuple[Any, int, str]] = [(record, 0, "")]
     steps = 0

@@ -1,1 +1,1 @@
-"""Which rules could match a record, decided from few of its fields."""
+"""Selects the rules that could match a record, from a few of its fields."""

@@ -1,8 +1,8 @@
-"""Which rules could match a record, told from a few of its fields: never too few.
+"""Selects the rules that could match a record, from a few of its fields; never too few.
 
-From each rule, whatever its construction, follows what a record must have for it to match: one of some exact event
-names, a certain source, a user agent with one of some texts in it. `build_index` finds that out from the IR. It is
-sound by construction: a rule is left out only where partial evaluation shows that it cannot match.
+Each rule implies properties that a matching record must have: one of some exact event names, a certain source, a user
+agent that contains one of some texts. `build_index` derives them from the IR. It is sound by construction: a rule is
+left out only if partial evaluation proves that it cannot match.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ PREFILTER_FIELDS = (
     "awsRegion",
     "recipientAccountId",
 )
-"""Texts that nearly every record has near its top, those that tell records apart best first."""
+"""Text fields that nearly every record has near its top, the most selective first."""
 
 _IMPROBABLE = "\x00 no record says this"
 
 
 @dataclass(frozen=True)
 class Index:
-    """How the rules of a set are found; rules are named by their position."""
+    """The index of a rule set; rules are identified by position."""
 
     named: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    """Folded event name → rules that can match no record with another one."""
+    """Folded event name → rules that match only records with one of their event names."""
     unnamed: tuple[int, ...] = ()
-    """Rules without such names: they are asked about every pair of event name and source."""
+    """Rules without required event names: they are reduced for every pair of event name and source."""
     prefilters: dict[str, tuple[tuple[int, Predicate], ...]] = field(default_factory=dict)
-    """Field → unnamed rules, with the test that this field must pass for each of them to match."""
+    """Field → unnamed rules, each with the test that this field must pass."""
     found_by: tuple[str | None, ...] = ()
-    """For each rule the field that tells which records could match; `None`: all are evaluated."""
+    """For each rule its index field; `None`: it is evaluated on every record."""
 
 
 def build_index(rules: Sequence[ir.DetectionRule], vocabulary: Vocabulary) -> Index:
-    """Find out what every rule needs a record to have."""
+    """Derive the index from the rules."""
     named: dict[str, list[int]] = {}
     unnamed: list[int] = []
     prefilters: dict[str, list[tuple[int, Predicate]]] = {}
@@ -87,7 +87,7 @@ def load_part(body: Body, rule: ir.DetectionRule, vocabulary: Vocabulary) -> Pre
 
 
 def _index_field(rule: ir.DetectionRule, vocabulary: Vocabulary) -> tuple[str | None, Predicate]:
-    """The field that best tells which records a rule could match, and the test that it must pass.
+    """The most selective field of a rule, and the test that it must pass.
 
     The event name comes first (of `UpdateFunction*` few pairs of name and source pass) and the source last.
     """
@@ -107,18 +107,18 @@ def _always(_: object) -> bool:
 
 
 def _selective(test: Predicate, name: str) -> bool:
-    """Whether a prefilter stops a record whose field says something improbable, and one that has no such field."""
+    """Whether a prefilter rejects a record with an improbable value in the field, and one without the field."""
     return not test({name: _IMPROBABLE}) and not test({})
 
 
 # --- exact event names --------------------------------------------------------------------------------------
 
 _Names = frozenset[str] | None
-"""Event names (folded) of which a record must have one; `None`: the rule does not say."""
+"""Event names (folded) of which a record must have one; `None`: the rule requires none."""
 
 
 def exact_names(rule: ir.DetectionRule) -> _Names:
-    """The event names of which one must stand in a record for the rule to match; `None` where there is no such list."""
+    """The event names of which a matching record must have one; `None` if the rule has no such list."""
     bodies = {selection.name: selection.body for selection in rule.selections}
     found: dict[tuple[str, bool], _Names] = {}
 

@@ -1,10 +1,10 @@
-"""Which detection rules match one record: the index, then what partial evaluation leaves of the rules it names.
+"""Finds the detection rules that match one record: first by the index, then with partially evaluated rules.
 
-For each pair of event name and source a plan is made on first sight: the rules that can match such a record, each
-reduced to the tests that the pair does not decide. Rules that no event name tells apart stand behind the prefilter of
-one other field. Where a record is not of the usual form (no event name, one that is no text) every predicate is run.
+A plan is built for each pair of event name and source when it first occurs: the rules that can still match, each
+reduced to the tests that the pair does not decide. Rules without required event names use a prefilter on one other
+field. For an unusual record (no event name, or one that is not text) every predicate runs.
 
-A matcher remembers plans, predicates and verdicts on texts. Together they take at most `memo.MOST_BYTES` (32 MiB).
+A matcher caches plans, predicates and verdicts on texts. Together they take at most `memo.MOST_BYTES` (32 MiB).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from cloudsigma.engine.prefilter.reduction import Reducible, Residual
 from cloudsigma.engine.rule import Rule
 
 _ENTRIES = 20_000
-"""Event names, and pairs of name and source, that are remembered."""
+"""Most event names, and most pairs of name and source, that are cached."""
 _SMALL, _LARGE = 100, 2_000
-"""Bytes of a remembered verdict, and of a function with a memo of its own."""
+"""Bytes of a cached verdict, and of a function with its memo."""
 _PER_RULE = 100
 """Bytes that a rule takes in a plan."""
 
@@ -44,13 +44,13 @@ class _Plan(NamedTuple):
     direct: bool
     """Whether there are rules without a prefilter."""
     prefiltered: frozenset[int]
-    """Rules that can match once their prefilter lets the record through."""
+    """Rules that can match if the record passes their prefilter."""
     size: int
     """Bytes that it takes."""
 
 
 class Matcher:
-    """Finds the rules that match, for rules whose log source has been found to cover the records."""
+    """Finds the rules that match, among rules whose log source covers the records."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [rule for rule in rules if isinstance(rule.definition, ir.DetectionRule)]
@@ -71,25 +71,25 @@ class Matcher:
         self._named = memo(self._is_named, entries=_ENTRIES, size=lambda _: _SMALL)
         self._direct = memo(self._is_direct, entries=_ENTRIES, size=lambda _: _SMALL)
         self.fields: tuple[str, ...] = (NAME, SOURCE, *self._prefilters) if self.index.unnamed else (NAME,)
-        """What `candidates` looks at, as dotted names."""
+        """The fields that `candidates` reads, as dotted names."""
 
     @property
     def found_by(self) -> dict[str, str | None]:
-        """For each rule, by ID, the field that tells which records could match; `None`: every record is evaluated."""
+        """Rule ID → index field; `None`: the rule is evaluated on every record."""
         return dict(zip(self._ids, self.index.found_by, strict=True))
 
     @property
     def remembered(self) -> int:
-        """Bytes of what is remembered, estimated."""
+        """Bytes of the caches, estimated."""
         return self._budget.used
 
     # --- whole records ----------------------------------------------------------------------------------------
 
     def positions(self, record: Mapping[str, Any]) -> Positions:
-        """The positions of the rules that match; nothing that is no mapping ever matches."""
+        """The positions of the rules that match; a value other than a mapping matches nothing."""
         try:
             find = self._by_name[record.get("eventName")]
-        except (TypeError, AttributeError):  # a name that is a list, a record that is no mapping
+        except (TypeError, AttributeError):  # a name that is a list, a record that is not a mapping
             find = self.run_all
         return find(record) if find is not None else ()
 
@@ -108,7 +108,7 @@ class Matcher:
         return tuple([self._ids[position] for position in found])
 
     def run_all(self, record: Mapping[str, Any]) -> Positions:
-        """What `positions` gives, by running every predicate."""
+        """The result of `positions`, by running every predicate."""
         if not isinstance(record, Mapping):
             return ()
         return tuple([at for at, predicate in enumerate(self._predicates) if predicate(record)])
@@ -122,12 +122,12 @@ class Matcher:
     # --- views of records -------------------------------------------------------------------------------------
 
     def accepted(self) -> None:
-        """Nothing was counted that could have been dropped."""
+        """Does nothing: this probe counts no records."""
 
     def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
         """Which of many records could match, from the values of `fields` alone: their numbers, counted from 0.
 
-        A column holds one field of every record: a text, `None` where it is null, `msgspec.UNSET` where it is absent.
+        A column holds one field of every record: a text, `None` if null, `msgspec.UNSET` if absent.
         """
         if len(columns) == 1:
             return list(compress(count(), map(self._named.__getitem__, *columns)))
@@ -149,7 +149,7 @@ class Matcher:
     # --- plans ------------------------------------------------------------------------------------------------
 
     def _find_by_name(self, name: Any) -> Find | None:
-        """How to find what matches records with this event name; `None`: nothing can."""
+        """How to find the rules that match records with this event name; `None`: no rule can."""
         if type(name) is not str:
             return self.run_all
         if not self.index.unnamed and fold(name) not in self.index.named:
@@ -181,7 +181,7 @@ class Matcher:
         return type(name) is not str or type(source) is not str or self._plans[pair].direct
 
     def _plan(self, pair_of: tuple[str, str]) -> _Plan:
-        """What records with this event name and source can match."""
+        """The rules that records with this event name and source can match."""
         name, source = pair_of
         pair = {NAME: name, SOURCE: source}
         fixed: list[int] = []
@@ -211,7 +211,7 @@ class Matcher:
         return rule
 
     def _reduce(self, key: tuple[int, bytes]) -> bool | Residual:
-        """What is left of a rule, made once for each outcome of the tests that a pair decides."""
+        """The reduced rule, built once for each outcome of the tests that a pair decides."""
         position, verdicts = key
         return self._rule(position).residual(verdicts)
 

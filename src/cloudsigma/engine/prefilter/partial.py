@@ -1,8 +1,8 @@
-"""Partial evaluation, IR → IR: what is left of a rule once some of its tests are known.
+"""Partial evaluation, IR → IR: reduces a rule by the tests whose verdicts are known.
 
-Most tests of a CloudTrail rule ask for the event's name and source, and a trail has few pairs of them. For such a
-pair a rule is false, true, or smaller: only its other tests are run for a record. The same pass gives the *prefilter*
-of a field: the loosest rule that looks at this field alone, and that holds wherever the whole rule does.
+Most tests of a CloudTrail rule ask for the event's name and source, and a trail has few pairs of them. Given a pair, a
+rule is false, true, or smaller: only its other tests run for a record. The same pass derives the *prefilter* of a
+field: a rule that reads this field alone, and that is true whenever the whole rule is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cloudsigma.ir.walk import Joint, Leaf, fold
 
 Body = ir.Group | ir.Test
 Known = Callable[[ir.Test, bool], bool | None]
-"""The verdict of a test where it is known; the flag says whether the rule wants it (false beneath a `not`)."""
+"""The verdict of a test, if known; the flag is the test's polarity (false beneath a `not`)."""
 
 
 class _Part(NamedTuple):
@@ -38,10 +38,10 @@ class PartialEvaluator:
         self._tests: dict[tuple[int, bool], _Part] = {}
 
     def reduce(self, known: Known) -> bool | Body:
-        """The rule without the tests that are known: a verdict, or a body of the same meaning.
+        """The rule without the known tests: a verdict, or an equivalent body.
 
-        In a body every `not` stands at a test (`negated`), no group stands in one of its own kind, and members are in
-        the order of their cost. A selection that the conditions name twice becomes one object in both places.
+        In a body every `not` is applied to a test (`negated`), no group directly contains a group of its kind, and
+        members are ordered by cost. A selection that the conditions name twice becomes one shared object.
         """
         selections: dict[tuple[str, bool], bool | _Part] = {}
 
@@ -72,8 +72,8 @@ def _join(parts: list[bool | _Part], all_of: bool, _: Joint) -> bool | _Part:  #
 
 
 def _joined(parts: list[bool | _Part], *, all_of: bool) -> bool | _Part:
-    """Parts of which all, or any, must hold; one that decides alone takes the place of the whole."""
-    left: dict[int, _Part] = {}  # by identity: the same test need not be asked twice
+    """Parts of which all, or any, must hold; a part that decides alone replaces the group."""
+    left: dict[int, _Part] = {}  # by identity: the same test need not run twice
     for part in parts:
         if isinstance(part, _Part):
             same_kind = isinstance(part.body, ir.Group) and part.body.all_of is all_of
@@ -88,9 +88,9 @@ def _joined(parts: list[bool | _Part], *, all_of: bool) -> bool | _Part:
 
 
 def prefilter(evaluator: PartialEvaluator, field: str) -> bool | Body:
-    """A body that looks at one field alone and holds wherever the rule matches; a verdict where there is none.
+    """A body that reads one field alone and is true whenever the rule matches; a verdict if no test is left.
 
-    Tests of other fields are assumed to come out as the rule wants them.
+    Tests of other fields are assumed to have the verdict that the rule wants.
     """
     return evaluator.reduce(lambda test, wanted: None if determined_by(test, (field,)) else wanted)
 

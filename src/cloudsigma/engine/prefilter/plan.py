@@ -1,7 +1,7 @@
 """How to find the rules that match records of one pair of event name and source.
 
-The rules of a plan depend on a few values of the record; where these are short texts, the answer is remembered by
-them, within the budget of the matcher.
+The rules of a plan depend on a few values of the record; if these are short texts, the answer is cached by them,
+within the budget of the matcher.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from cloudsigma.engine.prefilter.reduction import Residual
 Positions = tuple[int, ...]
 """Positions of rules, rising."""
 Find = Callable[[Mapping[str, Any]], Positions]
-"""Gives the rules that match a record."""
+"""Returns the rules that match a record."""
 
 _ANSWERS = 2_000
-"""Answers that one plan or prefilter remembers."""
+"""Most answers that one plan or prefilter caches."""
 _POSITION = 32
 """Bytes of a position in an answer."""
 
@@ -29,7 +29,7 @@ _POSITION = 32
 
 
 def find_directly(fixed: Sequence[int], left: Sequence[tuple[int, Residual]], budget: Budget) -> Find | None:
-    """Rules that the pair decides, and rules with something left to ask; `None` where there are neither."""
+    """Rules that the pair decides, and rules with tests left to run; `None` if there are neither."""
     decided = tuple(fixed)
     if not left:
         return (lambda record: decided) if decided else None  # noqa: ARG005  # the form of `Find`
@@ -51,7 +51,7 @@ def find_directly(fixed: Sequence[int], left: Sequence[tuple[int, Residual]], bu
 
 
 def _remembered(find: Find, names: Sequence[str], budget: Budget) -> Find:
-    """The same, remembered by the values of one or two top-level fields."""
+    """The same, cached by the values of one or two top-level fields."""
     answers = budget.memo(entries=_ANSWERS, size=_size)
 
     def find_and_keep(key: Any, record: Mapping[str, Any]) -> Positions:
@@ -86,15 +86,15 @@ def _remembered(find: Find, names: Sequence[str], budget: Budget) -> Find:
 
 
 class Prefilter:
-    """The rules that are told from one field, and which of them each of its values lets through."""
+    """The rules with a prefilter on one field, and which of them each value of the field selects."""
 
     def __init__(self, name: str, tests: Iterable[tuple[int, Predicate]], budget: Budget) -> None:
         self.name = name
         self._tests = tuple(tests)
         self.all = tuple([position for position, _ in self._tests])
-        """Where the field may have several values, or one that is no text."""
+        """Used if the field may have several values, or one that is not text."""
         self.passing: Memo = budget.memo(self._passing, entries=_ANSWERS, size=_size)
-        """Value of the field → the rules that it lets through."""
+        """Value of the field → the rules that it selects."""
 
     def _passing(self, value: Any) -> Positions:
         if type(value) is not str and value is not None and value is not fields.ABSENT:
@@ -105,7 +105,7 @@ class Prefilter:
 
 
 def find_prefiltered(find: Find | None, prefilters: Sequence[Prefilter], left: Mapping[int, bool | Residual]) -> Find:
-    """What `find` gives, and the rules in `left` that pass their prefilter and what is left of them."""
+    """The rules from `find`, and those in `left` whose prefilter and remaining tests pass."""
     asked = [(fields.reader(each.name), each) for each in prefilters]
     tests = {position: residual.test if isinstance(residual, Residual) else None for position, residual in left.items()}
 

@@ -1,4 +1,4 @@
-"""Which rules could have matched at all, told from the events that occurred."""
+"""Determines which rules could have matched at all, given the events that occurred."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cloudsigma.engine.rule import Rule
 from cloudsigma.ir.walk import all_tests
 
 Event = tuple[str | None, str | None]
-"""Event source and event name; `None` where it is null or absent."""
+"""Event source and event name; `None` if null or absent."""
 
 
 def could_have_matched(rules: Sequence[Rule], events: Iterable[Event]) -> frozenset[str]:
     """The IDs of those rules that some record with one of these events could match; never too few.
 
-    A correlation could have matched where as many of the rules that it refers to could have as it asks for together;
-    one, where it counts or measures.
+    A correlation could have matched if enough of the rules that it refers to could have: as many as it requires
+    together, or one if it counts or measures.
     """
     by_name: dict[str, list[Event]] = {}
     for event in events:
@@ -35,7 +35,7 @@ def could_have_matched(rules: Sequence[Rule], events: Iterable[Event]) -> frozen
     }
     correlations = {rule.id: rule.correlation for rule in rules if rule.correlation is not None}
     waiting = True
-    while waiting:  # until a round adds none: correlations refer to correlations
+    while waiting:  # until a round adds no rule: correlations refer to correlations
         more = {
             rule_id
             for rule_id, correlation in correlations.items()
@@ -47,7 +47,7 @@ def could_have_matched(rules: Sequence[Rule], events: Iterable[Event]) -> frozen
 
 
 def asked_for(rule: Rule) -> tuple[str, ...]:
-    """The event names of which a record must have one for the rule to match; none where there is no such list."""
+    """The event names of which a matching record must have one; empty if the rule has no such list."""
     if not isinstance(rule.definition, ir.DetectionRule):
         return ()
     names = exact_names(rule.definition)
@@ -61,7 +61,7 @@ def asked_for(rule: Rule) -> tuple[str, ...]:
 
 
 def _needed(correlation: ir.CorrelationRule) -> float:
-    """How many of its rules must have matched for a correlation to."""
+    """How many of its rules must have matched before a correlation can."""
     threshold = correlation.threshold
     if threshold is None or not correlation.type.startswith("temporal"):
         return 1
@@ -90,7 +90,7 @@ def _could(rule: ir.DetectionRule, by_name: Mapping[str, list[Event]], vocabular
 
 
 def _records(event: Event) -> Iterable[dict[str, str | None]]:
-    """What a record with this event can say: `None` stands for null and for absent."""
+    """The possible values in a record of this event: `None` means null or absent."""
     for source, name in itertools.product(_spoken(SOURCE, event[0]), _spoken(NAME, event[1])):
         yield {**source, **name}
 

@@ -1,4 +1,4 @@
-"""A rule reduced to what a pair of event name and source leaves of it: partial evaluation, then a predicate."""
+"""Reduces a rule for a pair of event name and source: partial evaluation, then a predicate."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LINE = 400
 
 
 class Residual(NamedTuple):
-    """What is left of a rule."""
+    """A reduced rule."""
 
     test: Predicate
     fields: frozenset[str | None]
-    """The fields that it looks at; `None` stands for the whole record."""
+    """The fields that it reads; `None` is the whole record."""
     size: int
     """Bytes that it takes, estimated."""
 
@@ -39,16 +39,16 @@ class Reducible:
         self._evaluate = self._load(generate_verdicts(list(tests.values()))) if tests else _no_verdicts
 
     def verdicts(self, record: Mapping[str, Any]) -> bytes:
-        """The verdict of each of these tests on a record, which may hold these fields alone."""
+        """The verdict of each of these tests on a record, which may be reduced to these fields."""
         return bytes(cast("tuple[bool, ...]", self._evaluate(record)))
 
     def reduce(self, verdicts: bytes) -> bool | Body:
-        """The rule where the tests have come out so."""
+        """The rule reduced by these verdicts."""
         known = {test: bool(verdict) for test, verdict in zip(self._deciding, verdicts, strict=True)}
         return self._evaluator.reduce(lambda test, _: known.get(id(test)))
 
     def residual(self, verdicts: bytes) -> bool | Residual:
-        """The same, ready to run."""
+        """The reduced rule as a predicate."""
         body = self.reduce(verdicts)
         if isinstance(body, bool):
             return body
