@@ -301,7 +301,7 @@ def test_r31_a_folder_that_goes_away_while_another_is_followed(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        (["a.yml", "a.yaml"], "a.cases.yml is there already; nothing was written"),
+        (["a.yml", "a.yaml"], "a.cases.yml exists, so nothing was written"),
         (["a.yml"], "2 rules would share a.cases.yml"),
     ],
     ids=["two files", "one file"],

@@ -75,7 +75,7 @@ RULES: dict[str, tuple[str, dict[str, Any]]] = {
     "re": (values("f|re", lambda n: f"v{n}$"), {}),
     "cidr": (values("ip|cidr", lambda n: f"10.0.{n >> 8}.{n & 255}/32"), {}),
     "lt": (values("n|lt", lambda n: n), {}),
-    "year": (values("eventTime|year|lt", lambda n: n), {}),
+    "year": (values("eventTime|year|lt", lambda n: 2 + n % 9998), {}),
     "fieldref": (values("f|fieldref", lambda n: f"g{n}"), {"g9999": "v9999"}),
     "windash": (values("f|windash", lambda n: f"-v{n}"), {"f": "/v9999"}),
     "base64offset": (values("f|base64offset|contains", lambda n: f"v{n}"), {"f": "xdjk5OTk"}),

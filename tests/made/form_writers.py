@@ -69,7 +69,7 @@ def without_empty_cells(record: Record) -> Record:
 
 
 _DROPS_NULLS = "members that are null"
-_DROPS_EMPTY = "members that are null, and members of the record that are empty texts"
+_DROPS_EMPTY = "members that are null, and members of the record that are empty text"
 
 # --- forms that carry all ---------------------------------------------------------------------------------------
 
@@ -242,8 +242,8 @@ def _delimited(value: Any) -> Any:
 FORMS["athena"] = Form(
     lambda records: table([athena_row(without_ambiguous(record)) for record in records]),
     without_ambiguous,
-    "members that are null, members of the record that are empty texts, and texts of `userIdentity` with a comma, `=` "
-    "or a bracket in them",
+    "members that are null, members of the record that are empty text, texts of `userIdentity` that contain a comma, "
+    "`=` or a bracket, and members without a column",
 )
 
 # --- Sentinel ---------------------------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def sentinel_row(record: Record) -> Record:
     return {"TenantId": "t", "SourceSystem": "AWS", "Type": "AWSCloudTrail", **row}
 
 
-_DROPS_SENTINEL = "all that the table has no column for, such as `webIdFederationData`, `inScopeOf`, `eventContext`"
+_DROPS_SENTINEL = "members without a column, such as `webIdFederationData`, `inScopeOf`, `eventContext`"
 FORMS["sentinel_csv"] = Form(
     lambda records: table([cells({k: v for k, v in sentinel_row(r).items() if v != ""}, dumped) for r in records]),
     only(_SENTINEL.values()), _DROPS_SENTINEL,
@@ -490,6 +490,6 @@ def carried_by_ecs(record: Record) -> Record:
 FORMS["elastic"] = Form(
     lambda records: lines(map(ecs, records)),
     carried_by_ecs,
-    "`sharedEventID`, `webIdFederationData`, `identityProvider`, nulls and empty values, and which of the user and the "
-    "issuer of the session `user.name` names, where both have a name",
+    "`sharedEventID`, `webIdFederationData`, `identityProvider`, nulls and empty values; and, if the user and the "
+    "session's issuer both have a name, which of them `user.name` names",
 )

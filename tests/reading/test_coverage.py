@@ -258,10 +258,13 @@ def test_memory_is_bounded_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts.coverage.silent is None
 
 
-def test_nothing_is_said_of_rules_where_an_event_is_no_text(tmp_path: Path) -> None:
-    """It could be anything, for a rule that looks into lists."""
+def test_an_event_whose_name_is_no_text_is_a_loss_and_counts_for_no_rule(tmp_path: Path) -> None:
     write(tmp_path / "a", call("2025-03-04T08:00:00Z", eventName=["CreateGroup"]))
-    assert covered(tmp_path).silent is None
+    scan = cloudsigma.scan(tmp_path, coverage=True)
+    assert list(scan) == []
+    assert [loss.path for loss in scan.ledger.losses] == [str(tmp_path / "a")]
+    assert scan.ledger.coverage is not None
+    assert scan.ledger.coverage.events == ()
 
 
 def test_counts_pickle() -> None:
