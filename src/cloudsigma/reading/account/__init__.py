@@ -1,1 +1,1 @@
-"""What was read, what was not and why: ledger, coverage, repeated deliveries."""
+"""The account of the input: ledger of reads and losses, coverage, repeated deliveries."""

@@ -1,7 +1,7 @@
-"""What a trail covers: by account, region and hour, with the gaps, and which events occurred.
+"""The coverage of a trail: records by account, region and hour, the gaps, and the events that occurred.
 
-A gap is an hour without records between the first and the last of an account or region. It is no proof of a loss:
-where nothing happens, nothing is delivered.
+A gap is an hour without records between the first and the last hour of an account or region. It does not prove a loss:
+if nothing happens, CloudTrail delivers nothing.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from cloudsigma.escaping import printable
 
 HOUR = dt.timedelta(hours=1)
 _SHOWN = 10
-"""Gaps of one account or region, and rules, that are shown to people; the value and its JSON have all."""
+"""Most gaps of one account or region shown as text; the value and its JSON have all."""
 _LINES = 40
-"""Accounts and regions that are shown to people."""
+"""Most accounts and regions shown as text."""
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """Hours without records, one after another."""
+    """Consecutive hours without records."""
 
     start: dt.datetime
-    """The beginning of the first, in UTC."""
+    """The beginning of the first hour, in UTC."""
     end: dt.datetime
-    """The end of the last."""
+    """The end of the last hour, in UTC."""
 
     @property
     def hours(self) -> int:
-        """How many there are."""
+        """The number of hours."""
         return (self.end - self.start) // HOUR
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,22 +48,22 @@ class Covered(msgspec.Struct, frozen=True):
     """The records of one account, in one region or in all of them."""
 
     account: str | None
-    """`None`: records that do not say."""
+    """`None`: records without an account."""
     region: str | None
-    """`None`: records that do not say, or, where `all_regions` is set, all of the account."""
+    """`None`: records without a region or, if `all_regions` is set, all records of the account."""
     all_regions: bool
     records: int
     hours: int
-    """Hours with records."""
+    """Number of hours with records."""
     first: dt.datetime
     """The beginning of the first hour with records, in UTC."""
     end: dt.datetime
-    """The end of the last one."""
+    """The end of the last hour with records, in UTC."""
     gaps: tuple[Gap, ...]
-    """The hours between that have none."""
+    """The hours between these without records."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values, for JSON."""
+        """The value as plain values, for JSON."""
         return {
             **msgspec.structs.asdict(self),
             "first": _iso(self.first),
@@ -85,39 +85,39 @@ class EventCount(msgspec.Struct, frozen=True):
     """How often an event occurred."""
 
     source: str | None
-    """`eventSource`; `None` where it is null or absent."""
+    """`eventSource`; `None` if it is null or absent."""
     name: str | None
-    """`eventName`, likewise."""
+    """`eventName`; `None` if it is null or absent."""
     records: int
 
 
 class SilentRule(msgspec.Struct, frozen=True):
-    """A rule that could not have matched, since no record had an event that it is about."""
+    """A rule that could not match, since its events never occurred."""
 
     rule_id: str
     title: str
     events: tuple[str, ...] = ()
-    """The event names that it asks for, where it asks for certain ones; of a correlation none."""
+    """The event names that it requires; empty if it requires none, and for a correlation."""
 
     def __str__(self) -> str:
         return printable(f"{self.title} ({', '.join(self.events)})" if self.events else self.title)
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """What the records that were asked for cover."""
+    """The coverage of the selected records."""
 
     accounts: tuple[Covered, ...] = ()
     """Each account in all its regions together, sorted."""
     regions: tuple[Covered, ...] = ()
     """Each account in each of its regions, sorted."""
     events: tuple[EventCount, ...] = ()
-    """Which events occurred, the most frequent ones first."""
+    """The events that occurred, the most frequent first."""
     undated: int = 0
     """Records whose `eventTime` cannot be read."""
     beyond: int = 0
-    """Records of further accounts, regions and hours than are told apart (a million)."""
+    """Records beyond the first million combinations of account, region and hour."""
     silent: tuple[SilentRule, ...] | None = None
-    """Rules that could not have matched; `None` where that is not known."""
+    """Rules that could not match; `None` if unknown."""
 
     def to_dict(self) -> dict[str, Any]:
         """The coverage as plain values, for JSON."""
@@ -150,11 +150,11 @@ class Coverage(msgspec.Struct, frozen=True):
         if hidden:
             lines.append(f"  and {hidden:,} more accounts and regions, in the JSON of the ledger")
         if any(each.gaps for each in (*self.accounts, *self.regions)):
-            lines.append("  (no records is not lost: where nothing happens, nothing is delivered)")
+            lines.append("  (an hour without records is not a loss: if nothing happens, nothing is delivered)")
         if self.undated:
             lines.append(f"  {counted(self.undated, 'record')} without a time")
         if self.beyond:
-            lines.append(f"  {counted(self.beyond, 'record')} of more hours than are told apart")
+            lines.append(f"  {counted(self.beyond, 'record')} beyond the limit of accounts, regions and hours")
         if self.silent:
             lines.append(f"rules that could not match, since their event never occurred: {len(self.silent):,}")
             lines += [f"  {rule}" for rule in self.silent[:_LINES]]
@@ -174,7 +174,7 @@ class Coverage(msgspec.Struct, frozen=True):
 
 
 def counted(number: int, what: str) -> str:
-    """A number with what it is a number of."""
+    """A number and its noun, in the plural unless the number is 1."""
     return f"{number:,} {what}{'' if number == 1 or what == 'more' else 's'}"
 
 

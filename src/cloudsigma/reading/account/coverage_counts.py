@@ -1,4 +1,4 @@
-"""What a trail covers, counted record by record or column by column; in bounded memory."""
+"""Counts the coverage of a trail by record or by column, in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from cloudsigma.reading.account.coverage import HOUR, Coverage, Covered, EventCo
 from cloudsigma.reading.scope.selection import Selection, account_of
 
 FIELDS = ("recipientAccountId", "userIdentity.accountId", "awsRegion", "eventTime", "eventSource", "eventName")
-"""What is looked at."""
+"""The fields that coverage needs."""
 CELLS = 1_000_000
-"""Hours of an account in a region that are told apart; records of further ones are only counted."""
+"""Most combinations of account, region and hour; records beyond them are only counted."""
 EVENTS = 100_000
-"""Pairs of event source and name that are told apart; where there are more, nothing is said of rules."""
+"""Most pairs of event source and name; beyond them, `Coverage.silent` is unknown."""
 
 HELD = 64 << 20
-"""Characters of names (accounts, regions, event sources, event names) that are held; further ones are beyond. With
-`CELLS` and `EVENTS` this bounds the memory of the counts to about 400 MB."""
+"""Most characters of names (accounts, regions, event sources, event names) in memory; further names are only counted.
+With `CELLS` and `EVENTS` this bounds the memory of the counts to about 400 MB."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _Text = str | None
 _Cell = tuple[_Text, _Text, int]
-"""Account, region, hours since 1970; `None` where the records do not say."""
+"""Account, region, hours since 1970; `None` if absent from the records."""
 Row = tuple[Any, Any, Any]
 """Account, region, time, as recorded."""
 
 
 class CoverageForm(msgspec.Struct, frozen=True):
-    """Counts as a value that can be written."""
+    """The counts as a value that can be serialized."""
 
     cells: list[tuple[str | None, str | None, int, int]]
     """Account, region, hours since 1970, records."""
@@ -56,10 +56,10 @@ class CoverageCounts:
         self.undated = 0
         self.beyond = 0
         self.events_known = True
-        """Whether `events` has all; false too once an event had a name or source that is no text."""
+        """Whether `events` is complete; false also after an event whose name or source is not text."""
 
     def add_rows(self, rows: Iterable[Row], events: Iterable[tuple[Any, Any]], selection: Selection) -> None:
-        """Count records of one file, of those that were asked for; `rows` and `events` have one item a record."""
+        """Count the selected records of one file; `rows` and `events` have one item for each record."""
         if not selection.everything:
             kept = [pair for pair in zip(rows, events, strict=True) if _asked_for(pair[0], selection)]
             rows, events = map(itemgetter(0), kept), map(itemgetter(1), kept)
@@ -69,7 +69,7 @@ class CoverageCounts:
             self._occur((_text(source), _text(name)), count)
 
     def add_record(self, record: Mapping[str, Any], selection: Selection) -> None:
-        """Count one record, if it was asked for."""
+        """Count one record if it is selected."""
         row = (account_of(record), _text(record.get("awsRegion")), _text(record.get("eventTime")))
         if selection.everything or _asked_for(row, selection):
             self._place(row[0], row[1], _hour(row[2]), 1)
@@ -90,7 +90,7 @@ class CoverageCounts:
             self.beyond += count
 
     def _hold(self, *names: _Text) -> bool:
-        """Whether names are held, too, which have a bound in bytes: they are others' data."""
+        """Whether names fit within `HELD`, the bound on text from records; if so, count their characters."""
         size = sum(len(name) for name in names if name is not None)
         if self._held + size > HELD:
             return False
@@ -104,7 +104,7 @@ class CoverageCounts:
             self.events_known = False
 
     def add(self, other: CoverageCounts) -> None:
-        """Take over what another has counted."""
+        """Add the counts of another."""
         for cell, count in other.cells.items():
             self._place(*cell, count)
         for event, count in other.events.items():
@@ -125,7 +125,7 @@ class CoverageCounts:
 
     @classmethod
     def of_form(cls, form: CoverageForm) -> CoverageCounts:
-        """The counts that a value holds."""
+        """Restore counts from a value."""
         made = cls()
         made.cells = Counter({(account, region, hour): count for account, region, hour, count in form.cells})
         made.events = Counter({(source, name): count for source, name, count in form.events})
@@ -134,7 +134,7 @@ class CoverageCounts:
 
     @property
     def coverage(self) -> Coverage:
-        """What the counts come to."""
+        """The coverage computed from the counts."""
         accounts: dict[_Text, Counter[int]] = {}
         regions: dict[tuple[_Text, _Text], Counter[int]] = {}
         for (account, region, hour), count in self.cells.items():
@@ -180,12 +180,12 @@ def _gaps(hours: list[int]) -> Iterator[Gap]:
 def _moment(hour: int) -> dt.datetime:
     try:
         return _EPOCH + hour * HOUR
-    except OverflowError:  # the end of the last hour that there is
+    except OverflowError:  # the end of the year 9999
         return dt.datetime.max.replace(microsecond=0, tzinfo=dt.UTC)
 
 
 def _last(value: _Text) -> tuple[bool, str]:
-    """A key that sorts what is not known behind what is."""
+    """A sort key that places unknown names last."""
     return value is None, value or ""
 
 
@@ -194,7 +194,7 @@ def _text(value: Any) -> _Text:
 
 
 def _asked_for(row: Row, selection: Selection) -> bool:
-    """Whether a record is asked for; as with the records that are given, what does not say is."""
+    """Whether a record is selected; as in `RecordFilter`, a record without the deciding field is."""
     account, region, time = row
     if selection.accounts and isinstance(account, str) and account not in selection.accounts:
         return False
@@ -205,7 +205,7 @@ def _asked_for(row: Row, selection: Selection) -> bool:
 
 
 class _Hours(dict[str, int | None]):
-    """Hours since 1970 by the beginning of a time: `2025-03-04T10`."""
+    """A cache: the beginning of a time, such as `2025-03-04T10` → hours since 1970."""
 
     def __missing__(self, beginning: str) -> int | None:
         if len(self) > CELLS:
@@ -222,7 +222,7 @@ _beginning = itemgetter(slice(_BEGINNING))
 
 
 def hours_of(times: list[Any]) -> list[Any]:
-    """Hours since 1970 of times as CloudTrail writes them; the times themselves where one is written otherwise."""
+    """Convert times in CloudTrail's format to hours since 1970; if one has another format, return the times."""
     try:
         joined = "".join(times)
     except TypeError:  # null or absent
@@ -237,7 +237,7 @@ def hours_of(times: list[Any]) -> list[Any]:
 
 
 def _hour(time: Any) -> int | None:
-    """Hours since 1970; `None` where there is no readable time."""
+    """Hours since 1970; `None` if the time is missing or malformed."""
     if isinstance(time, int):
         return time
     if not isinstance(time, str):

@@ -1,4 +1,4 @@
-"""The account of what was read, what was not, and why: nothing is lost without a word."""
+"""The ledger: the input that was read, skipped and lost, each loss with its reason."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cloudsigma.reading.account.coverage_counts import CoverageCounts
 from cloudsigma.reading.account.repeats import Repeats
 
 _NAMED = 20
-"""Files that were not looked at and are named; more are counted."""
+"""Most skipped files that are named; more are only counted."""
 _LOSSES_A_FILE = 20
-"""Places that are named one by one for a file; more are counted in one entry."""
+"""Most losses listed for one file; the last entry counts all the rest."""
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -25,13 +25,13 @@ class Loss(msgspec.Struct, frozen=True):
     path: str
     """The file or folder, or `-` for standard input."""
     reason: str
-    """What is wrong with it."""
+    """Why it could not be read."""
     position: str | None = None
-    """Where in the file, as far as it is known: `line 3`, `record 17`."""
+    """The place in the file, if known: `line 3`, `record 17`."""
     rescued: int = 0
-    """Records of the same file that were read all the same."""
+    """Records of the same file that were read despite the loss."""
     places: int = 1
-    """How many places it stands for: of a file with very many, one loss sums up all but the first."""
+    """Number of places that this entry counts: the last entry of a file with many losses counts all the rest."""
 
     def __str__(self) -> str:
         where = f" at {self.position}" if self.position else ""
@@ -41,18 +41,18 @@ class Loss(msgspec.Struct, frozen=True):
 
 
 class CorrelationLosses(msgspec.Struct, frozen=True):
-    """Matches that took no part, or not their full part, in correlations."""
+    """Matches excluded, wholly or in part, from correlations."""
 
     late: int = 0
-    """Matches that came more than the lateness after their event."""
+    """Matches read later than the lateness after their event."""
     undated: int = 0
-    """Matches whose record has no `eventTime` that can be read."""
+    """Matches whose record has no readable `eventTime`."""
     closed_early: int = 0
-    """Matches in time frames that were closed before their end, since more were open than the limit allows."""
+    """Matches in time frames closed before their end because of the limit on open frames."""
 
     @property
     def total(self) -> int:
-        """All of these together."""
+        """The sum of these."""
         return self.late + self.undated + self.closed_early
 
     def __str__(self) -> str:
@@ -73,41 +73,41 @@ class Ledger(msgspec.Struct, frozen=True):
     """The account of one reading."""
 
     files: int = 0
-    """Files of which something was read, or that were empty of records and whole."""
+    """Files read at least in part, including intact files without records."""
     bytes: int = 0
     """Bytes as stored."""
     inflated: int = 0
     """Bytes after decompression."""
     records: int = 0
-    """Records read, also those that were left out as asked."""
+    """Records read, including those that the filters left out."""
     forms: dict[str, int] = {}
-    """Records by the form they stood in."""
+    """Records by the form of their file or envelope."""
     files_by_form: dict[str, int] = {}
-    """Files by the form of their records; one that has several counts for each."""
+    """Files by the form of their records; a file with several forms counts for each."""
     bytes_by_form: dict[str, int] = {}
     """Bytes as stored of these files."""
     recognized: dict[str, int] = {}
-    """What was recognized and holds no API calls, by kind: digests, Insights events, notifications …"""
+    """Recognized documents without API calls, by kind: digests, Insights events, notifications …"""
     named_files: int = 0
-    """How often notifications name a file in S3; such files are not read unless that is asked for."""
+    """How often notifications name a file in S3; these files are read only with the option `named_files`."""
     named_files_read: int = 0
-    """Of the files that were read, those that notifications name and no path leads to."""
+    """Files that were read only because notifications name them."""
     not_looked_at: dict[str, int] = {}
-    """Files of folders that hold no log, as far as their name and beginning tell, by ending."""
+    """Files in folders that do not look like logs by their name and first bytes, by ending."""
     not_looked_at_names: tuple[str, ...] = ()
-    """The first of them by name (20)."""
+    """The names of the first 20 of them."""
     left_out: dict[str, int] = {}
-    """What was not asked for: files, prefixes and records outside the time, of other accounts, of other regions."""
+    """Files, prefixes and records that the filters left out, by reason: time, account or region."""
     kept: dict[str, int] = {}
-    """Records that do not say whether they were asked for, and were not left out."""
+    """Records without the field that a filter needs; they were kept."""
     losses: tuple[Loss, ...] = ()
-    """Everything that could not be read."""
+    """The input that could not be read."""
     repeats: Repeats = Repeats()
-    """Of a scan: the events that were delivered more than once, with their places."""
+    """Scans only: the events that were delivered more than once, with their places."""
     coverage: Coverage | None = None
-    """Of a scan that was asked for it: accounts, regions and hours, their gaps, and the rules that could not match."""
+    """Scans with coverage only: accounts, regions and hours, their gaps, and the rules that could not match."""
     correlations: CorrelationLosses = CorrelationLosses()
-    """Of a scan: the matches that took no part in correlations."""
+    """Scans only: the matches excluded from correlations."""
 
     @property
     def complete(self) -> bool:
@@ -170,7 +170,7 @@ def _size(count: int) -> str:
 
 
 class Losses:
-    """What of one file cannot be read: the first places one by one, and how many there are."""
+    """The losses in one file: the first places, and the number of all."""
 
     def __init__(self, reason: str | None = None, position: str | None = None) -> None:
         self.named: list[tuple[str, str | None]] = []
@@ -179,25 +179,25 @@ class Losses:
             self.add(reason, position)
 
     def add(self, reason: str, position: str | None = None) -> None:
-        """One more place."""
+        """Add a place."""
         self.count += 1
         if len(self.named) <= _LOSSES_A_FILE:
             self.named.append((reason, position))
 
     def add_first(self, reason: str) -> None:
-        """What is wrong with the file as a whole."""
+        """Add a loss of the file as a whole, before the others."""
         self.count += 1
         self.named.insert(0, (reason, None))
 
     def forget_last(self) -> None:
-        """The place that was named last is none of its own."""
+        """Drop the last loss: it duplicates another."""
         if len(self.named) == self.count:
             self.named.pop()
         self.count -= 1
 
 
 class Recorder:
-    """Keeps the account while files are read."""
+    """Collects the ledger while files are read."""
 
     def __init__(self) -> None:
         self.files = 0
@@ -215,19 +215,19 @@ class Recorder:
         self.named_files = 0
         self.named_files_read = 0
         self.references: list[tuple[str, str]] | None = None
-        """Bucket and key of each file in S3 that a message names, where they are asked for."""
+        """Bucket and key of each file in S3 that a notification names; `None` unless requested."""
         self.coverage: CoverageCounts | None = None
-        """What the records cover, where that is asked for."""
+        """The coverage of the records; `None` unless requested."""
         self.stored: Callable[[], int] | None = None
-        """How many bytes have been taken of the file that is being read, where it is streamed."""
+        """Returns the bytes read so far from the file that is being streamed; `None` for others."""
         self.watch: Callable[[], None] | None = None
-        """Called as a file is streamed of which records are counted and few are given."""
+        """Called regularly while a file is streamed on the fast path, which returns few records."""
         self.unread: set[str] = set()
-        """Files and folders of which nothing was read; not taken over by `add`."""
+        """Files and folders from which nothing was read; `add` does not merge them."""
         self._losses: list[Loss] = []
 
     def note_file(self, stored: int, inflated: int, forms: Mapping[str, int]) -> None:
-        """Note what was read of one file: its bytes, and its records by form, which are not counted again."""
+        """Note the bytes of one file and its forms; its records have been counted already."""
         self.bytes += stored
         self.inflated += inflated
         for form in forms:
@@ -235,13 +235,13 @@ class Recorder:
             self.bytes_by_form[form] += stored
 
     def pass_over(self, kind: str, name: str) -> None:
-        """Note a file of a folder that holds no log."""
+        """Note a skipped file, which does not look like a log."""
         self.not_looked_at[kind] += 1
         if len(self.not_looked_at_names) < _NAMED:
             self.not_looked_at_names.append(name)
 
     def lose(self, path: str, reason: str) -> None:
-        """Note a file or folder of which nothing was read."""
+        """Note a file or folder that could not be read at all."""
         self.unread.add(path)
         self._losses.append(Loss(path, reason))
 
@@ -253,14 +253,14 @@ class Recorder:
             self._losses.append(Loss(path, f"{others:,} more places that cannot be read", None, rescued, others))
 
     def refer(self, kind: str, bucket: str, key: str) -> None:
-        """Note a message that names a file in S3."""
+        """Note a notification that names a file in S3."""
         self.recognized[kind] += 1
         self.named_files += 1
         if self.references is not None:
             self.references.append((bucket, key))
 
     def add(self, other: Recorder) -> None:
-        """Take over the notes of another, of what was read after what this one has noted."""
+        """Merge another recorder, whose files were read after those of this one."""
         self.files += other.files
         self.bytes += other.bytes
         self.inflated += other.inflated
@@ -278,29 +278,29 @@ class Recorder:
         ):
             ours.update(theirs)
         self.not_looked_at_names += other.not_looked_at_names[: _NAMED - len(self.not_looked_at_names)]
-        self._losses += other._losses  # of its own class
+        self._losses += other._losses  # private, of the same class
         if other.coverage is not None:
             self.coverage = self.coverage or CoverageCounts()
             self.coverage.add(other.coverage)
 
     @property
     def first_loss(self) -> Loss | None:
-        """The first of what could not be read."""
+        """The first loss."""
         return self._losses[0] if self._losses else None
 
     @property
     def losses(self) -> tuple[Loss, ...]:
-        """What could not be read."""
+        """All losses."""
         return tuple(self._losses)
 
     def forget_losses(self, path: str) -> bool:
-        """Forget what was noted of a file that is tried again; gives whether there was anything."""
+        """Drop the losses of a file that is retried; returns whether there were any."""
         before = len(self._losses)
         self._losses = [loss for loss in self._losses if loss.path != path]
         return len(self._losses) < before
 
     def resume(self, ledger: Ledger) -> None:
-        """Go on from the ledger of another recorder."""
+        """Restore the counts from the ledger of another recorder."""
         for name, value in list(vars(self).items()):
             if isinstance(value, Counter):
                 setattr(self, name, Counter(getattr(ledger, name)))
@@ -311,13 +311,13 @@ class Recorder:
 
     @property
     def ledger(self) -> Ledger:
-        """The account so far, as a value; a scan adds `repeats` and `correlations`."""
+        """The ledger so far; a scan adds `repeats` and `correlations`."""
         covered = self.coverage.coverage if self.coverage is not None else None
         return msgspec.structs.replace(self.read, coverage=covered)
 
     @property
     def read(self) -> Ledger:
-        """The account without `coverage`, which takes time to work out."""
+        """The ledger without `coverage`, which takes time to compute."""
         return Ledger(
             files=self.files,
             bytes=self.bytes,

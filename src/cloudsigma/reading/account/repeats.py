@@ -1,4 +1,4 @@
-"""Events that were delivered more than once: how often, and where each delivery is."""
+"""Events that were delivered more than once, with the place of each delivery."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import msgspec
 from cloudsigma.escaping import printable
 
 _SHOWN = 10
-"""Events that are shown to people; the JSON has all."""
+"""Most events shown as text; the JSON has all."""
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a record is."""
+    """The place of a record: file and position."""
 
     path: str | None
-    """The file, or `-` for standard input; `None`: not known."""
+    """The file, or `-` for standard input; `None`: unknown."""
     position: int | None
-    """Which record of the file, counted from 0."""
+    """The position of the record in the file, from 0."""
 
     def __str__(self) -> str:
         return "an unknown place" if self.path is None else printable(f"{self.path} record {self.position}")
@@ -33,9 +33,9 @@ class Repeat(msgspec.Struct, frozen=True):
     rule_ids: tuple[str, ...]
     """The rules that it matched; each gave one match."""
     places: tuple[Place, ...]
-    """Its deliveries; the matches that were given are of the first."""
+    """Its deliveries; the reported matches are those of the first."""
     more: int = 0
-    """Further deliveries that are not listed."""
+    """The number of further deliveries, which are not listed."""
 
     def __str__(self) -> str:
         more = f" and {self.more:,} more" if self.more else ""
@@ -44,20 +44,20 @@ class Repeat(msgspec.Struct, frozen=True):
 
 
 class Repeats(msgspec.Struct, frozen=True):
-    """Matches that were left out because the same event had matched the same rule before."""
+    """Matches that were skipped because the same event had matched the same rule before."""
 
     matches: int = 0
-    """How many matches were left out."""
+    """The number of skipped matches."""
     events: tuple[Repeat, ...] = ()
-    """The events that were delivered more than once, in the order in which that was noticed."""
+    """The events that were delivered more than once, in the order of their second delivery."""
     not_listed: int = 0
-    """Of `matches`, those of events that are not in `events`, which is bounded."""
+    """The number of skipped matches whose events are not listed in `events`, which is bounded."""
     forgotten: int = 0
-    """Matches that are no longer remembered, since memory is bounded: a later delivery of theirs is given again."""
+    """Matches evicted from bounded memory: a later delivery of these is reported again."""
 
     def to_dict(self) -> dict[str, Any]:
         """The repeats as plain values, for JSON."""
-        made: dict[str, Any] = json.loads(json.dumps(msgspec.to_builtins(self)))  # lists in the place of tuples
+        made: dict[str, Any] = json.loads(json.dumps(msgspec.to_builtins(self)))  # lists instead of tuples
         return made
 
     def __str__(self) -> str:

@@ -1,1 +1,1 @@
-"""Where bytes come from."""
+"""Sources of bytes: files, standard input, S3 objects and values."""

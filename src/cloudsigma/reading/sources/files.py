@@ -20,7 +20,7 @@ from cloudsigma.reading.sources.s3.key_layout import trail_prefix
 from cloudsigma.reading.sources.sniff import sniff
 
 PassedOver = Callable[[str, str], None]
-"""Called with the kind and the name of each file in a folder that holds no log."""
+"""Called with the kind and the name of each skipped file in a folder."""
 
 _KINDS = (
     (stat.S_ISFIFO, "named pipe"),
@@ -38,20 +38,20 @@ class FileSource(Source):
         self.name = shown(path)
         self.size = status.st_size
         self.changed = status.st_mtime
-        """When it was last written, in seconds since 1970."""
+        """Modification time, in seconds since 1970."""
         self.version = f"{status.st_size} bytes of {status.st_mtime_ns}"
 
     @property
     def key(self) -> bytes:
-        """The path, as the system has it."""
+        """The path, in the encoding of the file system."""
         return os.fsencode(self._path)
 
     def open(self) -> AbstractContextManager[BinaryIO]:
-        """Open it; not blocking, should the file have become a pipe since it was looked at."""
+        """Open the file without blocking, in case a pipe has replaced it since it was listed."""
         descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError("it is no regular file any more")
+            raise OSError("it is no longer a regular file")
         return os.fdopen(descriptor, "rb")
 
     def read_whole(self, stream: BinaryIO, most: int) -> bytes | None:
@@ -60,7 +60,7 @@ class FileSource(Source):
 
 
 class StandardInput(Source):
-    """What is piped in; it can be read once."""
+    """Standard input; it can be read only once."""
 
     name = "-"
 
@@ -79,15 +79,15 @@ class StandardInput(Source):
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """A path as text that can be written anywhere: bytes that are not UTF-8 as hexadecimal numbers."""
+    """A path as printable text; bytes that are not UTF-8 become hexadecimal escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def find_sources(path: str, passed_over: PassedOver) -> Iterator[Source | Unreadable]:
-    """The sources at a path in sorted order; `passed_over` is told of files in folders that hold no log.
+    """List the sources at a path in sorted order; `passed_over` is called for each skipped file in a folder.
 
-    What is there under exactly this name counts; else a path with `*`, `?` or `[` is a pattern, and several may match.
-    Links to files are followed, links to folders are not (they may lead in circles).
+    If nothing has exactly this name, a path with `*`, `?` or `[` is a pattern and may match several files. Links to
+    files are followed; links to folders are not, since they may form a cycle.
     """
     if not path:
         yield Unreadable("", "the path is empty; name a file or folder, or . for this one")
@@ -191,14 +191,14 @@ def _entry(entry: os.DirEntry[str]) -> tuple[str, Source | Unreadable | None]:
 
 @lru_cache(maxsize=10_000)
 def _sniffed(path: str, size: int, changed: int) -> str | None:  # noqa: ARG001  # the key of the cache
-    """What a file holds, as `sniff` has it; remembered until it changes, since folders are listed again and again."""
+    """`sniff` with a cache, since followed folders are listed repeatedly; a changed file is sniffed again."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as stream:
         return sniff(stream)
 
 
 def _other_service(folder: str) -> str | None:
-    """The AWS service whose logs are in a folder of a bucket's copy, if it is not CloudTrail; as for `s3://`."""
+    """The AWS service whose logs are in a folder with the bucket's layout; `None` if it is CloudTrail or unknown."""
     here = trail_prefix(folder.replace(os.sep, "/") + "/")
     if here is None or here.stage != "service" or (here.service or "").startswith("CloudTrail"):
         return None

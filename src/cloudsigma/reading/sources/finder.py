@@ -1,4 +1,4 @@
-"""Paths → sources: files, folders, S3 and standard input, in the order in which they are read."""
+"""Finds the sources at paths (files, folders, S3, standard input), in the order of reading."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.s3.clients import check_location
 from cloudsigma.reading.sources.value import Value, as_source, is_path
 
-_S3 = "s3:/"  # with one slash: what `pathlib` leaves of two
+_S3 = "s3:/"  # with one slash: `pathlib` merges two
 
 
 class SourceFinder:
-    """Finds the sources at paths, without those whose names show that nothing in them is asked for."""
+    """Finds the sources at paths; skips those whose names show that the filters exclude all their records."""
 
     def __init__(
         self, paths: Sequence[str | os.PathLike[str] | Value], selection: Selection, stdin: BinaryIO | None = None
     ) -> None:
-        """Raises `UsageError` where a place in S3 is malformed, or the extra that reads S3 is not installed.
+        """Raises `UsageError` if an S3 URL is malformed, or the extra that reads S3 is not installed.
 
-        Also where something is neither a path nor a value that can be read, or is JSON text in the place of a path.
+        Also if an argument is neither a path nor a readable value, or is JSON text instead of a path.
         """
         self._given: list[str | Source] = []
         for path in paths:
@@ -49,13 +49,13 @@ class SourceFinder:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths, as they were given."""
+        """The paths as passed by the caller."""
         return tuple(path for path in self._given if isinstance(path, str))
 
     def find(self, recorder: Recorder, wanted: Callable[[Source], bool] | None = None) -> Iterator[Source | Unreadable]:
-        """The sources, lazily; what is passed over is noted by the recorder.
+        """List the sources lazily; the recorder notes skipped files.
 
-        Sources of files and S3 that are not `wanted` are left out before anything is fetched of them.
+        Files and S3 objects that are not `wanted` are skipped before they are fetched.
         """
         for path in self._given:
             if isinstance(path, Source):

@@ -1,4 +1,4 @@
-"""What a source of records is: a name and a way to open it."""
+"""The interface of sources: a name and a method that opens a binary stream."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import BinaryIO
 
 
 class Source(ABC):
-    """One file's worth of bytes."""
+    """One file, object, stream or value to read."""
 
     name: str
-    """How people are told of it: a path, or `-`."""
+    """Its name in messages: a path, or `-`."""
     size: int | None = None
-    """Bytes as stored, where that is known before it is opened."""
+    """Stored size in bytes; `None` if unknown before it is opened."""
     version: str | None = None
-    """Another text once the bytes may be others; `None` where that cannot be told."""
+    """A text that changes whenever the content may have changed; `None` if unknown."""
 
     @property
     def key(self) -> bytes:
-        """What tells it from every other source; `name` may be the same where a file's name is not UTF-8."""
+        """Unique key of the source; `name` is ambiguous for file names that are not UTF-8."""
         return self.name.encode(errors="surrogatepass")
 
     @abstractmethod
     def open(self) -> AbstractContextManager[BinaryIO]:
         """Open it for reading; raises `OSError`."""
 
-    def read_whole(self, stream: BinaryIO, most: int) -> bytes | None:  # noqa: ARG002  # for those that can
-        """Everything in the opened stream; `None`, and nothing taken from it, where that may be `most` bytes or more.
+    def read_whole(self, stream: BinaryIO, most: int) -> bytes | None:  # noqa: ARG002  # for overrides
+        """The whole content of the opened stream; `None`, without reading it, if it may have `most` bytes or more.
 
-        A stream of unknown length is never read whole: what comes in through a pipe is taken as it comes.
+        A stream of unknown length, such as a pipe, is never read whole.
         """
         return None
 
 
 class Unreadable(Exception):  # noqa: N818  # turned into an entry of the ledger
-    """A path that gives no source: why."""
+    """A path that cannot be read, with the reason."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name, reason)
@@ -44,4 +44,4 @@ class Unreadable(Exception):  # noqa: N818  # turned into an entry of the ledger
 
 
 class NothingThere(Unreadable):
-    """A folder or prefix that is there and holds nothing to read."""
+    """A path, pattern or prefix without files to read."""

@@ -1,4 +1,4 @@
-"""Which files of a folder or prefix may be logs, told from how their names end."""
+"""Decides by their endings which files of a folder or prefix may be logs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from cloudsigma.reading.content.archive_formats import refusal_of_ending
 LOG_ENDINGS = frozenset(
     {".json", ".jsonl", ".ndjson", ".jsonlines", ".gz", ".gzip", ".csv", ".tsv", ".parquet", ".log", ""}
 )
-"""Endings of files that are looked at, whatever their case."""
+"""Endings of files to read, compared in lower case."""
 
 
 _ENDING = re.compile(r"\.[a-z0-9_~-]{1,12}")
-"""An ending. The name of a Firehose stream may have a dot, and a date and an ID behind it."""
+"""An ending. Names of Firehose streams may contain a dot that a date and an ID follow; that is not an ending."""
 
 
 def ending_of(name: str) -> str:
-    """How a name ends, in lower case; the number of a log that was rotated is no ending (`cloudtrail.log.1`)."""
+    """The ending of a name, in lower case; ignores the number of a rotated log (`cloudtrail.log.1`)."""
     path = PurePath(name)
     ending = path.suffix.lower()
     if not _ENDING.fullmatch(ending):
@@ -29,10 +29,10 @@ def ending_of(name: str) -> str:
 
 
 def is_log(name: str) -> bool:
-    """Whether a file in a folder is looked at."""
+    """Whether to read a file in a folder, by its name."""
     return ending_of(name) in LOG_ENDINGS
 
 
 def packed(name: str) -> str | None:
-    """Why an archive is not read, and what to do; `None` where the name is not that of an archive."""
+    """Why an archive is not read, and what to do; `None` if the name is not that of an archive."""
     return refusal_of_ending(PurePath(name).suffix.lower())

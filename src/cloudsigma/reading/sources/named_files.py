@@ -1,6 +1,6 @@
-"""Files in S3 that messages name: read where that is asked for, each once, after everything that was listed.
+"""Files in S3 that notifications name: read on request, each once, after all listed sources.
 
-What such a file names in its turn is counted and not read: data must not lead from bucket to bucket without end.
+Files named in these files are counted but not read: data must not lead from bucket to bucket without end.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _LONGEST = 1024
 
 
 class NamedFiles:
-    """Takes what messages name, and gives it as sources."""
+    """Collects the files that notifications name, and returns them as sources."""
 
     def __init__(self, register: Register, selection: Selection) -> None:
-        """Names are kept by the register, which also knows what has been read."""
+        """`register` stores the names and the sources that have been read."""
         self._register = register
         self._selection = selection
 
     def note(self, found: Recorder, recorder: Recorder) -> None:
-        """Take the names that one recorder has found; what is not asked for is counted by another."""
+        """Take the names from `found`; `recorder` counts those that the filters exclude."""
         names, found.references = found.references or [], []
         chosen = KeyFilter(self._selection, recorder)
         for bucket, key in names:
@@ -46,7 +46,7 @@ class NamedFiles:
             if not possible:
                 recorder.lose(
                     url.encode(errors="backslashreplace").decode(),
-                    "a message names it, and no file in S3 can have this name",
+                    "a notification names it, but an S3 key cannot have this name",
                 )
             elif (why := packed(key)) is not None:
                 recorder.lose(url, why)
@@ -54,10 +54,10 @@ class NamedFiles:
                 self._register.await_named(url)
 
     def sources(self, wanted: Callable[[Source], bool]) -> Iterator[Source]:
-        """What was named, has not been read yet and is `wanted`, in the order of the names."""
+        """The named files that are `wanted` and have not been read, in the order in which they were named."""
         return named_objects(self._register.awaited(), wanted=wanted)
 
 
 def check_named_files() -> None:
-    """Raise `UsageError` where what reads S3 is not installed."""
+    """Raise `UsageError` if the extra that reads S3 is not installed."""
     check_location("s3://any")

@@ -1,7 +1,7 @@
-"""Patterns of paths → the files and folders that match: `*`, `?`, `[…]`, and `**` for folders to any depth.
+"""Expands path patterns to files and folders: `*`, `?`, `[…]`, and `**` for folders to any depth.
 
-Shells expand patterns before a command sees them; a quoted one, one on Windows and one in a program come here. Unlike
-the standard library's `glob`, it tells of folders that cannot be read.
+Shells expand unquoted patterns themselves; this module expands quoted ones, those on Windows and those in programs.
+Unlike the standard library's `glob`, it reports folders that cannot be read.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 _ANY_DEPTH = "**"
 
 Lost = Callable[[str, Exception], object]
-"""Is told of a folder that cannot be read."""
+"""Called with each folder that cannot be read, and the error."""
 
 
 def matching(pattern: str, lost: Lost) -> Iterator[str]:
-    """The paths that match, each once; those of one folder in sorted order.
+    """The paths that match, each once; those of one folder are sorted.
 
-    As in a shell, hidden files and folders match only a pattern that begins with a dot itself. `**` does not follow
-    links to folders, which may lead in circles. What lies in a folder that matches, too, is left to that folder.
+    As in a shell, hidden files and folders match only a pattern that begins with a dot. `**` does not follow links to
+    folders, which may form a cycle. A path within a matching folder is omitted: the folder's listing contains it.
     """
     parts = Path(pattern).parts
     fixed = next(at for at, part in enumerate(parts) if has_magic(part))
@@ -42,7 +42,7 @@ def _below(folder: str, parts: tuple[str, ...], lost: Lost) -> Iterator[str]:
         for below in _folders(folder, lost):
             yield from _below(below, rest, lost)
     elif not has_magic(first):
-        path = os.path.join(folder, first)  # noqa: PTH118  # names as they are
+        path = os.path.join(folder, first)  # noqa: PTH118  # `Path` would normalize
         if os.path.lexists(path):
             yield from _below(path, rest, lost)
     else:

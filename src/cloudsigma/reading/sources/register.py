@@ -1,4 +1,4 @@
-"""Which sources have been read or named, in a SQLite database: memory does not grow with their number."""
+"""Records in SQLite which sources have been read or named, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Literal
 from cloudsigma.reading.sources.interface import Source
 
 Standing = Literal["new", "read", "changed", "failed", "failed, wait"]
-"""What is known of a source: `changed` since it was read; `failed`: nothing could be read of it, and it may be tried
-again, or, with `wait`, not yet."""
+"""The state of a source. `changed`: modified since it was read; `failed`: could not be read, and may be retried now;
+`failed, wait`: may be retried later."""
 
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS sources (
@@ -25,12 +25,12 @@ _PAGE = 1_000
 
 
 class Register:
-    """Notes sources, in the transaction of whoever owns the database."""
+    """Records sources within transactions that the caller begins and commits."""
 
     def __init__(
         self, database: sqlite3.Connection, *, pause: float = 0.0, clock: Callable[[], float] = time.time
     ) -> None:
-        """`pause`: seconds before a source that failed may be tried again; twice as long after each failure."""
+        """`pause`: seconds before a failed source may be retried; doubled after each failure."""
         self._database = database
         self._pause = pause
         self._clock = clock
@@ -38,16 +38,16 @@ class Register:
             database.execute(statement)
 
     def begin_listing(self) -> None:
-        """Say that sources are listed from the beginning."""
+        """Begin a new listing of all sources."""
         self._database.execute("DELETE FROM temp.listed")
 
     def first_listed(self, source: Source) -> bool:
-        """Whether a source comes for the first time in this listing: paths may lead to it twice."""
+        """Whether a source is new in this listing; overlapping paths list it twice."""
         found = self._database.execute("INSERT OR IGNORE INTO temp.listed VALUES (?)", (source.key,))
         return found.rowcount == 1
 
     def standing(self, source: Source) -> Standing:
-        """What is known of a source."""
+        """The state of a source."""
         row = self._database.execute(
             "SELECT version, failures, again FROM sources WHERE key = ?", (source.key,)
         ).fetchone()
@@ -61,7 +61,7 @@ class Register:
         return "failed" if self._clock() >= again else "failed, wait"
 
     def note(self, source: Source, *, failed: bool = False) -> None:
-        """Note that a source was read, or that nothing could be read of it."""
+        """Record that a source was read or, with `failed`, could not be read."""
         self._database.execute(
             "INSERT INTO sources VALUES (:key, :version, :failed, :again) ON CONFLICT (key) DO UPDATE SET "
             "version = :version, failures = CASE WHEN :failed THEN failures + 1 ELSE 0 END, again = :again",
@@ -90,11 +90,11 @@ class Register:
         return found.rowcount == 1
 
     def await_named(self, name: str) -> None:
-        """Say that a source that was named is to be read."""
+        """Mark a named source for reading."""
         self._database.execute("UPDATE named SET awaited = 1 WHERE key = ?", (_key(name),))
 
     def awaited(self) -> Iterator[str]:
-        """The names of sources that are to be read and have not been, in the order in which they were named."""
+        """The names of marked sources that have not been read, in the order in which they were named."""
         last = 0
         while rows := self._database.execute(
             "SELECT number, key FROM named WHERE number > ? AND awaited AND NOT EXISTS "
@@ -106,5 +106,5 @@ class Register:
 
 
 def _key(name: str) -> bytes:
-    """What tells a source from others, as `Source.key` has it of a source without another key."""
+    """The default of `Source.key` for a source with this name."""
     return name.encode(errors="surrogatepass")

@@ -1,7 +1,7 @@
-"""Files with a name that says nothing: does their beginning look like a log of CloudTrail's?
+"""Detects CloudTrail logs by their first bytes, for files with unknown endings.
 
-`trail.json.gz.bak`, `trail (1).json.gz.tmp` and `export.txt` hold records as often as not, and a folder of evidence is
-full of them. A look at the first few kilobytes tells.
+Files such as `trail.json.gz.bak`, `trail (1).json.gz.tmp` and `export.txt` are common in folders of evidence and often
+contain records. The first few kilobytes are enough to recognize these.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from cloudsigma.reading.content import archive_formats, parquet, tables
 from cloudsigma.reading.content.inflate import beginning
 
 _LOOKED_AT = 1 << 16
-"""Bytes of content in which a log names one of its members."""
+"""A log must contain a known member name within this many bytes."""
 _JSON = re.compile(
     r"[\"'\\](?:eventVersion|eventName|eventSource|userIdentity|awsRegion|CloudTrailEvent|awslogs|logEvents|Records"
     r"|class_uid|s3ObjectKey|queryresultrows)[\"'\\]",
@@ -24,7 +24,7 @@ _WIDE = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 def sniff(stream: BinaryIO) -> str | None:
-    """What a file holds: `log`, why an archive is not read, or `None` for anything else. Raises `OSError`."""
+    """`log` for a log, the reason why an archive is not read, or `None` for anything else. Raises `OSError`."""
     head = beginning(stream)[:_LOOKED_AT]
     if (refusal := archive_formats.refusal(head)) is not None:
         return refusal

@@ -1,4 +1,4 @@
-"""A value that a program holds, as a source: the event of a function, an answer of boto3, the bytes of a file."""
+"""Values of a program as sources: the event of a Lambda function, a response of boto3, the bytes of a file."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from cloudsigma.errors import UsageError, WrongTypeError
 from cloudsigma.reading.sources.interface import Source
 
 Value = Mapping[str, Any] | list[Any] | tuple[Any, ...] | bytes | bytearray | memoryview | BinaryIO
-"""A value as JSON has it, whose members may be of any kind that `evaluate` reads; or content as a file would have it,
-perhaps compressed, as bytes or as a stream of bytes."""
+"""Values of JSON types, with members of any type that `evaluate` accepts; or the content of a file, which may be
+compressed, as bytes or a binary stream."""
 
 _TEXT_ENDS = 10_000
-"""Characters of a path that are looked at for JSON."""
+"""Characters of a path that are checked for JSON."""
 
 
 def as_source(value: Any, number: int) -> Source | None:
-    """The source of a value, or `None` for anything else, such as a path; `number` is its place among several, from 1.
+    """The source of a value, or `None` for anything else, such as a path; `number` numbers the values from 1.
 
     Raises:
-        UsageError: The value has parts that cannot be read, or it is JSON text, which looks like a path.
+        UsageError: The value has members that cannot be read, or it is JSON text instead of a path.
     """
     name = "<value>" if number == 1 else f"<value {number}>"
     if isinstance(value, str):
@@ -57,7 +57,7 @@ class ContentSource(Source):
         self._content = content
 
     def open(self) -> AbstractContextManager[BinaryIO]:
-        """Its bytes."""
+        """A stream of the bytes."""
         return io.BytesIO(self._content)
 
     def read_whole(self, stream: BinaryIO, most: int) -> bytes | None:
@@ -66,7 +66,7 @@ class ContentSource(Source):
 
 
 class StreamSource(Source):
-    """An open stream, such as a file or the body of an answer of boto3; it is read from where it stands, once."""
+    """An open stream, such as a file or the body of a boto3 response; read once, from its present position."""
 
     def __init__(self, name: str, stream: Any) -> None:
         """`name` is `<value>`, or `<value 2>` for the second of several."""
@@ -91,7 +91,7 @@ def is_path(value: Any) -> bool:
 
 
 def _is_json(text: str) -> bool:
-    """Whether text that is given as a path is JSON: it begins as JSON does, and has a quoted name in it."""
+    """Whether text passed as a path is JSON: it begins like JSON and contains a quoted name."""
     beginning = text[:_TEXT_ENDS].lstrip("\ufeff \t\r\n")
     return beginning.startswith(("{", "[")) and '"' in beginning
 
@@ -104,7 +104,7 @@ def _written(value: Any, name: str) -> bytes:
 
 
 def _as_json(value: Any) -> Any:
-    """A value that JSON does not have, in a form that it has; NaN for a missing value, as in files."""
+    """Convert a value that JSON lacks to a JSON type; a missing value becomes NaN, as in files."""
     read = read_value(value)
     if read is UNSET:
         return float("nan")

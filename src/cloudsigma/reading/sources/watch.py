@@ -1,7 +1,7 @@
-"""Whether a file is still being written: such a file is left for the next look.
+"""Detects files that are still being written; these wait for the next listing.
 
-A file is taken once nothing about it has changed between two looks, or where it was last written so long ago that
-nobody is at it any more. Objects of S3 come whole.
+A file is read once its size and modification time are the same in two listings, or it was last written a minute ago.
+S3 objects are always complete.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from cloudsigma.reading.sources.files import FileSource
 from cloudsigma.reading.sources.interface import Source
 
 _OLD = 60.0
-"""Seconds since a file was last written, after which it is taken at once: clocks of file servers differ by less."""
+"""A file last written this many seconds ago is read at once; clocks of file servers differ by less."""
 
 
 class Watch:
-    """Looks at the same files again and again; holds only those that were written lately."""
+    """Compares files between listings; remembers only those that were written recently."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -25,11 +25,11 @@ class Watch:
         self._now: dict[bytes, str | None] = {}
 
     def begin_look(self) -> None:
-        """Say that the next look begins."""
+        """Begin the next listing."""
         self._before, self._now = self._now, {}
 
     def settled(self, source: Source) -> bool:
-        """Whether nobody seems to be writing a source; asked once in a look."""
+        """Whether a source is complete; call once for each listing."""
         if not isinstance(source, FileSource) or self._clock() - source.changed > _OLD:
             return True
         self._now[source.key] = source.version
