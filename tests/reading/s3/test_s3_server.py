@@ -55,7 +55,7 @@ LASTING = {
     "denied": "access is denied (AccessDenied); s3:GetObject on the object is needed",
     "kms": "it is encrypted with a KMS key that may not be used (AccessDenied); kms:Decrypt on that key is needed",
     "archived": "it is archived in Glacier (InvalidObjectState); restore it first",
-    "customer key": "it is encrypted with a key of the customer's own (SSE-C), which cannot be given (InvalidRequest)",
+    "customer key": "it is encrypted with a customer-provided key (SSE-C), which is not supported (InvalidRequest)",
     "gone": "there is no such object (NoSuchKey); it may have been deleted since it was listed or named",
 }
 
@@ -189,8 +189,11 @@ def test_an_empty_prefix(trail: Any, proxy: Any, client: S3Options) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "the AWS credentials do not do (none were found)"),
-        ({"AWS_PROFILE": "no-such-profile"}, "the AWS credentials do not do (ProfileNotFound); sign in"),
+        (
+            {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+            "the AWS credentials cannot be used (none were found)",
+        ),
+        ({"AWS_PROFILE": "no-such-profile"}, "the AWS credentials cannot be used (ProfileNotFound); sign in"),
         ({"AWS_ENDPOINT_URL_S3": "nonsense"}, "the endpoint is no URL; check AWS_ENDPOINT_URL_S3"),
         ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}, "S3 did not give it, however often it was asked"),
     ],

@@ -1,6 +1,6 @@
-"""S3 as a place where records are: `s3://bucket/prefix`.
+"""Reads records from S3: `s3://bucket/prefix`.
 
-`key_layout` says what a prefix means, `listing` which objects are asked for, `download` fetches them ahead, `source`
-makes them sources. `object_store` is what a client must do; `boto3_client` and `obstore_client` do it, `clients`
-chooses.
+`key_layout` parses prefixes, `listing` lists the selected objects, `download` fetches them ahead, and `source` turns
+them into sources. `object_store` defines the interface of clients; `boto3_client` and `obstore_client` implement it,
+and `clients` chooses between them.
 """

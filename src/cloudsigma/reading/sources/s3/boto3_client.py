@@ -1,4 +1,4 @@
-"""S3 by boto3: the only door to it. Credentials, regions, endpoints and listings always come from here."""
+"""The S3 client with boto3, the only module that imports it. Also finds credentials, regions and endpoints."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _MD5_LENGTH = 32
 
 
 class Boto3Store(ObjectStore):
-    """A bucket through boto3. Its own retries are switched off: they stop at the headers of an answer."""
+    """A bucket through boto3. boto3's retries are disabled: they do not cover the body of a response."""
 
     def __init__(self, bucket: str, options: S3Options) -> None:
-        """Find credentials and endpoint by AWS's usual chain; raises `Fault`."""
+        """Find credentials and endpoint through the usual AWS provider chain; raises `Fault`."""
         self.bucket = bucket
         self._config = Config(
             retries={"mode": "standard", "total_max_attempts": 1},
@@ -43,7 +43,7 @@ class Boto3Store(ObjectStore):
             self._client = self._session.client("s3", config=self._config)
         except wrong.BotoCoreError as error:
             raise _fault(error) from None
-        except ValueError:  # an endpoint that is no URL; the text would repeat it
+        except ValueError:  # a malformed endpoint, which the exception's text would reveal
             raise Fault("other", "the endpoint is no URL; check AWS_ENDPOINT_URL_S3") from None
 
     def page(self, prefix: str, *, to_slash: bool, following: str | None = None) -> Page:
@@ -55,7 +55,7 @@ class Boto3Store(ObjectStore):
             asked["ContinuationToken"] = following
         try:
             answer = self._client.list_objects_v2(**asked)
-        except Exception as error:  # noqa: BLE001  # errors of its parsers come through, too
+        except Exception as error:  # noqa: BLE001  # its parsers raise other errors
             raise _fault(error) from None
         return Page(
             tuple(ListedObject(item["Key"], item["Size"], item.get("ETag")) for item in answer.get("Contents", ())),
@@ -72,9 +72,9 @@ class Boto3Store(ObjectStore):
             asked["IfMatch"] = etag
         try:
             answer = self._client.get_object(**asked)
-            with closing(answer["Body"]) as stream:  # not as its own context manager, which lets raw errors through
+            with closing(answer["Body"]) as stream:  # its own context manager raises untranslated errors
                 data: bytes = stream.read()
-        except Exception as error:  # noqa: BLE001  # errors of its parsers and of urllib3 come through, too
+        except Exception as error:  # noqa: BLE001  # its parsers and urllib3 raise other errors
             raise _fault(error) from None
         if len(data) != answer["ContentLength"]:
             raise Fault("transient", "the answer was cut short")
@@ -87,13 +87,13 @@ class Boto3Store(ObjectStore):
         return Body(data, size, answer.get("ETag"), _md5(answer) if len(data) == size else None)
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the idle connections."""
         self._client.close()
 
-    # What a faster client needs to reach the same bucket.
+    # Facts that a faster client needs to reach the same bucket.
 
     def region_and_endpoint(self) -> tuple[str, str]:
-        """The region of the bucket, and the URL at which S3 is found for it; raises `Fault`."""
+        """The region of the bucket, and the URL of its S3 endpoint; raises `Fault`."""
         try:
             answer = self._client.head_bucket(Bucket=self.bucket)
         except wrong.ClientError as error:
@@ -110,7 +110,7 @@ class Boto3Store(ObjectStore):
         return region, endpoint
 
     def credentials(self) -> tuple[str, str, str | None]:
-        """Access key, secret key and session token, valid now and for some minutes; raises `Fault`."""
+        """Access key, secret key and session token, valid for at least some minutes; raises `Fault`."""
         try:
             found = self._session.get_credentials()
             frozen = found.get_frozen_credentials() if found is not None else None
@@ -122,19 +122,19 @@ class Boto3Store(ObjectStore):
 
     @property
     def own_certificates(self) -> bool:
-        """Whether a bundle of certificates is set in AWS's configuration, which boto3 alone follows."""
+        """Whether the AWS configuration sets a certificate bundle, which only boto3 supports."""
         return bool(self._session._session.get_config_variable("ca_bundle"))  # noqa: SLF001  # no other way to ask
 
 
 def _md5(answer: dict[str, Any]) -> str | None:
-    """The MD5 of the content, which the ETag is unless the object came in parts or has a key of its own."""
+    """The MD5 of the content: the ETag, except for multipart uploads and objects encrypted with other keys."""
     etag: str = answer.get("ETag", "").strip('"')
     plain = answer.get("ServerSideEncryption") in {None, "AES256"} and "SSECustomerAlgorithm" not in answer
     return etag if plain and len(etag) == _MD5_LENGTH and "-" not in etag else None
 
 
 def _fault(error: Exception) -> Fault:
-    """What an exception of botocore stands for; its text may hold what nobody should read, and is left behind."""
+    """Translate an exception of botocore; its text may contain secrets and is dropped."""
     if isinstance(error, wrong.ClientError):
         told = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
@@ -143,5 +143,5 @@ def _fault(error: Exception) -> Fault:
         if isinstance(error, wrong.NoCredentialsError):
             return Fault("credentials", "none were found")
         return Fault("credentials", type(error).__name__)
-    passing = isinstance(error, _PASSING) or not isinstance(error, wrong.BotoCoreError)  # an answer that makes no sense
+    passing = isinstance(error, _PASSING) or not isinstance(error, wrong.BotoCoreError)  # a malformed response
     return Fault("transient" if passing else "other", type(error).__name__)

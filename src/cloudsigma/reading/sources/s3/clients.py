@@ -1,4 +1,4 @@
-"""Which client reads a bucket: chosen by what is installed, imported when it is needed."""
+"""Chooses the client for a bucket by the installed packages; imports it on first use."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cloudsigma.reading.sources.s3.options import S3Options
 
 
 def check_location(url: str) -> None:
-    """Raise `UsageError` where a text is no place in S3, or what is needed to read it is not installed."""
+    """Raise `UsageError` if an S3 URL is malformed, or the package that reads S3 is not installed."""
     parse_location(url)
     require_client(chosen.DEFAULT)
 
 
 def require_client(options: S3Options) -> None:
-    """Raise `UsageError` where what is needed to read S3 is not installed."""
+    """Raise `UsageError` if the package that reads S3 is not installed."""
     if find_spec("boto3") is None:
         raise UsageError("reading s3:// needs boto3; pip install 'cloudsigma-rules[s3]'")
     if options.client == "obstore" and find_spec("obstore") is None:
@@ -28,7 +28,7 @@ def require_client(options: S3Options) -> None:
 
 
 def open_store(bucket: str, options: S3Options) -> ObjectStore:
-    """A client of one bucket, of this process; raises `Fault` where credentials or settings are wrong."""
+    """A client for one bucket, for use in this process; raises `Fault` if credentials or settings are wrong."""
     require_client(options)
     from cloudsigma.reading.sources.s3.boto3_client import Boto3Store
 
@@ -43,7 +43,7 @@ def open_store(bucket: str, options: S3Options) -> ObjectStore:
 
 
 def shared_store(bucket: str, options: S3Options) -> ObjectStore:
-    """The client of a bucket for single objects, one for each process: a forked child gets none of its parent's."""
+    """The cached client of a bucket for single objects, one for each process: a forked child makes a new one."""
     return _shared(bucket, options, os.getpid())
 
 

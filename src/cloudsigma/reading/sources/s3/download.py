@@ -1,7 +1,7 @@
-"""Objects fetched before their turn: in parallel, in the order in which they are read, in bounded memory.
+"""Fetches objects ahead of their reader: in parallel, in reading order, in bounded memory.
 
-An answer that was cut short or changed on the way is asked for again, whole. Large objects are not held: they are read
-in parts, each asked for again on its own.
+A truncated or corrupted response is requested again as a whole. Large objects are not held in memory: they are read in
+parts, and each part is retried separately.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MOST_AHEAD = 4
-"""Objects that are fetched ahead, for each thread; more would only be held."""
+"""Most objects fetched ahead for each thread; more would only occupy memory."""
 _NO_BYTES = "InvalidRange"
-"""What is answered to who asks for the first bytes of an object that has none."""
+"""The error code for a range request on an empty object."""
 
 
 def fetch_whole(store: ObjectStore, key: str, retry: Retry) -> bytes:
-    """An object, asked for until it is whole; raises `Fault`."""
+    """Fetch an object with retries; raises `Fault`."""
 
     def attempt() -> bytes:
         body = store.fetch(key)
@@ -40,7 +40,7 @@ def fetch_whole(store: ObjectStore, key: str, retry: Retry) -> bytes:
 
 
 def fetch_unlisted(store: ObjectStore, key: str, retry: Retry, most: int) -> bytes | None:
-    """An object whose size nobody told; `None` where it has more than `most` bytes. Raises `Fault`."""
+    """Fetch an object of unknown size; `None` if it has more than `most` bytes. Raises `Fault`."""
 
     def attempt() -> bytes | None:
         body = store.fetch(key, span=(0, most))
@@ -57,11 +57,11 @@ def fetch_unlisted(store: ObjectStore, key: str, retry: Retry, most: int) -> byt
 
 def _verify(body: Body) -> None:
     if body.md5 is not None and hashlib.md5(body.data, usedforsecurity=False).hexdigest() != body.md5:
-        raise Fault("transient", "the content was changed on the way")
+        raise Fault("transient", "the content was corrupted in transit")
 
 
 class PartStream(io.RawIOBase):
-    """An object read in parts, as they are needed; all of one version of it."""
+    """Reads an object in parts, on demand; all parts are of the same version."""
 
     def __init__(self, store: ObjectStore, key: str, retry: Retry, part: int) -> None:
         self._store = store
@@ -69,18 +69,18 @@ class PartStream(io.RawIOBase):
         self._retry = retry
         self._part = part
         self.size = 0
-        """Bytes of the whole object."""
+        """Size of the whole object in bytes."""
         self._etag: str | None = None
         self._at = 0
         self._held = memoryview(b"")
-        self._held = self._next()  # so that opening it fails where reading would
+        self._held = self._next()  # so that opening fails if reading would
 
     def readable(self) -> bool:
         """It is."""
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what callers pass
-        """Fill a buffer; raises `OSError` where a part cannot be had."""
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the type that callers pass
+        """Fill a buffer; raises `OSError` if a part cannot be fetched."""
         if not self._held and self._at < self.size:
             try:
                 self._held = self._next()
@@ -108,30 +108,30 @@ class PartStream(io.RawIOBase):
 
 
 class Ticket:
-    """One object that is to be fetched, or has been."""
+    """An object offered for fetching, and later its content."""
 
     def __init__(self, key: str, size: int, *, listed: bool) -> None:
         self.key = key
         self.size = size
-        """Bytes that it may take up."""
+        """Bytes of memory reserved for it."""
         self.listed = listed
-        """Whether they are what a listing told."""
+        """Whether a listing gave this size."""
         self.future: Future[bytes | None] | None = None
         self.done = False
-        """Whether its reader needs it no more."""
+        """Whether its reader no longer needs it."""
 
     @property
     def started(self) -> bool:
-        """Whether it is there or on its way."""
+        """Whether fetching has started or finished."""
         return self.future is not None
 
 
 class ReadAhead:
-    """Fetches objects in the order in which they are offered, as far as memory allows."""
+    """Fetches objects in the order in which they are offered, within a bound on memory."""
 
     def __init__(self, store: ObjectStore, options: S3Options, retry: Retry) -> None:
         self.process = os.getpid()
-        """The process that its threads live in."""
+        """The process that owns its threads."""
         self.store = store
         self.retry = retry
         self._options = options
@@ -145,12 +145,12 @@ class ReadAhead:
 
     @property
     def full(self) -> bool:
-        """Whether what is offered now would have to wait."""
+        """Whether the next offered object would have to wait."""
         self._top_up()
         return bool(self._waiting)
 
     def offer(self, key: str, size: int | None) -> Ticket:
-        """Announce an object of this many bytes, as far as that is known."""
+        """Offer an object for fetching; `size` is in bytes, `None` if unknown."""
         ticket = Ticket(key, self._options.unlisted if size is None else size, listed=size is not None)
         with self._lock:
             self._waiting.append(ticket)
@@ -158,25 +158,25 @@ class ReadAhead:
         return ticket
 
     def take(self, ticket: Ticket) -> bytes | None:
-        """The object, once it is there; `None` where it has turned out to be large. Raises `Fault`."""
+        """Wait for an object; `None` if it has proved to be large. Raises `Fault`."""
         with self._lock:
-            if ticket.future is None:  # out of turn: it is fetched at once
+            if ticket.future is None:  # taken out of order: fetch it now
                 self._start(ticket)
             future = ticket.future
         assert future is not None  # noqa: S101  # for the type checker
         try:
             return future.result()
         finally:
-            del future  # else a fault and the frame in its traceback would hold each other, and this object's threads
+            del future  # breaks the reference cycle of fault, traceback and frame
 
     def release(self, ticket: Ticket) -> None:
-        """Let go of an object that has been taken."""
+        """Free the memory of an object that has been taken."""
         with self._lock:
             self._forget(ticket)
         self._top_up()
 
     def abandon(self, ticket: Ticket) -> None:
-        """Let go of an object that nobody will take; may be called by the garbage collector, so it takes no lock."""
+        """Cancel an object that nobody will take. The garbage collector may call this, so it takes no lock."""
         self._abandoned.append(ticket)
 
     def _forget(self, ticket: Ticket) -> None:
@@ -202,7 +202,7 @@ class ReadAhead:
     def _start(self, ticket: Ticket) -> None:
         self._objects += 1
         self._bytes += ticket.size
-        # No reference to this object: its threads must not keep it alive.
+        # Pass no reference to `self`: the threads must not keep it alive.
         ticket.future = (
             self._pool.submit(fetch_whole, self.store, ticket.key, self.retry)
             if ticket.listed

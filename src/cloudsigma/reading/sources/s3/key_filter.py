@@ -1,4 +1,4 @@
-"""Which keys are asked for, told from the keys alone; those that are not are counted."""
+"""Filters prefixes and objects by their keys alone, and counts those left out."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _NO_CALLS = {
     "CloudTrail-Digest": ("digest prefix", "digest"),
     "CloudTrail-Insight": ("Insights prefix", "Insights file"),
 }
-"""Services whose files hold no API calls: how a prefix of theirs is counted, and how a file."""
+"""Services whose files contain no API calls → the names under which their prefixes and files are counted."""
 
 
 class KeyFilter:
-    """Chooses prefixes and keys one by one, and counts."""
+    """Filters prefixes and keys one by one, and counts those left out."""
 
     def __init__(self, selection: Selection, recorder: Recorder) -> None:
         self._selection = selection
         self._recorder = recorder
 
     def keeps_prefix(self, here: TrailPrefix, prefix: str = "") -> bool:
-        """Whether a prefix of CloudTrail's layout may have something below it that is asked for."""
+        """Whether a prefix of CloudTrail's layout may contain selected objects."""
         if why := self._selection.leaves_out(here.delivery):
             self._recorder.left_out[f"prefixes {why}"] += 1
             return False
@@ -37,8 +37,8 @@ class KeyFilter:
         return True
 
     def keeps(self, key: str, *, whatever_its_end: bool = False) -> bool:
-        """Whether an object is asked for; by the end of its name as in a folder."""
-        if key.endswith("/"):  # what consoles make for an empty folder
+        """Whether an object is selected; its ending is checked as for files in a folder."""
+        if key.endswith("/"):  # the console's marker of an empty folder
             self._recorder.pass_over("folder marker", key)
             return False
         delivery = facts_of(key)
@@ -51,7 +51,7 @@ class KeyFilter:
         return False
 
     def keeps_named(self, key: str) -> bool:
-        """Whether an object is asked for whose key was told by somebody, and was in no listing."""
+        """Whether an object is selected whose key was named by a notification, not by a listing."""
         here = trail_prefix(key[: key.rfind("/") + 1])
         if here is None or here.stage != "service":
             return self.keeps(key)

@@ -1,7 +1,7 @@
-"""Where CloudTrail puts files in a bucket, and what a prefix tells of what is below it.
+"""The layout of CloudTrail's keys in a bucket, and the facts in a prefix about the files below it.
 
-`PREFIX/AWSLogs/[ORGANIZATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/FILE`, where the prefix is the user's and the
-organization is there in trails of an organization. The date is that of delivery, in UTC.
+`PREFIX/AWSLogs/[ORGANIZATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/FILE`. The user chooses PREFIX; only the trails of
+an organization have ORGANIZATION. The date is that of delivery, in UTC.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cloudsigma.reading.scope.file_name_facts import FileNameFacts
 SCHEME = "s3://"
 
 Stage = Literal["logs", "organization", "account", "service", "trail", "region", "year", "month", "day"]
-"""What the last part of a prefix is; `service` is one other than CloudTrail's log files."""
+"""The kind of a prefix's last part; `service` means a service other than CloudTrail's log files."""
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _LOGS = "AWSLogs"
@@ -44,7 +44,7 @@ class Location(msgspec.Struct, frozen=True):
 
 
 class TrailPrefix(msgspec.Struct, frozen=True):
-    """What a prefix stands for in CloudTrail's layout."""
+    """A parsed prefix of CloudTrail's layout."""
 
     stage: Stage
     delivery: FileNameFacts = FileNameFacts()
@@ -52,10 +52,10 @@ class TrailPrefix(msgspec.Struct, frozen=True):
 
 
 def parse_location(url: str) -> Location:
-    """The bucket and prefix of `s3://bucket/prefix`.
+    """Parse `s3://bucket/prefix`.
 
     Raises:
-        UsageError: It names no bucket that there can be.
+        UsageError: The name of the bucket is missing or malformed.
     """
     bucket, _, prefix = url.removeprefix(SCHEME).partition("/")
     if not url.startswith(SCHEME) or not _BUCKET.fullmatch(bucket):
@@ -64,7 +64,7 @@ def parse_location(url: str) -> Location:
 
 
 def trail_prefix(prefix: str) -> TrailPrefix | None:
-    """What a prefix that ends with `/` is in the layout; `None` where it is none of CloudTrail's."""
+    """Parse a prefix that ends with `/`; `None` if it does not follow CloudTrail's layout."""
     parts = prefix.split("/")[:-1]
     if _LOGS not in parts:
         return None
@@ -97,7 +97,7 @@ def trail_prefix(prefix: str) -> TrailPrefix | None:
 
 
 def _stretch(date: list[int]) -> tuple[dt.datetime, dt.datetime] | tuple[None, None]:
-    """The first moment of a year, month or day, and that after it; of a date that there is not, nothing is known."""
+    """The beginning and the end (exclusive) of a year, month or day; `None` for both if the date is invalid."""
     year, month, day = [*date, 1, 1][:3]
     try:
         first = dt.datetime(year, month, day, tzinfo=dt.UTC)

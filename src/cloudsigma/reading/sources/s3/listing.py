@@ -1,7 +1,7 @@
-"""Which objects are below a prefix: listed in parallel, handed out in the order of their keys, and no more than asked.
+"""Lists the selected objects below a prefix in parallel, and yields them in the order of their keys.
 
-CloudTrail's layout is walked part by part (accounts, regions, years, months, days), so that what was not asked for is
-never listed. Other prefixes are listed as they are; a key in them is left out only if CloudTrail's own name says why.
+CloudTrail's layout is walked part by part (accounts, regions, years, months, days), so that prefixes excluded by the
+filters are never listed. Other prefixes are listed whole; there, only keys with CloudTrail's file names are filtered.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from cloudsigma.reading.sources.s3.options import S3Options
 from cloudsigma.reading.sources.s3.retry import Retry
 
 _DEPTH = 3
-"""Prefixes below the first that are looked into one by one for CloudTrail's layout; what is deeper is listed flat."""
+"""Levels below the given prefix that are searched for CloudTrail's layout; deeper prefixes are listed flat."""
 _WIDTH = 100
-"""Prefixes side by side, none of them CloudTrail's, from which they are listed flat."""
+"""From this many sibling prefixes outside CloudTrail's layout, their parent is listed flat."""
 _DAY = dt.timedelta(days=1)
-_NO_PATTERNS = "in S3 * and ? stand for themselves: name a prefix, and the accounts, regions and times that you ask for"
+_NO_PATTERNS = "in S3 * and ? are ordinary characters: name a prefix, and filter by account, region and time"
 
 Found = ListedObject | Unreadable
 
 
 class _Node:
-    """A prefix whose keys are not known yet, or the rest of one."""
+    """A prefix that is not listed yet, or the pages of one that remain."""
 
     def __init__(self, prefix: str, *, to_slash: bool, depth: int, following: str | None = None) -> None:
         self.prefix = prefix
@@ -90,9 +90,9 @@ class Listing:
                 yield found
 
     def _advance(self, frontier: _Frontier, pool: ThreadPoolExecutor) -> list[Future[Page]]:
-        """Put what has been listed in the place of its prefix, and list the next prefixes; gives what is on the way.
+        """Replace listed prefixes by their content, and list the next prefixes; returns the pending requests.
 
-        Only the first few prefixes are looked at. Others may have been listed, too, and been pushed back since.
+        Only the first few prefixes are considered; later ones may have been listed before new ones were inserted.
         """
         awaited: list[Future[Page]] = []
         at = nodes = 0
@@ -119,7 +119,7 @@ class Listing:
         return self._retry(lambda: self._store.page(prefix, to_slash=to_slash, following=following), name)
 
     def _expanded(self, node: _Node, done: Future[Page]) -> _Frontier:
-        """What stands in the place of a prefix once a page of it is there."""
+        """The content that replaces a prefix once a page of it has been listed."""
         try:
             page = done.result()
         except Fault as fault:
@@ -154,7 +154,7 @@ class Listing:
     # --- what is asked for
 
     def _below(self, prefix: str, depth: int) -> _Node | None:
-        """A prefix that has to be listed, or `None` where it is left out, which is counted."""
+        """The node for a prefix to list; `None` if the filters exclude it, which is counted."""
         self._anything = True
         here = trail_prefix(prefix)
         if here is None:
@@ -166,7 +166,7 @@ class Listing:
         return _Node(prefix, to_slash=self._by_parts(here), depth=depth)
 
     def _by_parts(self, here: TrailPrefix) -> bool:
-        """Whether a prefix is listed part by part: down to the months, and within one of which not all is asked for."""
+        """Whether to list a prefix part by part: all down to the months, and months that are only partly selected."""
         if here.stage != "month":
             return here.stage != "day"
         delivery = here.delivery
@@ -177,20 +177,20 @@ class Listing:
         return not all(self._selection.near(first, end) for first, end in edges) if window.bounded else False
 
     def _object(self, item: ListedObject) -> Found | None:
-        """What is handed out for an object; `None` where that is nothing."""
+        """The source for an object; `None` if it is not selected."""
         if (why := packed(item.key)) is not None and item.key != self._location.prefix:
             return Unreadable(str(Location(self._location.bucket, item.key)), why)
         return item if self._asked_for(item.key) else None
 
     def _asked_for(self, key: str) -> bool:
-        """Whether an object is handed out; if not, that is counted. The marker of an empty folder is nothing."""
+        """Whether an object is selected; others are counted, except markers of empty folders."""
         self._anything = self._anything or key != self._location.prefix or not key.endswith("/")
         return self._filter.keeps(key, whatever_its_end=key == self._location.prefix)
 
-    # --- where it begins, and what it comes to
+    # --- the beginning and the end of the listing
 
     def _begin(self) -> _Frontier:
-        """The prefix that was given: a folder or one object where there is such, else the beginning of keys."""
+        """The first nodes: the given prefix as a folder or one object if it exists, else as the beginning of keys."""
         prefix = self._location.prefix
         if not prefix or prefix.endswith("/"):
             return [self._start(prefix)]
@@ -198,14 +198,14 @@ class Listing:
         try:
             first = self._page(prefix, to_slash=True)
             inside = folder in first.prefixes
-            if not inside and first.following is not None:  # it may come on a later page
+            if not inside and first.following is not None:  # it may be on a later page
                 below = self._page(folder, to_slash=True)
                 inside = bool(below.objects or below.prefixes)
         except Fault as fault:
             if fault.kind != "denied":
                 name = str(self._location)
                 return [self._run([Unreadable(name, f"it cannot be listed: {reason(fault, 'list')}")])]
-            # Listing may be allowed below the prefix alone, or not at all where the object itself may be read.
+            # A policy may allow listing only below the prefix, or reading the object without any listing.
             if ending_of(prefix) in LOG_ENDINGS - {""}:
                 return [self._run([ListedObject(prefix, None)])]
             return [self._start(folder)]
@@ -215,7 +215,7 @@ class Listing:
         return [_Node(prefix, to_slash=True, depth=0)]
 
     def _start(self, prefix: str) -> _Node:
-        """The prefix that was named: it is listed, whatever it is."""
+        """The node for the given prefix, which is always listed."""
         here = trail_prefix(prefix)
         if here is None:
             return _Node(prefix, to_slash=True, depth=0)
@@ -224,7 +224,7 @@ class Listing:
         return _Node(prefix, to_slash=here.stage != "service" and self._by_parts(here), depth=0)
 
     def _missing(self) -> Iterator[Unreadable]:
-        """What was asked for and is not there at all: mistyped, most likely."""
+        """Report a prefix without objects, and accounts that do not occur; most likely they are mistyped."""
         if not self._anything:
             hint = f"; {_NO_PATTERNS}" if has_magic(self._location.prefix) else ""
             yield NothingThere(str(self._location), f"there are no objects under this prefix{hint}")

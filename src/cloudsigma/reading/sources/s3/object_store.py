@@ -1,6 +1,6 @@
-"""What a client of S3 must be able to do, and what can go wrong; the same for every client.
+"""The interface of S3 clients, and their errors.
 
-A method makes one attempt. Trying again, in what order and how much at once is decided elsewhere, once for all clients.
+Each method makes one attempt. Retries, order and concurrency are implemented elsewhere, once for all clients.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 Kind = Literal[
     "transient", "denied", "bucket", "key", "archived", "key needed", "kms", "credentials", "region", "other"
 ]
-"""What sort of thing went wrong; `transient` alone is worth another attempt."""
+"""The kind of failure; only `transient` ones are retried."""
 
 _TRANSIENT = frozenset(
     {
@@ -43,13 +43,13 @@ _KINDS_OF_STATUS: dict[int, Kind] = {301: "region", 401: "credentials", 403: "de
 
 
 class Fault(Exception):  # noqa: N818  # turned into an entry of the ledger
-    """A request that failed. Its text is made here and never holds what a server sent, beyond an error code."""
+    """A request that failed. Its text never contains text from a server, except an error code."""
 
     def __init__(self, kind: Kind, said: str) -> None:
         super().__init__(kind, said)
         self.kind: Kind = kind
         self.said = said
-        """What happened in a word: an error code of S3, or what a connection did."""
+        """The cause in a few words: an error code of S3, or the failure of a connection."""
 
 
 class ListedObject(msgspec.Struct, frozen=True):
@@ -57,55 +57,55 @@ class ListedObject(msgspec.Struct, frozen=True):
 
     key: str
     size: int | None
-    """Bytes as stored; `None` where no listing told it."""
+    """Stored size in bytes; `None` without a listing."""
     etag: str | None = None
-    """Another one once the object has other bytes; `None` where no listing told it."""
+    """Changes when the content changes; `None` without a listing."""
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One answer of a listing, in the order of the keys."""
+    """One page of a listing, in the order of the keys."""
 
     objects: tuple[ListedObject, ...]
     prefixes: tuple[str, ...]
-    """What stands between the prefix asked for and the next `/`, where it was asked to end there."""
+    """The prefixes up to the next `/`, if the listing stops there."""
     following: str | None
-    """Asks for the next page; `None` after the last."""
+    """The token for the next page; `None` after the last."""
 
 
 class Body(msgspec.Struct, frozen=True):
-    """The bytes of an object, or of a part of it; whole as far as the client can tell."""
+    """The bytes of an object or of a part of it; complete as far as the client can tell."""
 
     data: bytes
     size: int
-    """Bytes of the whole object."""
+    """Size of the whole object in bytes."""
     etag: str | None
     md5: str | None = None
-    """What `data` must have, where S3 tells it."""
+    """The expected MD5 of `data`; `None` if S3 does not give it."""
 
 
 class ObjectStore(ABC):
-    """One bucket. May be used from several threads, and only in the process that made it."""
+    """A client for one bucket. Thread-safe, but only usable in the process that created it."""
 
     bucket: str
 
     @abstractmethod
     def page(self, prefix: str, *, to_slash: bool, following: str | None = None) -> Page:
-        """A page of the keys with a prefix, or of those up to the next `/` and the prefixes beyond; raises `Fault`."""
+        """List a page of the keys with a prefix; `to_slash`: only up to the next `/`. Raises `Fault`."""
 
     @abstractmethod
     def fetch(self, key: str, *, span: tuple[int, int] | None = None, etag: str | None = None) -> Body:
-        """An object, or its bytes from the first number to before the second; raises `Fault`.
+        """Fetch an object, or the bytes of `span` (end exclusive); raises `Fault`.
 
-        With `etag` it must still be the same object.
+        With `etag`, the object must still have this ETag.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Give up its connections."""
+        """Close its connections."""
 
 
 def fault_of(code: str, status: int | None, message: str = "") -> Fault:
-    """What an error that S3 answered stands for; of the message only certain words are looked for."""
+    """Translate an error response of S3; the message is only searched for certain words."""
     if code in _TRANSIENT or (status in _TRANSIENT_STATUS and code not in _KINDS):
         return Fault("transient", code or f"status {status}")
     said = code or (f"status {status}" if status is not None else "no error code")
@@ -120,7 +120,7 @@ def fault_of(code: str, status: int | None, message: str = "") -> Fault:
 
 
 def reason(fault: Fault, doing: Literal["list", "read"]) -> str:
-    """Why something was not listed or read, and what to do about it."""
+    """Why a listing or an object could not be read, and what to do."""
     match fault.kind:
         case "transient":
             return f"S3 did not give it, however often it was asked; the last answer: {fault.said}"
@@ -132,7 +132,7 @@ def reason(fault: Fault, doing: Literal["list", "read"]) -> str:
                 f"it is encrypted with a KMS key that may not be used ({fault.said}); kms:Decrypt on that key is needed"
             )
         case "key needed":
-            return f"it is encrypted with a key of the customer's own (SSE-C), which cannot be given ({fault.said})"
+            return f"it is encrypted with a customer-provided key (SSE-C), which is not supported ({fault.said})"
         case "archived":
             return f"it is archived in Glacier ({fault.said}); restore it first (aws s3api restore-object)"
         case "bucket":
@@ -140,7 +140,7 @@ def reason(fault: Fault, doing: Literal["list", "read"]) -> str:
         case "key":
             return f"there is no such object ({fault.said}); it may have been deleted since it was listed or named"
         case "credentials":
-            return f"the AWS credentials do not do ({fault.said}); sign in, or set AWS_PROFILE"
+            return f"the AWS credentials cannot be used ({fault.said}); sign in, or set AWS_PROFILE"
         case "region":
             return f"the bucket is in another region ({fault.said}); set AWS_REGION to the bucket's"
         case _:

@@ -1,9 +1,8 @@
-"""S3 by obstore: the only door to it. Objects are fetched at a tenth of the CPU time that boto3 takes.
+"""The S3 client with obstore, the only module that imports it. It fetches objects in a tenth of boto3's CPU time.
 
-obstore follows neither profiles nor buckets to other regions, so credentials, region and endpoint are boto3's, and so
-are listings, whose errors boto3 tells apart better. Its synchronous calls are used, in threads: the asynchronous ones
-abort the interpreter at its end now and then. In a process that was forked off after it was used, it would wait for
-ever.
+obstore supports neither AWS profiles nor redirects to other regions, so boto3 finds credentials, region and endpoint.
+boto3 also lists, since its errors are more specific. obstore's synchronous calls are used, in threads: the asynchronous
+ones sometimes abort the interpreter at exit. In a process forked after its first use, obstore would wait forever.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ if TYPE_CHECKING:
     from obstore.store import S3Credential
 
 _CREDENTIALS_LAST = dt.timedelta(minutes=5)
-"""How long credentials are used before boto3 is asked again, which renews them ten minutes before they end."""
+"""How long credentials are cached; boto3 renews them ten minutes before they expire."""
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.=+-]+(?:/[A-Za-z0-9_.=+-]+)*")
-"""Keys that obstore takes as they are; boto3 fetches the others."""
+"""Keys that obstore sends unchanged; boto3 fetches all others."""
 _CODE = re.compile(r"<Code>([A-Za-z0-9._]{1,80})</Code>")
 _STATUS = re.compile(r"(?:status code|status): ([0-9]{3})\b")
 
 _used_in: set[int] = set()
-"""The process in which obstore was first used: threads of its own run in it, and in no child."""
+"""The process that first used obstore; obstore's threads run only there, not in forked children."""
 
 
 def usable() -> bool:
-    """Whether obstore works in this process: it does not in one that was forked off after it was used."""
+    """Whether obstore works in this process; it does not in a process forked after its first use."""
     return not _used_in or os.getpid() in _used_in
 
 
 class ObstoreStore(ObjectStore):
-    """A bucket through obstore, beside boto3."""
+    """A bucket through obstore; boto3 lists and finds credentials."""
 
     def __init__(self, bucket: str, options: S3Options, beside: Boto3Store) -> None:
         self.bucket = bucket
@@ -51,7 +50,7 @@ class ObstoreStore(ObjectStore):
         self._opening = threading.Lock()
 
     def page(self, prefix: str, *, to_slash: bool, following: str | None = None) -> Page:
-        """A page of a listing, by boto3."""
+        """A page of a listing, from boto3."""
         return self._beside.page(prefix, to_slash=to_slash, following=following)
 
     def fetch(self, key: str, *, span: tuple[int, int] | None = None, etag: str | None = None) -> Body:
@@ -67,7 +66,7 @@ class ObstoreStore(ObjectStore):
         try:
             answer = obstore.get(store, key, options=asked)
             data = bytes(answer.bytes())
-        except Exception as error:  # noqa: BLE001  # its classes say little, and it raises built-in ones too
+        except Exception as error:  # noqa: BLE001  # its classes are few, and it raises built-in ones too
             raise _fault(error) from None
         size = answer.meta["size"]
         first, end = answer.range
@@ -76,13 +75,13 @@ class ObstoreStore(ObjectStore):
         return Body(data, size, answer.meta["e_tag"])
 
     def close(self) -> None:
-        """Close boto3's connections; obstore's go with the object."""
+        """Close boto3's connections; obstore closes its own when it is garbage-collected."""
         self._beside.close()
 
     def _store(self) -> S3Store:
         with self._opening:
             if self._opened is None:
-                self._beside.credentials()  # raises a fault that says more than obstore could
+                self._beside.credentials()  # raises a more specific error than obstore would
                 region, endpoint = self._beside.region_and_endpoint()
                 _used_in.add(os.getpid())
                 nothing = dt.timedelta(0)
@@ -96,9 +95,9 @@ class ObstoreStore(ObjectStore):
                         "allow_http": endpoint.startswith("http:"),
                         "connect_timeout": dt.timedelta(seconds=self._options.timeout),
                         "read_timeout": dt.timedelta(seconds=self._options.timeout),
-                        "timeout": dt.timedelta(days=1),  # of a whole answer, however large
+                        "timeout": dt.timedelta(days=1),  # for a whole response, of any size
                     },
-                    retry_config={  # `retry.py` does that
+                    retry_config={  # `retry.py` retries
                         "max_retries": 0,
                         "retry_timeout": dt.timedelta(days=1),
                         "backoff": {"init_backoff": nothing, "max_backoff": nothing, "base": 2},
@@ -117,7 +116,7 @@ class ObstoreStore(ObjectStore):
 
 
 def _fault(error: Exception) -> Fault:
-    """What an exception of obstore stands for; its text has the whole answer in it, of which the code alone is used."""
+    """Translate an exception of obstore; only the error code is taken from its text, which has the whole response."""
     text = str(error)
     code = found[1] if (found := _CODE.search(text)) else ""
     status = int(found[1]) if (found := _STATUS.search(text)) else None

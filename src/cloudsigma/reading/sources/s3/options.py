@@ -1,4 +1,4 @@
-"""How S3 is read: which client, how much at once, how long."""
+"""Options for reading S3: client, concurrency, memory, timeouts."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from cloudsigma.reading.sources.s3.retry import Patience
 
 
 class S3Options(msgspec.Struct, frozen=True):
-    """Bounds and choices; the defaults suit any bucket."""
+    """Options for reading S3; the defaults suit any bucket."""
 
     client: Literal["auto", "boto3", "obstore"] = "auto"
-    """Which library fetches objects; `auto`: obstore where it is installed and can be used, else boto3."""
+    """The library that fetches objects; `auto`: obstore if it is installed and usable, else boto3."""
     threads: int = 16
-    """Requests at the same time: so many for listings, and so many for objects."""
+    """Most concurrent requests, for listings and for objects each."""
     ahead: int = 64 << 20
-    """Bytes, as stored, of objects that are fetched before their turn."""
+    """Most stored bytes of objects fetched ahead."""
     streamed: int = 32 << 20
-    """Bytes from which an object is not fetched ahead and whole, but in parts as it is read."""
+    """Objects of at least this many bytes are read in parts instead of being fetched ahead."""
     part: int = 8 << 20
-    """Bytes of such a part."""
+    """Size of a part in bytes."""
     unlisted: int = 4 << 20
-    """Bytes that are fetched ahead of an object whose size no listing told; one with more is read in parts."""
+    """Most bytes fetched ahead of an object of unknown size; a larger object is read in parts."""
     listed: int = 20_000
-    """Objects that are listed before their turn."""
+    """Most objects listed ahead."""
     timeout: float = 30.0
-    """Seconds without a connection or a byte before an attempt has failed."""
+    """Timeout in seconds, for connecting and between two bytes."""
     patience: Patience = Patience()
-    """How often to try again, and after which waits."""
+    """Number of attempts, and the waits between them."""
 
 
 DEFAULT = S3Options()
-"""What is used where nothing else is said."""
+"""The default options."""

@@ -1,7 +1,7 @@
-"""Asking again: how often, and how long to wait between, the same for every client and request.
+"""Retries requests with exponential backoff, for all clients.
 
-The waits grow twofold and are drawn at random between nothing and that (full jitter), so that many threads that were
-told to slow down do not all come back at once.
+The longest wait doubles with each attempt, and the wait is drawn at random below it (full jitter), so that throttled
+threads do not all retry at the same time.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _Result = TypeVar("_Result")
 
 
 class Patience(msgspec.Struct, frozen=True):
-    """How long S3 is asked for one thing."""
+    """Bounds on the attempts of one request."""
 
     attempts: int = 8
-    """Requests at most, the first included."""
+    """Most attempts, including the first."""
     first_wait: float = 0.2
-    """Seconds that the first wait may last."""
+    """Longest first wait, in seconds."""
     longest_wait: float = 20.0
-    """Seconds that no wait exceeds."""
+    """Longest wait of all, in seconds."""
 
 
 class Retry:
-    """Makes attempts until one succeeds, the patience ends, or `stop` is called; from several threads."""
+    """Makes attempts until one succeeds, their number is reached, or `stop` is called. Thread-safe."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class Retry:
         self._draw = draw
 
     def stop(self) -> None:
-        """Let no attempt follow another any more: nobody needs the results."""
+        """Stop retrying, since the results are no longer needed."""
         self._stopped.set()
 
     def __call__(self, attempt: Callable[[], _Result], name: str) -> _Result:
-        """What an attempt gives; raises the `Fault` of the last one. `name` is for the log."""
+        """Return the result of the first successful attempt, else raise the last `Fault`. `name` is for the log."""
         wait = self._patience.first_wait
         for number in range(1, self._patience.attempts + 1):
             try:

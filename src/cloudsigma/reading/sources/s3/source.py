@@ -1,4 +1,4 @@
-"""Objects of S3 as sources of records."""
+"""S3 objects as sources of records."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from cloudsigma.reading.sources.s3.options import S3Options
 from cloudsigma.reading.sources.s3.retry import Retry
 
 _BUCKETS = 8
-"""Buckets that named objects are fetched from at the same time: the names are others' data."""
+"""Most buckets from which named objects are fetched at the same time; the names come from untrusted data."""
 _NAMED_AHEAD = 4
-"""Named objects that wait for their turn, for each thread."""
+"""Most named objects fetched ahead, for each thread."""
 
 
 class S3Source(Source):
     """One object.
 
-    It pickles with its bytes where they are there or on their way. Else it pickles as its name, and is fetched ahead
-    where it arrives, by a client of that process, best one that was spawned and not forked.
+    If it has been fetched or is being fetched, it pickles with its bytes. Else it pickles as its name, and the
+    receiving process fetches it ahead with its own client; that process should be spawned, not forked.
     """
 
     def __init__(
         self, bucket: str, listed: ListedObject, options: S3Options, outcome: bytes | Unreadable | None = None
     ) -> None:
-        """`outcome` is what fetching it in another process has come to."""
+        """`outcome`: the result of fetching it in another process."""
         self.bucket = bucket
         self.listed = listed
         self.options = options
@@ -51,15 +51,15 @@ class S3Source(Source):
         self._ticket: Ticket | None = None
 
     def fetch_ahead(self, ahead: ReadAhead) -> None:
-        """Let it be fetched before its turn, if it is not known to be large."""
+        """Fetch it ahead, unless it is known to be large."""
         self._ahead = ahead
         if self.listed.size is None or self.listed.size < self.options.streamed:
             self._ticket = ahead.offer(self.listed.key, self.listed.size)
-            weakref.finalize(self, ahead.abandon, self._ticket).atexit = False  # should nobody read it
+            weakref.finalize(self, ahead.abandon, self._ticket).atexit = False  # in case nobody reads it
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Its bytes; raises `Unreadable`, and `OSError` where a large one breaks off."""
+        """Open its bytes; raises `Unreadable`, and `OSError` if a later part of a large object fails."""
         ahead = self._ahead if self._ahead is not None and self._ahead.process == os.getpid() else None
         ticket = self._ticket
         if isinstance(self._outcome, Unreadable):
@@ -117,10 +117,10 @@ class S3Source(Source):
 
 
 def _arrived(bucket: str, listed: ListedObject, options: S3Options, outcome: bytes | Unreadable | None) -> S3Source:
-    """A source that comes from another process."""
+    """Unpickle a source in another process."""
     source = S3Source(bucket, listed, options, outcome)
     if outcome is None:
-        with suppress(Fault):  # opening it will tell
+        with suppress(Fault):  # opening it will raise
             source.fetch_ahead(_shared_ahead(bucket, options, os.getpid()))
     return source
 
@@ -133,9 +133,9 @@ def _shared_ahead(bucket: str, options: S3Options, process: int) -> ReadAhead:  
 def named_objects(
     urls: Iterable[str], options: S3Options | None = None, *, wanted: Callable[[Source], bool] | None = None
 ) -> Iterator[Source]:
-    """Objects that somebody named, as `s3://bucket/key`, in any buckets, in this order and fetched ahead.
+    """The objects with the given names (`s3://bucket/key`), in this order, fetched ahead.
 
-    Of one that cannot be had, opening it tells why.
+    For an object that cannot be fetched, `open` raises the reason.
     """
     options = options or chosen.DEFAULT
     ready: deque[Source] = deque()
@@ -147,7 +147,7 @@ def named_objects(
             continue
         ready.append(source)
         full = len(ready) >= options.threads * _NAMED_AHEAD
-        with suppress(Fault):  # opening it tells why
+        with suppress(Fault):  # opening it raises the reason
             if location.bucket not in opened:
                 store = open_store(location.bucket, options)
                 opened[location.bucket] = ReadAhead(store, options, Retry(options.patience))
@@ -170,7 +170,7 @@ def find_objects(
     *,
     wanted: Callable[[Source], bool] | None = None,
 ) -> Iterator[Source | Unreadable]:
-    """The objects below `s3://bucket/prefix` that are asked for (and `wanted`), in the order of keys, fetched ahead."""
+    """The selected (and `wanted`) objects below `s3://bucket/prefix`, in the order of keys, fetched ahead."""
     options = options or chosen.DEFAULT
     location = parse_location(url)
     try:
@@ -195,6 +195,6 @@ def find_objects(
                 yield ready.popleft()
         while ready:
             yield ready.popleft()
-    except GeneratorExit:  # nobody wants the rest
+    except GeneratorExit:  # the caller stops reading
         retry.stop()
         raise
