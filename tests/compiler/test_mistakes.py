@@ -30,6 +30,8 @@ def test_mistake(name: str) -> None:
     found = places(case["text"])
     if case["must"] == "told":
         assert found == case.get("at", [])
+        rules = cloudsigma.compile_text(case["text"], on_error="skip")
+        assert case.get("says", "") in "\n".join(map(str, (*rules.errors, *rules.warnings)))
         assert found or "works" in case or "left_to_the_linter" in case
     elif case["must"] == "quiet":
         assert found == []
@@ -42,10 +44,10 @@ def test_what_is_left_to_the_linter() -> None:
     assert all(case["must"] == "told" and "at" not in case for case in left)
 
 
-def test_cases_of_the_project_are_all_of_the_shared_ones(shared: Path) -> None:
+def test_every_shared_case_is_a_case_here(shared: Path) -> None:
     """Every shared case is a case here, with the same verdict."""
     import json
 
     manifest = json.loads((shared / "cases" / "mistakes" / "manifest.json").read_text(encoding="utf-8"))
     here = {(case["mistake"], case["must"]) for case in CASES.values()}
-    assert {(each["mistake"], each["must"]) for each in manifest} == here
+    assert {(each["mistake"], each["must"]) for each in manifest} <= here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import datetime as dt
 import decimal
 import enum
@@ -74,6 +75,8 @@ READ: list[tuple[Any, Any]] = [
     (bytearray(b"\xff\x00"), "/wA="),
     (Color.RED, "red"),
     ({"b", "a"}, ["a", "b"]),
+    (collections.deque(["a"]), ["a"]),
+    ({"x": "a"}.values(), ["a"]),
     (ipaddress.ip_address("192.0.2.1"), "192.0.2.1"),
     (pathlib.PurePosixPath("/a"), "/a"),
     (decimal.Decimal("1.50"), decimal.Decimal("1.50")),

@@ -85,7 +85,23 @@ def test_events_that_are_no_calls_are_recognized(kind: str) -> None:
         assert reader.ledger.complete
 
 
-MISSING = ["NULL", "null", "(null)", r"\N", "None", "nan", "NaN", "NaT", "<NA>", "NA", "n/a", "-", ""]
+MISSING = [
+    "NULL",
+    "null",
+    "(null)",
+    r"\N",
+    "None",
+    "nan",
+    "NaN",
+    "NaT",
+    "<NA>",
+    "NA",
+    "n/a",
+    "undefined",
+    '""',
+    "-",
+    "",
+]
 
 
 @pytest.mark.parametrize("cell", MISSING)

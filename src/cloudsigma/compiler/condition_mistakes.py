@@ -114,10 +114,14 @@ def _remedy(text: str, at: int) -> str:
 
 def _remedy_of_rest(text: str, before: str, rest: str) -> str:
     following = rest.split(maxsplit=1)[0][:40] if rest else ""
-    if before in ("1", "any", "all") and following not in ("of", ""):
+    if following.lower() == "of" and following != "of":
+        return "Operators are written in lower case: of."
+    if following == "of":
+        return _remedy_of_quantifier(before, rest)
+    if before in _OPERATORS and following and len(text.split()) > 1 and text.split(maxsplit=1)[0] == before:
+        return f"A condition cannot begin with {before}: remove it."
+    if before in ("1", "any", "all") and following != "":
         return f"Write {before} of {following}."
-    if following == "of" and rest == "of":
-        return "A pattern, or them, must follow of."
     if rest.startswith(")"):
         return "Remove it." if text.count(")") > text.count("(") else "A selection must stand before it."
     if rest.startswith(","):
@@ -131,6 +135,17 @@ def _remedy_of_rest(text: str, before: str, rest: str) -> str:
     if re.match(r"[A-Za-z0-9_]", following) or rest.startswith("("):
         return f"Write and, or or, before {following!r}."
     return _GRAMMAR
+
+
+def _remedy_of_quantifier(before: str, rest: str) -> str:
+    """The remedy where `of` has no quantifier before it, or no pattern behind it."""
+    pattern = re.match(r"of\s+([A-Za-z0-9*_]+)", rest)
+    if pattern is None:
+        return "A pattern, or them, must follow of."
+    if before.lower() in ("none", "no", "neither"):
+        return f"Write not 1 of {shortened(pattern[1])}."
+    quantifier = "all" if before.lower() in ("all", "each", "every", "both") else "1"
+    return f"Write {quantifier} of {shortened(pattern[1])}: '1 of', 'any of' and 'all of' are all there is."
 
 
 def _pipe(text: str) -> ConditionProblem:

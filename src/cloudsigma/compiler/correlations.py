@@ -17,7 +17,7 @@ from msgspec import structs
 from cloudsigma import ir
 from cloudsigma.compiler.conditions import ConditionProblem, parse_condition, renamed
 from cloudsigma.compiler.document import Located
-from cloudsigma.compiler.remedies import nearest, quoted
+from cloudsigma.compiler.remedies import CORRELATION_KEYS, CORRELATION_TYPES, nearest, quoted
 from cloudsigma.compiler.timespan import parse_timespan, timespan_remedy
 from cloudsigma.correlation.condition import MAX_TERMS, count_terms
 from cloudsigma.errors import RuleError
@@ -47,9 +47,8 @@ def lower_correlation(
         raise located.error("schema", "correlation is not a map", _WAY, "Add type, rules, timespan and condition.")
     for key in section:
         if key not in _KEYS:
-            raise located.error(
-                "schema", f"there is no {key!r} in a correlation", (*_WAY, key), nearest(str(key), _KEYS)
-            )
+            remedy = CORRELATION_KEYS.get(str(key)) or nearest(str(key), _KEYS)
+            raise located.error("schema", f"there is no {quoted(key)} in a correlation", (*_WAY, key), remedy)
     for key in _KEYS_OF_THE_SECTION:
         if key in located.document.value and key not in section:
             raise located.error(
@@ -70,8 +69,12 @@ class _Reader:
 
     def read(self, metadata: ir.Metadata, field_paths: Sequence[ir.FieldPath]) -> ir.CorrelationRule:
         kind: Any = self._section.get("type")
+        if kind is None:
+            raise self._error("schema", "the correlation has no type", "type", nearest("", _TYPES))
         if kind not in _TYPES:
-            raise self._error("schema", f"there is no correlation type {kind!r}", "type", nearest(str(kind), _TYPES))
+            meant = CORRELATION_TYPES.get(str(kind))
+            remedy = f"Did you mean {meant!r}?" if meant else nearest(str(kind), _TYPES)
+            raise self._error("schema", f"there is no correlation type {quoted(kind)}", "type", remedy)
         condition: Any = self._section.get("condition")
         extended = isinstance(condition, str)
         names = self._texts("rules")
@@ -246,7 +249,7 @@ class _Reader:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
             raise self._error(
                 "condition",
-                f"the percentile is {value!r}",
+                "value_percentile has no percentile" if value is None else f"the percentile is {quoted(value)}",
                 "condition",
                 "Add percentile: a whole number from 0 to 100.",
             )

@@ -17,6 +17,7 @@ from msgspec import structs
 from cloudsigma import ir
 from cloudsigma.compiler.conditions import renamed
 from cloudsigma.compiler.document import Document, Path
+from cloudsigma.compiler.remedies import closest, quoted, shortened
 from cloudsigma.errors import Category, RuleError
 
 
@@ -51,8 +52,8 @@ class Filter:
         for at, name in enumerate(self.rules or ()):
             found = known.find(name)
             if not found:
-                remedy = "Load the rule as well, or correct its ID or name (titles do not count)."
-                yield self._warning("reference", f"the filter is for a rule {name!r} that is not loaded", at, remedy)
+                reason = f"the filter is for a rule {quoted(name)} that is not loaded"
+                yield self._warning("reference", reason, at, known.remedy(name))
             elif all(isinstance(rule, ir.CorrelationRule) for rule in found):
                 remedy = "Name the rules that the correlation refers to."
                 reason = f"{name!r} is a correlation, and filters do not reach correlations"
@@ -82,19 +83,40 @@ class Filter:
         )  # fmt: skip
 
 
+_MAX_COMPARED = 100
+"""Unknown references for which the nearest name is looked for."""
+
+
 class _Names:
     """The rules that are loaded, by the references that mean them."""
 
     def __init__(self, rules: Iterable[ir.DetectionRule | ir.CorrelationRule]) -> None:
         self._by_id: dict[str, list[ir.DetectionRule | ir.CorrelationRule]] = {}
         self._by_name: dict[str, list[ir.DetectionRule | ir.CorrelationRule]] = {}
+        self._compared = 0
+        self._by_title: dict[str, ir.Metadata] = {}
         for rule in rules:
             self._by_id.setdefault(rule.metadata.id, []).append(rule)
+            self._by_title.setdefault(rule.metadata.title, rule.metadata)
             if rule.metadata.name is not None:
                 self._by_name.setdefault(rule.metadata.name, []).append(rule)
 
     def find(self, name: str) -> list[ir.DetectionRule | ir.CorrelationRule]:
         return [*self._by_id.get(name.lower(), ()), *self._by_name.get(name, ())]
+
+    def remedy(self, name: str) -> str:
+        """What to write for a reference that means no rule."""
+        if name.strip().lower() in ("any", "all", "*", ""):
+            return "Write rules: any, without a list, to narrow every rule."
+        if "," in name:
+            return f"Write a list: [{shortened(', '.join(part.strip() for part in name.split(',') if part.strip()))}]."
+        if (rule := self._by_title.get(name)) is not None:
+            called = f" or its name {shortened(rule.name)}" if rule.name else ""
+            return f"That is the title of a rule: refer to it by its ID {rule.id}{called}."
+        self._compared += 1
+        if self._compared <= _MAX_COMPARED and (near := closest(name, self._by_name)):
+            return f"Did you mean {quoted(near)}?"
+        return "Load the rule as well, or correct its ID or name (titles do not count)."
 
 
 class FilterIndex:

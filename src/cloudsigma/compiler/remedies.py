@@ -20,6 +20,29 @@ _REMEDIES = {
     "condition": "Add condition: selection.",
     "empty selection": "Add at least one field: value, or remove the selection.",
 }
+CORRELATION_KEYS = {
+    **dict.fromkeys(("timeframe", "window", "within", "period", "interval", "maxspan"), "Did you mean 'timespan'?"),
+    "field": "Move it into the condition: {gte: 2, field: …}.",
+    "percentile": "Move it into the condition: {gte: 2, field: …, percentile: 95}.",
+    **dict.fromkeys(("having", "threshold", "count"), "Did you mean 'condition'?"),
+    **dict.fromkeys(
+        ("level", "name", "id", "title", "status", "tags"), "Move it beside correlation, to the top level."
+    ),
+    "ordered": "Write type: temporal_ordered, and remove ordered.",
+    **dict.fromkeys(("logsource", "detection", "filter"), "Remove it: it belongs to the rules that are named."),
+}
+"""Key that a correlation does not have → what to write."""
+CORRELATION_TYPES = {
+    **dict.fromkeys(("count", "event", "events", "frequency", "threshold"), "event_count"),
+    **dict.fromkeys(("distinct", "distinct_count", "cardinality", "unique", "unique_count"), "value_count"),
+    **dict.fromkeys(("sequence", "ordered", "sequential"), "temporal_ordered"),
+    **dict.fromkeys(("sum", "total"), "value_sum"),
+    **dict.fromkeys(("avg", "average", "mean"), "value_avg"),
+    "percentile": "value_percentile",
+    "median": "value_median",
+    "near": "temporal",
+}
+"""Name of a correlation type elsewhere → the type of Sigma."""
 _LONGEST = 80
 """Characters of a name or value that a message shows."""
 _COMPARED = 1_000

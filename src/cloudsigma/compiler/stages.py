@@ -20,11 +20,10 @@ from msgspec import structs
 from cloudsigma import ir
 from cloudsigma.compiler import lower
 from cloudsigma.compiler.conditions import ConditionProblem, parse_condition
-from cloudsigma.compiler.correlation_warnings import correlation_warnings
 from cloudsigma.compiler.correlations import lower_correlation, resolve
 from cloudsigma.compiler.cost import Cost, check_cost
 from cloudsigma.compiler.document import Document, Located
-from cloudsigma.compiler.doubts import attribute_doubts, filter_doubts, rule_doubts
+from cloudsigma.compiler.doubts import attribute_doubts, correlation_warnings, filter_doubts, masked_doubts, rule_doubts
 from cloudsigma.compiler.expansion import expand, require_values
 from cloudsigma.compiler.fieldpath import FieldPathProblem, parse_field_path
 from cloudsigma.compiler.filters import (
@@ -133,8 +132,11 @@ class _Compilation:
             except (RuleError, RuleErrors) as error:
                 self._report(each.at, error)
         found.warnings = self._warnings + warnings_of(filters, found.rules, [rule for _, _, rule in self._correlations])
+        if self._declared is not None:
+            found.warnings += masked_doubts(found.rules, [each.definition for each in filters], self._declared)
         for located, _, rule in self._correlations:
-            found.warnings += correlation_warnings(located, rule)
+            aws = self._declared is not None and (self._declared.product or "").lower() == "aws"
+            found.warnings += correlation_warnings(located, rule, aws=aws)
         found.errors = [error for _, error in sorted(self._errors, key=lambda pair: pair[0])]
         self._resolve(found, sources)
         return found

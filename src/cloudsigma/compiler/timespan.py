@@ -25,6 +25,8 @@ def parse_timespan(value: object) -> int | None:
 def timespan_remedy(value: object) -> str:
     """How to write a timespan that people write in other ways: `10min`, `1h30m`, `10 m`, `600`."""
     text = str(value).strip().lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    if text.endswith("ms"):
+        return "The smallest unit is the second: write 1s or more."
     parts = _OTHER_TIMESPAN.findall(text[:_LONGEST_TIMESPAN])
     known = "".join("".join(part) for part in parts) == text.replace(" ", "")
     if not parts or not known or (len(parts) > 1 and not all(unit for _, unit in parts)):

@@ -14,7 +14,8 @@ import gc
 import ipaddress
 import os
 import uuid
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +25,8 @@ JSON_SCALARS = frozenset({str, int, bool, type(None)})
 """Types whose values need no reading. `float` is not among them, since NaN is missing."""
 JSON_TYPES = JSON_SCALARS | {dict, list}
 _TO_TEXT = (uuid.UUID, os.PathLike, ipaddress.IPv4Address, ipaddress.IPv6Address, dt.timedelta)
+_LISTED: tuple[type[Collection[Any]], ...] = (deque, type({}.keys()), type({}.values()))
+"""Collections of Python that are as finite as a list."""
 _MISSING_TYPES = frozenset({"NAType", "NaTType"})
 """Names of the types of pandas' NA and NaT."""
 _DEEPEST = 200
@@ -68,6 +71,8 @@ def _read(value: Any) -> Any:
         return str(value)
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=repr)
+    if isinstance(value, _LISTED):
+        return list(value)
     return _read_foreign(value)
 
 

@@ -13,13 +13,14 @@ from cloudsigma import ir
 from cloudsigma.compiler.detections import items_of
 from cloudsigma.compiler.document import Document, Located
 from cloudsigma.compiler.doubts.attributes import attribute_doubts, logsource_doubt
-from cloudsigma.compiler.doubts.conditions import condition_doubts
+from cloudsigma.compiler.doubts.conditions import condition_doubts, masked_by
+from cloudsigma.compiler.doubts.correlations import correlation_warnings
 from cloudsigma.compiler.doubts.fields import field_doubt
 from cloudsigma.compiler.doubts.values import value_doubts
 from cloudsigma.compiler.remedies import quoted
 from cloudsigma.errors import RuleError
 
-__all__ = ["attribute_doubts", "filter_doubts", "rule_doubts"]
+__all__ = ["attribute_doubts", "correlation_warnings", "filter_doubts", "masked_doubts", "rule_doubts"]
 
 
 def rule_doubts(document: Document, rule: ir.DetectionRule, declared: ir.LogSource) -> list[RuleError]:
@@ -46,6 +47,28 @@ def filter_doubts(document: Document, definition: ir.DetectionRule, declared: ir
     """The warnings about a filter, whose document has the shape of a rule's."""
     located = Located(document)
     return [*attribute_doubts(document.value, located), *_detection_doubts(document, definition, located, declared)]
+
+
+def masked_doubts(
+    rules: Sequence[ir.DetectionRule], filters: Sequence[ir.DetectionRule], declared: ir.LogSource
+) -> Iterator[RuleError]:
+    """Warnings about filters that leave no match of a rule.
+
+    Args:
+        rules: The rules, narrowed by their filters.
+        filters: The definitions of the filters.
+        declared: The log source of the records.
+    """
+    aws = (declared.product or "").lower() == "aws"
+    about = {each.metadata.id: each for each in filters}
+    for rule in rules:
+        if (found := masked_by(rule, aws=aws)) is not None:
+            each = about[found]
+            reason = f"the filter takes away every match of the rule {quoted(rule.metadata.title)}"
+            yield RuleError(
+                "condition", reason, path=each.metadata.path, line=each.conditions[0].line, rule=each.metadata.title,
+                remedy="Make it narrower, or leave the rule out if that is meant.", severity="warning",
+            )  # fmt: skip
 
 
 def _detection_doubts(

@@ -9,7 +9,7 @@ from cloudsigma.compiler.document import Located, Path, Place
 from cloudsigma.compiler.doubts.contradictions import Conflict, conflict_of, may_conflict
 from cloudsigma.compiler.remedies import quoted
 from cloudsigma.errors import RuleError
-from cloudsigma.ir.walk import names_in
+from cloudsigma.ir.walk import filters_of, names_in, without_filters
 
 
 def condition_doubts(rule: ir.DetectionRule, located: Located, *, aws: bool) -> Iterator[RuleError]:
@@ -28,6 +28,22 @@ def condition_doubts(rule: ir.DetectionRule, located: Located, *, aws: bool) -> 
         if aws and positive is not None:
             reason = f"{quoted(positive)} is named as a filter, and the condition does not negate it"
             yield located.warning("condition", reason, _way(rule, at), f"Write not {positive}, or rename it.")
+
+
+def masked_by(rule: ir.DetectionRule, *, aws: bool) -> str | None:
+    """The ID of a filter that provably leaves no match of a rule which has some without it."""
+    filters = filters_of(rule)
+    if not filters or not may_conflict(rule, aws=aws) or not _never(rule, aws=aws):
+        return None
+    if _never(without_filters(rule), aws=aws):
+        return None
+    alone = (each for at, each in enumerate(filters) if _never(without_filters(rule, at), aws=aws))
+    return next(alone, filters[-1])
+
+
+def _never(rule: ir.DetectionRule, *, aws: bool) -> bool:
+    bodies = {selection.name: selection.body for selection in rule.selections}
+    return all(conflict_of(condition.expression, bodies, aws=aws) for condition in rule.conditions)
 
 
 def _constant(

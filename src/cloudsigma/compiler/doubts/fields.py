@@ -16,7 +16,8 @@ _NEGATED = re.compile(r"(?:not\s+|!\s*)(.+)|(.+?)\s*!", re.IGNORECASE | re.DOTAL
 _ARRAY_MARK = re.compile(r"\{\}|\[[0-9*@#-]*\]|(?<=\.)[0-9]+(?=\.|$)|(?<=\.)[*#](?=\.|$)")
 _PARTS_OF_AN_EVENT = re.compile(r"(?:Records(?:\[[0-9*]*\])?|detail|CloudTrailEvent)\.", re.IGNORECASE)
 _SUSPECT = re.compile(
-    r"[^A-Za-z0-9_.|-]|\.\.|^\.|\.(?:$|\|)|\.[0-9*#]|^(?:records|detail|cloudtrailevent)\.", re.IGNORECASE
+    r"[^A-Za-z0-9_.|-]|\.\.|^\.|\.(?:$|\|)|\.[0-9*#]|^(?:records|detail|cloudtrailevent)\.|\.items\b.*\|neq\b",
+    re.IGNORECASE,
 )
 _SUSPECT_END = re.compile(rf"(?:\.(?:{_MODIFIERS}|keyword)|_(?:contains|startswith|endswith))(?:\||$)")
 
@@ -63,9 +64,20 @@ def _doubt(name: str, modifiers: str, *, aws: bool) -> tuple[str, str] | None:
     if found := re.search(r"->|[/:>]", name):
         plain = _key(re.sub(r"\s*(?:->|[/:>])\s*", ".", name), modifiers)
         return f"{shown} has {found[0]!r} between its parts", f"Write {plain}."
-    if "*" in name:
+    if re.search(r"[*?]", name):
         return f"{shown} has a wildcard, which is read as a part of it", "Write the whole name."
+    if ".items." in f"{name}." and "|neq" in modifiers:
+        return _list_doubt(name)
     return None
+
+
+def _list_doubt(name: str) -> tuple[str, str]:
+    """CloudTrail writes the lists of EC2 as `items`, and `neq` over a list asks that no element is equal."""
+    reason = f"{quoted(name)} is in a list, and neq asks that no element of it passes: one that does hides all others"
+    return reason, (
+        "If that is meant, write the item without neq and negate its selection in the condition. If one element that "
+        "differs is to be found, leave the item out: Sigma cannot ask for it."
+    )
 
 
 def _plain(name: str) -> str:

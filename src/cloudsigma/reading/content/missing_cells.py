@@ -5,8 +5,9 @@ from __future__ import annotations
 _MISSING = frozenset(
     {
         *("", "-"),
-        *("null", "(null)", "[null]", "<null>", "\\n", "nil"),  # SQL clients; Hive and PostgreSQL write \N
+        *("null", "(null)", "[null]", "<null>", "\\n", "nil", '""', "''"),  # SQL clients; Hive and PostgreSQL write \N
         *("none", "nan", "-nan", "nat", "<na>", "na", "n/a", "#n/a"),  # Python, pandas, R, spreadsheets
+        "undefined",  # JavaScript
     }
 )
 _LONGEST = max(map(len, _MISSING))

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 
 from cloudsigma import ir
 from cloudsigma.compiler.document import Located
-from cloudsigma.compiler.remedies import quoted
+from cloudsigma.compiler.doubts.contradictions import SCALARS
+from cloudsigma.compiler.doubts.fields import field_doubt
+from cloudsigma.compiler.remedies import quoted, shortened
 from cloudsigma.errors import RuleError
 
 _WAY = ("correlation",)
+_OF_ONE_EVENT = frozenset({"eventID", "eventTime"})
 _COUNTS = frozenset({"event_count", "value_count", "temporal", "temporal_ordered"})
 
 
@@ -19,9 +22,14 @@ def most_counted(rule_type: str, rules: int) -> float:
     return rules if rule_type in ("temporal", "temporal_ordered") else math.inf
 
 
-def correlation_warnings(located: Located, rule: ir.CorrelationRule) -> list[RuleError]:
-    """Warnings about a correlation, before a pipeline changes it."""
-    found = [*_threshold(located, rule), *_timespan(located, rule), *_unused(located, rule)]
+def correlation_warnings(located: Located, rule: ir.CorrelationRule, *, aws: bool) -> list[RuleError]:
+    """Warnings about a correlation, before a pipeline changes it; `aws`: whether its records are of AWS."""
+    found = [
+        *_threshold(located, rule),
+        *_timespan(located, rule),
+        *_unused(located, rule),
+        *_fields(located, rule, aws=aws),
+    ]
     for each in found:
         each.severity = "warning"
     return found
@@ -76,6 +84,54 @@ def _timespan(located: Located, rule: ir.CorrelationRule) -> Iterator[RuleError]
             "value", f"the timespan {written} is {number} {'month' if number == '1' else 'months'}",
             (*_WAY, "timespan"), f"Write {number}m for minutes, or {days}d if months are meant.",
         )  # fmt: skip
+
+
+def _fields(located: Located, rule: ir.CorrelationRule, *, aws: bool) -> Iterator[RuleError]:
+    """Names that no record has as a field, so that no event joins a group or has a value."""
+    group_by: tuple[str, ...] = (*_WAY, "group-by")
+    condition: tuple[str, ...] = (*_WAY, "condition", "field")
+    fields = rule.threshold.fields if rule.threshold is not None else ()
+    known = {alias.name for alias in rule.aliases}
+    used = [(name, group_by) for name in rule.group_by] + [(name, condition) for name in fields]
+    used = [(name, way) for name, way in used if name not in known]
+    for alias in rule.aliases:
+        yield from _other_names(located, rule, alias, aws=aws)
+        used += [(name, (*_WAY, "aliases", alias.name)) for _, name in alias.fields]
+    for name, way in used:
+        if doubt := _name_doubt(name, aws=aws):
+            reason, remedy = doubt
+            yield located.warning("schema", reason, way, remedy)
+    if aws and (alone := next((name for name in rule.group_by if name in _OF_ONE_EVENT), None)):
+        reason = f"each event has an {alone} of its own, so each is a group of its own"
+        yield located.warning("schema", reason, group_by, f"Remove {alone} from group-by.")
+    if rule.type == "value_count" and (same := next((name for name in fields if name in rule.group_by), None)):
+        reason = f"the events of a group have one value of {quoted(same)}, since they are grouped by it"
+        yield located.warning("condition", reason, condition, "Count another field, or remove it from group-by.")
+
+
+def _other_names(located: Located, rule: ir.CorrelationRule, alias: ir.Alias, *, aws: bool) -> Iterator[RuleError]:
+    """An alias that some rules lack, and that is not the name of a field that their records would have."""
+    if not aws or "." in alias.name or alias.name in SCALARS or alias.name not in rule.group_by:
+        return
+    given = {name for name, _ in alias.fields}
+    if not given <= set(rule.rules):  # some are named by ID here and by name there
+        return
+    if lacking := [name for name in rule.rules if name not in given]:
+        yield located.warning(
+            "reference",
+            f"the alias {quoted(alias.name)} says no field of {quoted(lacking[0])}, whose events have none of that "
+            "name and so belong to no group",
+            (*_WAY, "aliases", alias.name), f"Add {shortened(lacking[0])}: and the field to the alias.",
+        )  # fmt: skip
+
+
+def _name_doubt(name: str, *, aws: bool) -> tuple[str, str] | None:
+    plain, *modifiers = name.split("|")
+    if modifiers:
+        return f"{quoted(name)} has a modifier, and a correlation compares whole values", f"Write {shortened(plain)}."
+    if name != name.strip():
+        return f"the field name {quoted(name)} begins or ends with a blank", f"Write {shortened(name.strip())}."
+    return field_doubt(name, aws=aws)
 
 
 def _unused(located: Located, rule: ir.CorrelationRule) -> Iterator[RuleError]:
