@@ -61,7 +61,7 @@ class _OfRule:
         if memo is None or memo.cleared > _MOST_CLEARED:
             return self._explained(record)
         key = tuple(map(record.get, self._top))
-        if None in key:
+        if type(None) in map(type, key):  # a value of another library may not compare with None
             key = tuple([record.get(name, fields.ABSENT) for name in self._top])
         if self._paths:
             key += tuple([read(record) for read in self._paths])
