@@ -305,7 +305,7 @@ def test_explain_of_a_correlation_names_its_rules() -> None:
     done = run("explain", "--correlations", "correlation_aws_cloudtrail_rolesanywhere_trust_anchor_then_profile")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1] == (
-        "# a correlation without a predicate of its own. Explain the rules that it refers to: "
+        "# a correlation has no predicate. Explain the rules that it refers to: "
         "aws_cloudtrail_rolesanywhere_trust_anchor_created_base, aws_cloudtrail_rolesanywhere_profile_created_base"
     )
     base = run("explain", "--correlations", "aws_cloudtrail_rolesanywhere_profile_created_base")

@@ -176,7 +176,7 @@ def test_a_finished_scan_says_so_and_reads_only_what_is_new(small: Path, tmp_pat
     before = output.read_bytes()
     again = run(*arguments)
     assert output.read_bytes() == before
-    assert "3 files are done, the scan was finished; only what is new or has changed since is read" in again.stderr
+    assert "3 files are done, the scan was finished; only new and changed files are read" in again.stderr
     assert again.stderr.splitlines()[1:] == first.stderr.splitlines()  # the account of the whole
     assert again.returncode == first.returncode == exit_codes.FOUND
     write(small, 1000)

@@ -50,14 +50,14 @@ def scan(
 ) -> Scan:
     """The matches of files and folders of CloudTrail logs: iterate the result.
 
-    `result.outcome` says what was found, left out and read; `result.ledger` is the account of the reading.
+    `result.outcome` counts the matches, found and left out; `result.ledger` is the account of the reading.
 
     Args:
         paths: Files, folders, patterns of them (`logs/**/*.json`), places in S3 (`s3://bucket/prefix`), values; `-` is
             standard input. See `read_records`.
         rules: Default: the bundled rules.
-        dedup: Give one match where the same event matches the same rule more than once.
-        jobs: Processes that read and match, at most one for each core; `None`: one for each core, where there is enough
+        dedup: Return one match if the same event matches the same rule more than once.
+        jobs: Processes that read and match, at most one for each core; `None`: one for each core, if there is enough
             to read. The matches and their order are the same. A script that asks for several needs the usual
             `if __name__ == "__main__":`, since workers import it.
         progress: Called as files are read; see `read_records`.

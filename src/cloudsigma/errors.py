@@ -1,7 +1,7 @@
 """Every exception of the package, and the place in a file that it points at.
 
 All of them are `CloudSigmaError`. They carry fields, and the text is made from the fields, so that a tool can
-sort and count them without reading sentences. They survive pickling: worker processes send them home.
+sort and count them without parsing sentences. They can be pickled: worker processes send them to the parent.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 Category = Literal["yaml", "schema", "condition", "modifier", "value", "reference", "unsupported", "file"]
-"""What kind of thing is wrong with a rule; `docs/reference/errors.md` explains each."""
+"""The categories of rule errors; `docs/reference/errors.md` explains each."""
 
 CATEGORIES: tuple[str, ...] = get_args(Category)
 
 Severity = Literal["error", "warning"]
-"""`error`: the rule is left out. `warning`: the rule is used, and can hardly mean what its author wrote."""
+"""`error`: the rule is left out. `warning`: the rule is used, but can hardly mean what its author intended."""
 
 
 class CloudSigmaError(Exception):
@@ -243,7 +243,7 @@ class UnknownRuleError(CloudSigmaError, KeyError):
 
 
 class InputLostError(CloudSigmaError):
-    """Input could not be read, where that was to end the work (`strict=True`, `--strict`)."""
+    """Input could not be read, with `strict=True` or `--strict`."""
 
     def __init__(self, path: str, reason: str, position: str | None = None) -> None:
         super().__init__(path, reason, position)
@@ -269,11 +269,11 @@ class WrongTypeError(UsageError, TypeError):
     def __init__(self, argument: str, given: object, wanted: str) -> None:
         super().__init__(argument, given, wanted)
         self.argument = argument
-        """Which argument, or `one of the …`."""
+        """The argument, or `one of the …`."""
         self.given = shown_value(given)
         """The value that was given, as a message shows it."""
         self.wanted = wanted
-        """Which values can be used."""
+        """The values that can be used."""
 
     def __str__(self) -> str:
         return f"{self.argument} is {self.given}; give {self.wanted}"

@@ -92,7 +92,7 @@ def _may_be_ours(path: Path, parent: pytest.Collector) -> bool:
         with path.open("rb") as file:
             data = file.read(1 << 20)
     except OSError:
-        # In a folder of rules an unreadable file is a failure; elsewhere it is not ours to judge.
+        # In a folder of rules an unreadable file is a failure; elsewhere it may be no rule.
         rules: list[Path] = parent.config.getini("cloudsigma_rules")
         return parent.session.isinitpath(path) or any(path.is_relative_to(each) for each in rules)
     return _OURS.search(data) is not None or data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"))

@@ -1,4 +1,4 @@
-"""What the answer to `who X` holds: counts with their first and last time, sessions, chains, and the telling events."""
+"""The answer to `who X`: counts with their first and last time, sessions, chains, and notable events."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cloudsigma.engine.session_link import Link
 from cloudsigma.sessions.caller import Caller
 
 VALUES = 100_000
-"""Different values of one kind that are told apart; further ones are counted under `(others)`."""
+"""Most distinct values of one kind; further ones are counted under `(others)`."""
 EVENTS = 1_000
-"""Telling events of one kind that are kept, the earliest; all are counted."""
+"""Notable events kept of each kind, the earliest; all are counted."""
 
 
 class Stretch(msgspec.Struct):
-    """How often, first and last."""
+    """A count, with the first and last time."""
 
     events: int = 0
     first: dt.datetime | None = None
@@ -46,11 +46,11 @@ class Session(Stretch):
     """The calls of one set of credentials; calls that services forwarded are not among them."""
 
     principal: str = ""
-    """Whose credentials they are: the ARN, else the best identifier there is."""
+    """The owner of the credentials: the ARN, else the best identifier there is."""
     own: bool = True
-    """Whether they are the target's own, not those of a session that descends from it."""
+    """Whether they are the target's, not those of a session that descends from it."""
     key: str | None = None
-    """The access key, where it lasts beyond the session or these logs tell who asked for it."""
+    """The access key, if it outlives the session or these logs show who requested it."""
     started: dt.datetime | None = None
     """When the credentials were issued; `None` for long-term keys."""
     mfa: bool | None = None
@@ -65,7 +65,7 @@ class Session(Stretch):
 
 
 class Chain(Stretch):
-    """One way of credentials, from its root to calls; ways that differ only in their times are one."""
+    """A chain of credentials, from its root to calls; chains that differ only in their times count as one."""
 
     link: Link | None = None
     """The chain of one of the calls."""
@@ -122,7 +122,7 @@ class TellingEvents:
 
 
 class Tally(dict[str, Stretch]):
-    """Value → how often, first and last; bounded."""
+    """Value → count, first and last time; bounded."""
 
     def count(self, value: str | None, time: dt.datetime | None) -> None:
         """Count an event with a value."""
@@ -151,7 +151,7 @@ class Inquiry:
     def __init__(self) -> None:
         self.own, self.descended = Stretch(), Stretch()
         self.forwarded = Tally()
-        """Service that called on for the target → its calls."""
+        """Service that made further calls for the target → its calls."""
         self.addresses, self.regions, self.services, self.agents = Tally(), Tally(), Tally(), Tally()
         self.calls = Tally()
         self.outcomes: Counter[str] = Counter()
@@ -191,7 +191,7 @@ class Inquiry:
             caller: Its caller.
             link: The chain of the caller.
             own: Whether the call is the target's own, not that of a session that descends from it.
-            issued: Whether the event is known that issued the caller's key.
+            issued: Whether the event that issued the caller's key is known.
             matched: Level and title of the rules that match.
         """
         context = read_context(record)
@@ -223,7 +223,7 @@ class Inquiry:
         elif caller.created is not None:
             key = (caller.id or caller.arn, caller.created)
         else:
-            return  # no credentials signed it: a sign-in, a call of a service
+            return  # not signed with credentials: a sign-in, a call of a service
         if (session := self.sessions.get(key)) is None:
             if len(self.sessions) >= VALUES:
                 key = (OTHER,)

@@ -17,7 +17,7 @@ from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.value import Value
 
 PAIRS = 1_000_000
-"""Pairs of a principal and a value of one kind that are told apart; further values are counted together."""
+"""Most distinct pairs of a principal and a value of one kind; further values are counted together."""
 OTHER = "(others)"
 """The name under which values beyond the bound are counted."""
 UNKNOWN = "-"
@@ -71,7 +71,7 @@ class Activity:
 
 
 class Summary:
-    """Counts of a trail, in bounded memory; `take` counts, the other methods look."""
+    """Counts of a trail, in bounded memory; `take` counts, the other methods read the counts."""
 
     def __init__(self) -> None:
         self._pairs: dict[str, Counter[tuple[Any, ...]]] = {kind: Counter() for kind in (*_KINDS, "calls")}
@@ -102,7 +102,7 @@ class Summary:
         counts = self._pairs[kind]
         if len(counts) < PAIRS:
             counts.update(pairs)
-        else:  # those that are not known yet are counted together
+        else:  # new ones are counted together
             counts.update(pair if pair in counts else (OTHER, *([OTHER] * (len(pair) - 1))) for pair in pairs)
 
     def _place(self, who: Sequence[Any], times: Sequence[Any], errors: Sequence[Any]) -> None:
@@ -239,7 +239,7 @@ def fold_session(arn: str) -> tuple[str, str | None]:
 def _shown(kind: str, value: Any) -> str | None:
     if type(value) is not str or not value:
         return None
-    # Keys of sessions change from call to call and tell nothing.
+    # Keys of sessions change from call to call and identify nobody.
     return value if kind != "keys" or value.startswith("AKIA") or value == OTHER else None
 
 

@@ -1,6 +1,6 @@
-"""Reads a few fields of every record of a trail as columns, by the fast path where it is open.
+"""Reads a few fields of every record of a trail as columns, by the fast path if possible.
 
-The fast path decodes no record whole. Records that it leaves arrive one by one, and are collected into columns too.
+The fast path decodes no record whole. Other records arrive one by one, and are collected into columns too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Take = Callable[[Columns], None]
 _KIND = "eventType"
 _SCOPE = ("recipientAccountId", "userIdentity.accountId", "awsRegion", "eventTime")
 _BATCH = 10_000
-"""Records read whole that are collected before they are handed on."""
+"""Records read whole that are collected into one batch of columns."""
 
 
 class _Surveyed(Probe):
@@ -129,7 +129,7 @@ def records_through(
     selection: Selection | None = None,
     limits: Limits | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The records at paths that a probe lets through; the recorder notes what was read."""
+    """The records at paths that a probe selects; the recorder keeps the account of the reading."""
     selection = selection or Selection()
     reader = SourceReader(limits or Limits(), selection, probe)
     for source in SourceFinder(paths, selection).find(recorder):

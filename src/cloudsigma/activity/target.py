@@ -1,4 +1,4 @@
-"""What an inquiry asks about: an ARN, a name, an access key, a session, an address or an Identity Center user."""
+"""The target of an inquiry: an ARN, a name, an access key, a session, an address or an Identity Center user."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CALLER_FIELDS = (
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One identity, or one address, whose events are asked for; compared exactly, letter case counts."""
+    """The identity or address of an inquiry; compared exactly, letter case counts."""
 
     text: str
     kind: TargetKind
@@ -75,7 +75,7 @@ def parse_target(text: str) -> Target:
     """The target that a text names; raises `UsageError` for a text that names nothing."""
     text = text.strip()
     if text.endswith(".amazonaws.com"):
-        return Target(text, "address")  # calls of services have the service's name in the place of an address
+        return Target(text, "address")  # calls of services have the service's name instead of an address
     if not text:
         raise UsageError("the name is empty; give an ARN, a name, an access key ID, an address or a user ID")
     if text.startswith("arn:"):

@@ -1,4 +1,4 @@
-"""Calls that an investigation lists one by one: those that leave a way back in, and those that read data.
+"""Calls that an investigation lists one by one: those that keep access open, and those that read data.
 
 After AWS's incident response playbook for compromised credentials
 (https://github.com/aws-samples/aws-incident-response-playbooks, IRP-CredCompromise) and the tactic Persistence of
@@ -80,7 +80,7 @@ PERSISTENCE = {
     "events.amazonaws.com": frozenset({"PutRule", "PutTargets"}),
     "organizations.amazonaws.com": frozenset({"InviteAccountToOrganization", "RegisterDelegatedAdministrator"}),
 }
-"""Event source → names of the events that may leave a way back in."""
+"""Event source → names of the events that may keep access open."""
 
 DATA_READ = {
     "s3.amazonaws.com": frozenset({"CopyObject", "GetObject", "SelectObjectContent"}),

@@ -1,4 +1,4 @@
-"""Who is X, and what else did X do: two passes over a trail by the fast path.
+"""The identity X and everything that it did: two passes over a trail by the fast path.
 
 The first pass collects issued credentials, and finds every session that descends from X. The second reads the records
 of X and of these sessions; no other record is decoded.
@@ -33,26 +33,26 @@ RulesOf = Callable[[Mapping[str, Any]], Iterable[tuple[str | None, str]]]
 Paths = Sequence[str | os.PathLike[str]]
 
 _LONGEST_SESSION = dt.timedelta(hours=36)
-"""How long before a call its session may have been issued: federation tokens of IAM users last so long."""
+"""The longest life of a session: federation tokens of IAM users last this long."""
 _REMEMBERED = 100_000
-"""Callers whose link, and rows whose verdict, is remembered."""
+"""Most callers whose link, and rows whose verdict, is cached."""
 MAX_DESCENDANTS = 500_000
-"""Issued credentials that are followed down from the target; more are counted, and their calls are left out."""
+"""Most credentials followed down from the target; more are counted, and their calls are left out."""
 
 
 class Findings(msgspec.Struct, frozen=True):
     """The answer to `who X`."""
 
     inquiry: Inquiry
-    """What X and the sessions that descend from it did."""
+    """The actions of X and of the sessions that descend from it."""
     issued: int
     """Credentials that were issued to X and to the sessions that descend from it."""
     not_followed: int
     """Of these, how many are beyond `MAX_DESCENDANTS`."""
     ledger: Ledger
-    """What was read for the answer."""
+    """The account of the reading."""
     missed: tuple[Loss, ...]
-    """What could not be read as issued credentials were collected, and is not in `ledger`."""
+    """Losses of the pass that collected issued credentials; not in `ledger`."""
 
     @property
     def complete(self) -> bool:
@@ -68,11 +68,11 @@ def who(
     limits: Limits | None = None,
     rules_of: RulesOf | None = None,
 ) -> Findings:
-    """What a target did, from where, through which sessions, and who is behind it.
+    """The actions of a target, their addresses and sessions, and the identity behind it.
 
     Args:
-        target: Whom to look for; see `parse_target`.
-        paths: Files, folders and places in S3; each is read twice, so standard input will not do.
+        target: The identity or address to look for; see `parse_target`.
+        paths: Files, folders and places in S3; each is read twice, so standard input is refused.
         selection: The times, accounts and regions of the events. Sessions are looked for in all accounts and regions,
             and from 36 hours before.
         limits: Bounds on what is read.
@@ -100,7 +100,7 @@ def who(
 
 
 def _collect(paths: Paths, selection: Selection, limits: Limits | None) -> tuple[IssueIndex, Ledger]:
-    """The credentials that were issued in the time that is asked for, and shortly before."""
+    """The credentials issued in the selected time, and shortly before."""
     since = selection.window.since
     earlier = None
     if since is not None:
@@ -188,12 +188,12 @@ class _Lineage:
 
 
 class _Issuing(Probe):
-    """Lets events through that issue credentials."""
+    """Selects events that issue credentials."""
 
     fields = ("eventName",)
 
     def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
-        """The records of such events."""
+        """The records of these events."""
         return [at for at, event in enumerate(columns[0]) if event in ISSUING_EVENTS]
 
     def accepted(self) -> None:
@@ -201,7 +201,7 @@ class _Issuing(Probe):
 
 
 class _Suspects(Probe):
-    """Lets records through whose caller may be a target or one of its sessions."""
+    """Selects records whose caller may be a target or one of its sessions."""
 
     fields = CALLER_FIELDS
 
@@ -212,7 +212,7 @@ class _Suspects(Probe):
 
     def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
         """The records to decode."""
-        if self._target.kind == "identity_center":  # `onBehalfOf` lies deeper than a probe sees
+        if self._target.kind == "identity_center":  # `onBehalfOf` lies deeper than a probe reads
             return list(range(sum(1 for _ in columns[0])))
         known = self._known
         if len(known) > _REMEMBERED:

@@ -98,7 +98,7 @@ def _commands(context: click.Context) -> dict[str, click.Command]:
 
 
 def _discard_output() -> None:
-    """Discard what standard output still holds: the interpreter would fail to write it when it ends."""
+    """Discard the buffer of standard output: the interpreter would fail to flush it at exit."""
     with suppress(OSError, ValueError, AttributeError):  # it is closed, or a stream in memory
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -119,7 +119,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def run() -> NoReturn:
-    """Run the command line as a process of its own."""
+    """Run the command line as the process's entry point."""
     code = _run(None)
     if code > exit_codes.INTERRUPTED - signal.SIGINT:
         leave(code)
@@ -135,7 +135,7 @@ def _run(args: Sequence[str] | None) -> int:
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
-        click.echo(printable_lines(shown.getvalue().rstrip("\n")), err=True)  # it may repeat what was typed
+        click.echo(printable_lines(shown.getvalue().rstrip("\n")), err=True)  # it may repeat the user's input
         return exit_codes.USAGE if isinstance(error, click.UsageError) else exit_codes.NOT_DONE
     except (KeyboardInterrupt, click.Abort) as error:
         click.echo("interrupted", err=True)
@@ -164,7 +164,7 @@ def _run(args: Sequence[str] | None) -> int:
 
 
 def _report_unexpected(error: Exception) -> int:
-    """Report an error that no code has foreseen; exit code 1 would say that something was found."""
+    """Report an unexpected error; Python's exit code 1 would mean that something was found."""
     if os.environ.get(DEBUG_VARIABLE):
         import traceback
 

@@ -15,7 +15,7 @@ from cloudsigma.escaping import printable
 OUTCOMES = {"success": "ok", "denied": "DENIED", "failed": "FAILED"}
 """Outcome of an event → its name in text."""
 _DAYS = 62
-"""Days that are shown one by one; of more, months are shown."""
+"""Most days shown one by one; more are shown as months."""
 _BLOCKS = {
     "errors": "Errors",
     "services": "Services",
@@ -27,12 +27,12 @@ _BLOCKS = {
 _LINES = ("sessions", "addresses", "regions", "services", "calls", "errors")
 """Kinds of values that have a line under each principal."""
 _SIDE_BY_SIDE = 120
-"""Columns from which lists stand side by side."""
+"""Terminal columns from which lists are laid out side by side."""
 _GAP = 4
 
 
 def screen_width() -> int | None:
-    """Columns of the terminal that standard output is; `None` where it is none, and text may be as long as it is."""
+    """Columns of the terminal on standard output; `None` if it is not a terminal, so lines have no bound."""
     if sys.stdout is None or not sys.stdout.isatty():
         return None
     import shutil
@@ -75,7 +75,7 @@ def outcomes_text(outcomes: Counter[str]) -> str:
 
 
 def span_text(first: str | None, last: str | None) -> str:
-    """From the first time to the last; the day is not written twice."""
+    """From the first time to the last; the same day is written once."""
     if first is None or last is None:
         return "without a time"
     first, last = (printable(time.replace("T", " ", 1).removesuffix("Z")) for time in (first, last))
@@ -143,7 +143,7 @@ def _block(title: str, counts: Counter[str], top: int) -> list[str]:
         return []
     values = sorted(counts.items(), key=lambda each: (each[0] == OTHER, -each[1], each[0]))
     if len(values) == top + 1:
-        top += 1  # its name takes no more room than its count
+        top += 1  # a name no longer than the count of the rest
     lines = [title, *(f"{count:>10,}  {call_text(value)}" for value, count in values[:top])]
     if more := values[top:]:
         lines.append(f"{sum(count for _, count in more):>10,}  in {len(more):,} more")

@@ -95,7 +95,7 @@ def long_work_options() -> Decorator:
 
 @dataclass(frozen=True, slots=True)
 class LongWork:
-    """What to resume from, and what to watch."""
+    """The checkpoint to resume from, and the paths to watch."""
 
     checkpoint: Path | None
     follow: bool
@@ -110,7 +110,7 @@ class LongWork:
                     raise click.UsageError(f"{name} is for --follow.")
         if output.sort == "time" and (self.follow or self.checkpoint is not None):
             name = "--follow" if self.follow else "--checkpoint"
-            raise click.UsageError(f"--sort time needs the end of the scan; {name} writes matches as they are found.")
+            raise click.UsageError(f"--sort time needs the end of the scan; {name} writes matches immediately.")
         if "-" in paths and (self.follow or self.checkpoint is not None):
             name = "--follow" if self.follow else "--checkpoint"
             raise click.UsageError(f"{name} needs files, folders or S3: standard input can be read only once.")
@@ -144,11 +144,11 @@ class LongWork:
         return Checkpoint(self.checkpoint, settings, window, pause=_PAUSE if self.follow else 0.0)
 
     def announce(self, checkpoint: Checkpoint | None) -> None:
-        """Say where a scan resumes, and how to stop one that follows."""
+        """Report where a scan resumes, and how to stop one that follows."""
         if checkpoint is not None and checkpoint.resumed:
             files = f"{checkpoint.done:,} {'file is' if checkpoint.done == 1 else 'files are'} done"
             state = (
-                "the scan was finished; only what is new or has changed since is read"
+                "the scan was finished; only new and changed files are read"
                 if checkpoint.finished
                 else "the scan goes on"
             )

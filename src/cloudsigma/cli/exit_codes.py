@@ -23,7 +23,7 @@ HUNG_UP = 129
 
 
 def combined(*, found: bool, rules_left_out: bool, input_lost: bool, exit_zero: bool = False) -> int:
-    """The code of a command that was done: what is not whole must not look whole."""
+    """The code of a completed command: an incomplete result must not look complete."""
     if input_lost:
         return INPUT_LOST
     if rules_left_out:

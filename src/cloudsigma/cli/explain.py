@@ -79,7 +79,7 @@ def _show_source(rule: Rule, rules: RuleSet, form: str) -> None:
     source = rule.source
     if source is None:
         named = (rules[key].name or key for key in rule.correlation.rules) if rule.correlation else ()
-        what = "a correlation without a predicate of its own. Explain the rules that it refers to"
+        what = "a correlation has no predicate. Explain the rules that it refers to"
         click.echo(printable(f"# {what}: {', '.join(named)}"))
         return
     if sys.stdout.isatty():
@@ -93,7 +93,7 @@ def _show_source(rule: Rule, rules: RuleSet, form: str) -> None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Shown:
-    """Which record is explained."""
+    """The record to explain."""
 
     path: str
     position: int

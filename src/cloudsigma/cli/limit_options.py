@@ -1,4 +1,4 @@
-"""The options that change limits, the same for every command that reads records."""
+"""The options that change limits, shared by all commands that read records."""
 
 from __future__ import annotations
 

@@ -21,17 +21,17 @@ from cloudsigma.sinks import LineOutput, Sink, SinkOptions, open_output
 def open_sinks(
     options: OutputOptions, checkpoint: Checkpoint | None = None, *, before: Callable[[], None] | None = None
 ) -> Iterator[list[Sink]]:
-    """The sinks of a scan; what they were given is written when the context ends, however it does.
+    """The sinks of a scan; they are flushed when the context ends, also by an exception.
 
     All files are opened before any is truncated; with a checkpoint, it is the scan that truncates them.
 
     Args:
-        options: Which outputs, and in which format.
-        checkpoint: What the outputs belong to.
+        options: The outputs and their formats.
+        checkpoint: The checkpoint that the outputs belong to.
         before: Called before anything is written to a terminal.
 
     Raises:
-        click.ClickException: An output cannot be written. A file has whole lines all the same.
+        click.ClickException: An output cannot be written. A file still ends with a whole line.
         BrokenPipeError: The reader of the output has gone.
     """
     opened: list[tuple[Path | None, LineOutput]] = []

@@ -1,4 +1,4 @@
-"""Options of the command line in groups: a heading in `--help`, and one value that the command is given."""
+"""Options of the command line in groups: a heading in `--help`, and one argument of the command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class GroupedOption(click.Option):
-    """An option with the heading that it stands under in `--help`."""
+    """An option with its heading in `--help`."""
 
     group = _OTHER
 
@@ -39,7 +39,7 @@ option = functools.partial(click.option, cls=GroupedOption)
 
 
 def option_group(title: str, *options: Decorator) -> Decorator:
-    """Add options under a heading; the command is given each as an argument of its own."""
+    """Add options under a heading; the command receives each as a separate argument."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for parameter, decorated in _added(command, options):
@@ -51,7 +51,7 @@ def option_group(title: str, *options: Decorator) -> Decorator:
 
 
 def option_value(title: str, argument: str, make: Callable[..., Any], *options: Decorator) -> Decorator:
-    """Add options under a heading; the command is given one argument, which `make` makes of their values.
+    """Add options under a heading; the command receives one argument, which `make` builds from their values.
 
     Args:
         title: The heading.

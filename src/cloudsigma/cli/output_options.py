@@ -1,4 +1,4 @@
-"""The options of a scan that say what is written, where, and in which format."""
+"""The options of a scan that choose its outputs and their formats."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """What to write."""
+    """The outputs of a scan."""
 
     outputs: tuple[Path, ...]
     form: str | None

@@ -24,7 +24,7 @@ _OURS = re.compile(
     rb'\s*\{\s*"(?:rule_id|matches|passed|activity_id|Findings|data_type)":|[0-9a-f-]{36}\t|time,level,title,'
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ |# [\d,]+ match|<!DOCTYPE html>|<\?xml[^>]*>\s*<testsuite"
 )
-"""How our own outputs begin, in every format, and accounts and test reports. No log or rule does."""
+"""How our outputs begin: matches in every format, ledgers and test reports. No log or rule begins so."""
 _LOOKED_AT = 512
 _RULE_ENDINGS = (".yml", ".yaml")
 
@@ -42,12 +42,12 @@ def check_written(paths: Sequence[str], written: Written) -> None:
     """Refuse to overwrite a log that the command reads.
 
     Args:
-        paths: What is read: files, folders, patterns, places in S3, `-`.
+        paths: The inputs: files, folders, patterns, places in S3, `-`.
         written: The files that are written.
 
     Raises:
-        click.UsageError: A file is named by a path, too, also through links, or is what standard input is redirected
-            from; or a path leads to it, and it does not begin as output of cloudsigma does.
+        click.UsageError: A path, too, names a file, also through links, or standard input is redirected from it; or a
+            path leads to it, and it does not begin like output of cloudsigma.
     """
     for option, file in _existing(written):
         if "-" in paths and _is_standard_input(file):
@@ -64,8 +64,8 @@ def check_spared(paths: Sequence[Path], written: Written) -> None:
         written: The files that are written.
 
     Raises:
-        click.UsageError: A file is named by a path, too, also through links, or is a YAML file in a folder; or it is in
-            a folder and does not begin as output of cloudsigma does.
+        click.UsageError: A path, too, names a file, also through links, or it is a YAML file in a folder; or it is in a
+            folder and does not begin like output of cloudsigma.
     """
     for option, file in _existing(written):
         for path in paths:
@@ -73,7 +73,7 @@ def check_spared(paths: Sequence[Path], written: Written) -> None:
 
 
 def _existing(written: Written) -> Iterator[tuple[str, Path]]:
-    """The files that are there and have content that could be lost."""
+    """The files that exist and have content that could be lost."""
     for option, names in written.items():
         for file in names:
             with suppress(OSError):  # reported where the file is opened

@@ -1,6 +1,6 @@
 """The types of options and arguments that name files.
 
-click checks whether a path is readable; that is left to the code that reads it, which counts it as a loss and goes on.
+click would check whether a path is readable; here the reading code does, which records a loss and continues.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A progress bar on standard error, on a terminal only, and only for work that takes a while.
 
-It never mixes with what is written: where the output is the same terminal, it goes away before each piece of it.
+It never mixes with the output: on the same terminal, the bar is cleared before each write.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 _PATIENCE = 1.0
-"""Seconds before a bar appears, also after it has gone away."""
+"""Seconds before a bar appears, or reappears."""
 _RECENT = 10.0
 """Seconds over which the rate is measured."""
 _UPDATES = 0.1
@@ -22,7 +22,7 @@ _UPDATES = 0.1
 
 @contextmanager
 def progress_bar(*, wanted: bool = True) -> Iterator[Bar | None]:
-    """A bar, or `None` where nobody watches."""
+    """A bar, or `None` if standard error is not a terminal."""
     if not wanted or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
@@ -51,7 +51,7 @@ class Rate:
 
 
 class Bar:
-    """Shows how far a reading is; loads rich only once the work has taken longer than `_PATIENCE`."""
+    """Shows the progress of a reading; loads rich only once the work has taken longer than `_PATIENCE`."""
 
     def __init__(self) -> None:
         self._quiet_since = time.monotonic()
@@ -94,7 +94,7 @@ class Bar:
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
-            auto_refresh=False,  # a thread of its own would draw into the midst of other output
+            auto_refresh=False,  # rich's refresh thread would draw into other output
             redirect_stdout=False,
             redirect_stderr=False,
         )

@@ -1,4 +1,4 @@
-"""The options that say what is read: all of them for a scan, the selection of records for other commands."""
+"""The options that choose the input: all of them for a scan, the selection of records for other commands."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
-    """What to read, and how."""
+    """The input of a command, and how to read it."""
 
     since: str | None
     until: str | None
@@ -54,7 +54,7 @@ class ReadingOptions:
     jobs: int | None
 
     def selection(self) -> Selection:
-        """Which records are asked for; raises `UsageError` where a value makes no sense."""
+        """The records to select; raises `UsageError` if a value makes no sense."""
         return select(self.since, self.until, self.accounts, self.regions)
 
 
@@ -76,7 +76,7 @@ def _selection(since: str | None, until: str | None, accounts: tuple[str, ...], 
 
 
 def or_standard_input(paths: tuple[str, ...]) -> tuple[str, ...]:
-    """The paths that are named; without any, standard input where something is piped into it, else wrong usage."""
+    """The named paths; without any, standard input if it is piped, otherwise wrong usage."""
     if paths:
         return paths
     if sys.stdin is None or sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""The options that choose rules, the same for every command."""
+"""The options that choose rules, shared by all commands."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ _PATHS = (
         "--compiled",
         metavar="FILE",
         type=FILE,
-        help="A rule set that `cloudsigma compile` wrote, in the place of all others.",
+        help="Use only this rule set, written by `cloudsigma compile`.",
     ),
-    option("--no-cache", is_flag=True, help="Compile the rules anew, and keep nothing of them on disk."),
+    option("--no-cache", is_flag=True, help="Compile the rules without the cache on disk."),
 )
 _COMPILING = (
     option(
@@ -94,7 +94,7 @@ _LIMITING = (
         metavar="NAME=N",
         multiple=True,
         callback=_parsed_limits,
-        help="A bound on what a rule may cost, which the error of a rule has named. Repeatable.",
+        help="Change a limit on the cost of a rule; errors name the limit. Repeatable.",
     ),
 )
 _CHOOSING = (
@@ -117,7 +117,7 @@ def rule_options() -> Decorator:
 
 
 def compile_options() -> Decorator:
-    """Add only those that say how rules are compiled: `placeholders`, `pipelines`."""
+    """Add only the options for compiling: `placeholders`, `pipelines`."""
     return option_group(_TITLE, *_COMPILING)
 
 
@@ -128,7 +128,7 @@ def choosing_options() -> Decorator:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which rules a command line asks for."""
+    """The rules that a command line selects."""
 
     rule_paths: tuple[Path, ...]
     no_bundled: bool
@@ -152,11 +152,11 @@ class Choice:
         return [*self.rule_paths, *single, *map(Path, self.pipelines)]
 
     def with_paths(self, paths: Sequence[Path]) -> Choice:
-        """The rules at paths in the place of the bundled ones, if any are named."""
+        """The rules at paths, if any are named, instead of the bundled ones."""
         return dataclasses.replace(self, rule_paths=(*self.rule_paths, *paths), no_bundled=True) if paths else self
 
     def load(self) -> RuleSet:
-        """Compile the rules, tell what is wrong with those that are left out, and choose among the rest.
+        """Compile the rules, report the errors of bad ones, and choose among the rest.
 
         Raises:
             CloudSigmaError: No rule is left, or a name is not known.
@@ -234,7 +234,7 @@ class Choice:
 
 
 def _warn_of_wrapped_fields(rules: RuleSet) -> None:
-    """Warn of rules that a pipeline has made to look inside an envelope: records are unwrapped before."""
+    """Warn if a pipeline makes rules look inside an envelope: records are unwrapped before rules see them."""
     from cloudsigma import ir
     from cloudsigma.ir.walk import all_tests
 
@@ -254,7 +254,7 @@ def _warn_of_wrapped_fields(rules: RuleSet) -> None:
 
 
 def printable_error(error: Exception) -> str:
-    """An error's text for a terminal, with the caret under its place where there is one."""
+    """An error's text for a terminal, with a caret under its place if known."""
     lines = [printable(str(error))]
     excerpt = getattr(error, "excerpt", None)
     if excerpt:

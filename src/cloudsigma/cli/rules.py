@@ -1,4 +1,4 @@
-"""`cloudsigma rules`: what is loaded."""
+"""`cloudsigma rules`: lists the loaded rules."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def command(paths: tuple[Path, ...], form: str, choice: Choice) -> int:
 
     PATH is a rule file or folder, as with --rules. The bundled rules are listed only if no PATH is named.
 
-    Rules that cannot be used are told on standard error, with the place and the remedy.
+    Rules that cannot be used are reported on standard error, with the place and the remedy.
     """
     rules = choice.with_paths(paths).load()
     found_by = rules.found_by

@@ -128,7 +128,7 @@ def command(
 
 @contextmanager
 def _usage() -> Iterator[None]:
-    """Turn `UsageError` into wrong usage of the command."""
+    """Convert `UsageError` to click's usage error."""
     try:
         yield
     except UsageError as error:
@@ -140,7 +140,7 @@ def _report_loss(loss: Loss) -> None:
 
 
 class _Account:
-    """Tells what a scan found and read: on standard error, and in the file of `--ledger`."""
+    """Reports what a scan found and read: on standard error, and in the file of `--ledger`."""
 
     def __init__(self, scan: Scan, output: OutputOptions) -> None:
         self._scan = scan

@@ -1,4 +1,4 @@
-"""The text of a scan's summary: what was found, what was left out, and what was read."""
+"""The text of a scan's summary: matches found and left out, and input read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def summary_of(
     Args:
         outcome: The outcome of the scan.
         rules: Its rules.
-        opening: A line that comes first, where the scan was stopped.
+        opening: The first line, if the scan was stopped.
         reads_named_files: Whether files that messages name were read.
     """
     lines = [opening] if opening else []

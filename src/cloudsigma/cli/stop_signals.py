@@ -1,7 +1,7 @@
 """Ctrl-C, SIGTERM and SIGHUP end a command cleanly, and the exit code says which signal it was.
 
-The first signal raises, once, and the stack unwinds: begun lines are finished, workers are stopped, the summary is
-written. Further signals do not interrupt that, unless it takes more than a second: then they end the process.
+The first signal raises, once, and the stack unwinds: lines in progress are finished, workers are stopped, the summary
+is written. Further signals do not interrupt that, unless it takes more than a second: then they end the process.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class StopSignals:
         self.patient = False
         """Whether the first signal sets `stopping` and no more; the second always raises."""
         self.exit_code = 128 + signal.SIGINT
-        """That of the latest signal."""
+        """The number of the latest signal."""
         self.raised: float | None = None
         """The time at which a signal raised."""
         self.closed = False

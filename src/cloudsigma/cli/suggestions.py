@@ -24,7 +24,7 @@ suggest_option = click.option(
 
 
 def suggest_cases(rules: RuleSet, chosen: Iterable[Rule]) -> int:
-    """Write cases for rules, and say what was written and what was not."""
+    """Write cases for rules, and report the files written and the rules left out."""
     wanted = [rule for rule in chosen if rule.id not in rules.hidden]
     for error in rules.errors:
         click.echo(printable_error(error), err=True)

@@ -38,7 +38,7 @@ def _field(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=INPUT)
 @selection_options()
 @limit_options()
-@option("--by", metavar="FIELD", callback=_field, help="Count the values of this field alone: eventName, userAgent.")
+@option("--by", metavar="FIELD", callback=_field, help="Count only the values of this field: eventName, userAgent.")
 @option(
     "--top",
     metavar="N",
@@ -69,7 +69,7 @@ def _counts_form(by: str, counts: Counter[str], top: int) -> dict[str, Any]:
 
 
 def _print(made: dict[str, Any], text: str, ledger: Ledger, form: str) -> None:
-    """Print what was counted, and on standard error what was read."""
+    """Print the counts, and on standard error the account of the reading."""
     if form == "json":
         text = printable_json(json.dumps({"complete": ledger.complete, **made}, indent=1))
     click.echo(text)
@@ -77,7 +77,7 @@ def _print(made: dict[str, Any], text: str, ledger: Ledger, form: str) -> None:
 
 
 def _hint(by: str, counts: Counter[str]) -> None:
-    """Say that a field holds nothing: its name may be misspelt."""
+    """Report that a field has no values: its name may be misspelt."""
     if counts and set(counts) == {UNKNOWN}:
         near = difflib.get_close_matches(by, FIELDS, n=1)
         hint = f"; did you mean {near[0]}?" if near and near[0] != by else ""

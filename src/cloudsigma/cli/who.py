@@ -47,8 +47,8 @@ def command(
     """Show who X is, what X did, from where, and through which sessions.
 
     X is an ARN, the name of a user, role or session, an access key ID, an address, or the ID of a user in Identity
-    Center. PATH is as for `scan`; it is read twice. The sessions that were issued to X count, too, and those issued to
-    them.
+    Center. PATH is as for `scan`; it is read twice. Sessions issued to X are included, and
+    so are those issued to them.
     """
     if "-" in paths or baseline == "-":
         raise click.UsageError("The logs are read twice, which standard input cannot be: name a file or folder.")
@@ -89,7 +89,7 @@ def command(
 
 
 def _baseline(value: str | None) -> dt.datetime | str | None:
-    """The time, or the path, that a baseline is."""
+    """The baseline: a time or a path."""
     if value is None or "://" in value or Path(value).exists():
         return value
     try:

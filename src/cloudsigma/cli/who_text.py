@@ -36,7 +36,7 @@ _KINDS = {
 
 
 def who_text(target: Target, found: Findings, new: Mapping[str, Tally] | None) -> str:
-    """The text of an answer; `new` is shown where a baseline was given."""
+    """The text of an answer; `new` is shown if a baseline was given."""
     inquiry = found.inquiry
     lines = [f"{printable(target.text)} ({_KINDS[target.kind]})"]
     if not inquiry.events:

@@ -46,7 +46,7 @@ def compile_rules(
 
     Args:
         paths: Files, and folders, which are searched to any depth for `.yml` and `.yaml` files; `*.cases.yml` and
-            `info.yml` are no rules.
+            `info.yml` are skipped.
         on_error: `raise`, or `skip` to leave bad rules out and have them in `rules.errors`.
         logsource: The log source of the records; rules for other log sources never match.
             Default: `{"product": "aws", "service": "cloudtrail"}`.
@@ -124,7 +124,7 @@ def read_placeholders(path: str | os.PathLike[str]) -> Mapping[str, tuple[str, .
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """What rules are compiled with."""
+    """The options of compiling."""
 
     declared: ir.LogSource
     placeholders: Values | None
@@ -166,13 +166,13 @@ def _raised(rules: RuleSet, on_error: OnError) -> RuleSet:
 
 
 def _key(files: Iterable[RuleFile | RuleError], given: _Options) -> str | None:
-    """The key in the cache; `None` where the outcome depends on more than can be kept."""
+    """The cache key; `None` if the result depends on inputs that a key cannot represent."""
     read = [file for file in files if isinstance(file, RuleFile)]
     if len(read) != len(list(files)) or isinstance(given.pipelines, (str, os.PathLike)):
         return None
     for pipeline in given.pipelines:
         data = read_file(pipeline, given.limits)
-        if not isinstance(data, RuleError):  # else it is the name of one that comes with the package
+        if not isinstance(data, RuleError):  # otherwise the name of a bundled one
             read.append(RuleFile(f"pipeline {os.fspath(pipeline)}", data))
     options = {
         "declared": given.declared,
@@ -216,7 +216,7 @@ def _declared(logsource: Mapping[str, str] | None) -> ir.LogSource:
 
 @contextmanager
 def _garbage_collection_paused() -> Iterator[None]:
-    """Building many small objects that all stay: collecting meanwhile finds nothing and takes most of the time."""
+    """Suspend garbage collection: while many lasting objects are built, it frees nothing and takes most of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

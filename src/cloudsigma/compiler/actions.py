@@ -1,8 +1,8 @@
 """Documents of one text → rules of one text: the legacy actions `global`, `repeat` and `reset`.
 
 Sigma 2.1 no longer mentions them; pySigma reads them, and so do we: global values are merged over every following
-rule, and win; `repeat` merges a document over the previous rule. Where that gives several rules one ID, the first keeps
-it and the others have IDs made from it and their place, since two rules must not share an ID.
+rule, and win; `repeat` merges a document over the previous rule. If several rules then share an ID, the first keeps it
+and the others get IDs made from it and their position, since IDs must be unique.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _with_own_id(document: Document, shared: Counter[str]) -> Document:
         return document
     try:
         own = str(uuid.uuid5(uuid.UUID(given), str(shared[given])))
-    except ValueError:  # no UUID, which the loader says better
+    except ValueError:  # not a UUID: the loader has the better message
         return document
     return _with_places(Document({**document.value, "id": own}, document.line, document.path), document)
 

@@ -1,6 +1,6 @@
-"""Mistakes in what a rule says beside its detection: title, id, level, tags, dates, log source.
+"""Mistakes in the attributes of a rule: title, id, level, tags, dates, log source.
 
-pySigma checks most of it, but names no line, and stops at the first. Each mistake is told here, at its place.
+pySigma checks most of them, but names no line and stops at the first mistake. This module reports each at its place.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _list_errors(key: str, value: Any, located: Located) -> Iterator[RuleError]:
 
 
 def _word_errors(value: dict[Any, Any], located: Located) -> Iterator[RuleError]:
-    """Texts that must be one of a few, or have a form."""
+    """Attributes with a fixed set of values, or a fixed format."""
     for key, words in (("level", SigmaLevel), ("status", SigmaStatus)):
         if isinstance(value.get(key), str) and value[key].upper() not in words.__members__:
             known = [word.lower() for word in words.__members__]
@@ -148,7 +148,7 @@ def _is_date(text: str) -> bool:
 
 
 def _kind(value: Any) -> str:
-    """What YAML has read a value as, for a message."""
+    """The type as which YAML has read a value, for a message."""
     kinds = (
         (bool, "a boolean"),
         ((int, float), "a number"),

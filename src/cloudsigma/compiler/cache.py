@@ -1,8 +1,8 @@
 """Compiled rules on disk, so that the same files need not be compiled twice.
 
-An entry is data (`artifact`), found by a key over everything that decides what comes out: the bytes and paths of the
-files, the options, and the versions of all that compiles. Whatever is wrong with an entry, the rules are compiled as if
-there were none; and nothing that goes wrong here is an error.
+An entry is data (`artifact`). Its key covers all inputs of compiling: the bytes and paths of the files, the options,
+and the versions of the packages involved. If an entry is damaged in any way, the rules are compiled again; no failure
+of the cache is an error.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from cloudsigma.storage.disk_cache import DiskCache, user_folder
 from cloudsigma.version import __version__
 
 OFF_VARIABLE = "CLOUDSIGMA_NO_CACHE"
-"""Set to anything, no command uses a cache."""
+"""Environment variable: if set, no command uses a cache."""
 MOST_ENTRIES = 50
-"""Entries that are kept; those not used for longest go first."""
+"""Most entries kept; the least recently used are removed first."""
 
 _DIGEST_SIZE = 32
 _COMPILERS = {
@@ -38,11 +38,11 @@ _COMPILERS = {
     "jsonpath_ng": "jsonpath",
     "re2": "google",
 }
-"""The packages whose version decides what comes out, by module, with how the names of their distributions begin."""
+"""Packages whose version affects the result: module → prefix of the distribution's name."""
 
 
 class Cache:
-    """Rule sets by the key of what they were compiled from."""
+    """A cache of rule sets, keyed by the inputs of compiling."""
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
         """`folder`: default is the user's folder of caches."""
@@ -78,7 +78,7 @@ def cache_of(choice: bool | str | os.PathLike[str] | None) -> Cache | None:  # n
 
 
 def key_of(files: Iterable[RuleFile], options: Mapping[str, Any]) -> str:
-    """The cache key: a digest of everything that compiling depends on; `options` are plain values.
+    """The cache key: a digest of all inputs of compiling; `options` are plain values.
 
     Raises:
         TypeError: An option has no form as data.
@@ -94,9 +94,9 @@ def key_of(files: Iterable[RuleFile], options: Mapping[str, Any]) -> str:
 
 
 def _versions() -> list[str]:
-    """The versions of what compiles, by the names of the folders that say so.
+    """The versions of the packages involved, from the names of their metadata folders.
 
-    The library that reads them properly takes longer to import than all of this to run.
+    `importlib.metadata` takes longer to import than this function to run.
     """
     found: set[str] = set()
     beginnings = tuple(_COMPILERS.values())
@@ -110,7 +110,7 @@ def _versions() -> list[str]:
 
 
 def _own_code() -> list[tuple[str, int, int]]:
-    """The state of our own modules, which change without a new version while they are worked on."""
+    """The state of our own modules, which change without a new version during development."""
     package = Path(__file__).parents[1]
     modules = sorted(
         path

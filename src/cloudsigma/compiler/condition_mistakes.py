@@ -1,4 +1,4 @@
-"""What is wrong with a condition, and what its author most likely meant."""
+"""Mistakes in conditions, and the author's most likely intent."""
 
 from __future__ import annotations
 

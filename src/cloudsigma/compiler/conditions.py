@@ -24,7 +24,7 @@ from cloudsigma.compiler.condition_mistakes import (
 __all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_TERMS", "ConditionProblem", "parse_condition", "renamed"]
 
 MAX_LENGTH = 100_000
-"""A condition with more characters than this is refused."""
+"""Most characters of a condition."""
 MAX_DEPTH = 40
 """Parentheses and operators may nest this deep (a run of the same operator counts once)."""
 MAX_TERMS = 20_000
@@ -80,7 +80,7 @@ def selects(pattern: str, name: str) -> bool:
     if len(name) < len(first) + len(last) or not (name.startswith(first) and name.endswith(last)):
         return False
     at, end = len(first), len(name) - len(last)
-    for part in rest:  # the leftmost place of each part leaves most for the others: one pass is enough
+    for part in rest:  # leftmost matches leave the most text for later parts: one pass is enough
         found = name.find(part, at, end)
         if found < 0:
             return False
@@ -117,7 +117,7 @@ class _Parser:
             raise self._unknown
         return expression
 
-    # --- grammar: a method that returns `None` leaves the place where it was ------------------------------------
+    # --- grammar: a method that returns `None` does not move the position - ------------------------------------
 
     def _any(self) -> ir.Expression | None:
         return self._joined("or", self._all, ir.Or)
@@ -178,7 +178,7 @@ class _Parser:
         return inner
 
     def _word(self) -> str | None:
-        """The next word; `None` where a parenthesis follows, or the end."""
+        """The next word; `None` before a parenthesis and at the end."""
         found = _TOKEN.match(self._text, self._at)
         if found is None:
             return None
@@ -186,7 +186,7 @@ class _Parser:
         return found["word"]
 
     def _expected(self, at: int) -> None:
-        """Note that the grammar asks for something else at this place."""
+        """Record a syntax error at this position."""
         while at < len(self._text) and self._text[at] in _BLANKS:
             at += 1
         self._furthest = max(self._furthest, at)

@@ -24,7 +24,7 @@ from cloudsigma.errors import RuleError
 
 _KEYS = ("type", "rules", "group-by", "timespan", "condition", "aliases", "generate")
 _KEYS_OF_THE_SECTION = ("rules", "group-by", "timespan", "condition", "aliases")
-"""Those that no other rule has at the top level."""
+"""Top-level keys that only correlations have."""
 _TYPES = get_args(ir.CorrelationType)
 _OPERATORS = ("lt", "lte", "gt", "gte", "eq", "neq")
 _OPERATOR_TEXT = re.compile(r"(lte?|gte?|n?eq) *:? *([0-9]{1,18})", re.ASCII)
@@ -187,7 +187,7 @@ class _Reader:
         if condition is None and kind.startswith("temporal"):
             return ir.Threshold("gte", rules)
         if not isinstance(condition, dict):
-            what = "no condition" if condition is None else "a condition that is no map"
+            what = "no condition" if condition is None else "a condition that is not a map"
             category = "schema" if condition is None else "condition"
             raise self._error(category, f"the correlation has {what}", "condition", "Write condition: {gte: 5}.")
         operators = [key for key in condition if key in _OPERATORS]
@@ -272,7 +272,7 @@ class _Reader:
 
 
 def _reachable(operator: str, value: float, rules: int) -> bool:
-    """Whether a count of some of the rules can be as high as the condition wants."""
+    """Whether the number of rules can reach the condition's bound."""
     return {"gt": value < rules, "gte": value <= rules, "eq": value <= rules}.get(operator, True)
 
 

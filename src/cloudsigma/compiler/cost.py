@@ -17,7 +17,7 @@ from cloudsigma.errors import RuleError
 _VARIANTS = {"base64offset": 3}
 _LONGER = {"wide": 2.0, "utf16": 2.5, "utf16le": 2.0, "utf16be": 2.0, "base64": 4 / 3, "base64offset": 4 / 3}
 _ROUNDING = 4
-"""Characters that `base64` and a byte order mark add at most."""
+"""Most characters that `base64` and a byte order mark add."""
 _DASHES = 3
 """Flags that `windash` expands in one value; more are an error."""
 _DASH_VARIANTS = 5
@@ -25,7 +25,7 @@ _GROWING = frozenset({*_LONGER, "windash"})
 
 
 class Cost:
-    """The estimate for one rule or filter, added up."""
+    """The running estimate for one rule or filter."""
 
     def __init__(self, located: Located, limits: RuleLimits) -> None:
         self.limits = limits

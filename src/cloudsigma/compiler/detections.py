@@ -40,7 +40,7 @@ def detection_errors(value: dict[Any, Any], located: Located) -> Iterator[RuleEr
 
 
 def items_of(definition: Any, way: Path) -> Iterator[Item]:
-    """The items that pySigma makes of a selection, in its order."""
+    """The items that pySigma creates from a selection, in its order."""
     if isinstance(definition, dict):
         for key, values in definition.items():
             yield key, values, (*way, key)
@@ -63,7 +63,7 @@ def _no_detection(value: dict[Any, Any], located: Located) -> RuleError:
 
 
 def _no_condition(value: dict[Any, Any], located: Located) -> RuleError:
-    """The detection has no condition; where one stands elsewhere, that is the place."""
+    """The error of a detection without a condition, at the place of a misplaced condition if there is one."""
     reason = "the detection has no condition"
     for way in _conditions_elsewhere(value):
         outside = len(way) == 1 or way[0] == "logsource"
@@ -101,7 +101,7 @@ def _selection_errors(name: Any, definition: Any, located: Located) -> Iterator[
 
 
 def _empty_selection(name: str, located: Located) -> Iterator[RuleError]:
-    """A selection without members: its fields may stand at its own level, one blank too far to the left."""
+    """The error of a selection without members, whose fields may be indented too little."""
     detection = located.document.value["detection"]
     names = list(detection)
     following = names[names.index(name) + 1 : names.index(name) + 2]

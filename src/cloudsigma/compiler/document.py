@@ -1,9 +1,8 @@
 """Rule text → YAML documents with the place of every key and value.
 
-YAML is read as PyYAML's safe loader reads it (YAML 1.1: `No` is false, `0644` is 420), since pySigma does so; but
-from the events of its C parser by a builder of our own, which keeps positions and refuses what hides or explodes:
-repeated keys, unknown tags, deep nesting, aliases that grow. Documents are read one by one, so that a bad one never
-hides its neighbors.
+Values have the types of PyYAML's safe loader (YAML 1.1: `No` is false, `0644` is 420), since pySigma uses it. But they
+are built here, from the events of PyYAML's C parser: this builder keeps positions, and refuses repeated keys, unknown
+tags, deep nesting and aliases that grow. Documents are read one by one, so that a bad one never hides its neighbors.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _MERGE = _PREFIX + "merge"
 _TEXT = _PREFIX + "str"
 _SPELLED_KINDS = (bool, int, float, dt.date)
 _RESOLVER = yaml.SafeLoader("")
-"""Decides what a plain scalar means."""
+"""Resolves the type of a plain scalar."""
 _PARSER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
@@ -50,7 +49,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 
 class Document:
-    """One YAML document: its value and where everything in it stands."""
+    """One YAML document: its value and the position of every node."""
 
     __slots__ = ("comments", "keys", "line", "path", "spelled", "unwritten", "value", "values")
 
@@ -64,7 +63,7 @@ class Document:
         """The values without quotation marks that YAML reads as another number, boolean or date than their text
         shows (`0644`, `1_000`, `1.10`, `No`): text and value."""
         self.unwritten: set[Path] = set()
-        """Ways to nulls that are nothing but a key or a dash."""
+        """Ways to nulls written as an empty value after a key or a dash."""
         self.comments: tuple[tuple[Place, str], ...] = ()
         """Comments of one word, without a blank behind the #, that follow a value: `bob #1`."""
 
@@ -148,7 +147,7 @@ def read_documents(
 
 
 def too_large(path: str | None, limits: RuleLimits) -> RuleError:
-    """The error of a file that is larger than the limit."""
+    """The error of a file larger than the limit."""
     reason = f"the file is larger than {limits.said('file')} bytes"
     return RuleError("yaml", reason, path=path, remedy="Split it into several files.")
 
@@ -163,7 +162,7 @@ class _Builder:
         self._path = path
         self._nodes = 0
         self._anchors: dict[str, tuple[Any, int, list[tuple[Path, tuple[str, Any]]]]] = {}
-        """Name → value, nodes, and what is `spelled` in it by the way from there."""
+        """Name → value, nodes, and its `spelled` values by relative way."""
         self._spelled: list[Path] = []
         self._open_anchors: set[str] = set()
 
@@ -307,7 +306,7 @@ class _Builder:
         try:
             value = yaml.SafeLoader.yaml_constructors[tag](_RESOLVER, yaml.ScalarNode(tag, event.value))
             if isinstance(value, int):
-                str(value)  # raises if Python refuses to write it in base 10: one of thousands of digits, in base 16
+                str(value)  # raises for a base-16 integer that has too many digits for Python to write in base 10
         except (ValueError, OverflowError, KeyError, IndexError, yaml.YAMLError) as error:
             kind = {"timestamp": "date", "binary": "base64"}.get(tag.removeprefix(_PREFIX), "number")
             raise self._error(
@@ -326,7 +325,7 @@ class _Builder:
     def _tag(self, event: Any) -> str:
         if event.tag not in (None, "!"):
             return str(event.tag)
-        if event.tag is None and not event.style:  # plain: what it means depends on how it looks
+        if event.tag is None and not event.style:  # plain: its type depends on its text
             return _resolved(event.value)
         return _TEXT
 
@@ -350,7 +349,7 @@ class _Builder:
     def _unknown_tag(self, event: Any, tag: str) -> RuleError:
         if tag == _PREFIX + "value":
             return self._error(
-                "a lone = has a meaning of its own in YAML", event.start_mark, remedy="Put it in quotation marks."
+                "a lone = has a special meaning in YAML", event.start_mark, remedy="Put it in quotation marks."
             )
         if tag == _MERGE:
             return self._error(
@@ -386,7 +385,7 @@ def _shown(value: Any) -> str:
 
 
 def _copy(value: Any) -> Any:
-    """A copy of maps and lists, so that nothing is shared between the places of an alias."""
+    """A copy of maps and lists, so that uses of an alias share nothing."""
     if isinstance(value, dict):
         return {key: _copy(item) for key, item in value.items()}
     return [_copy(item) for item in value] if isinstance(value, list) else value

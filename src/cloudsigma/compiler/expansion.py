@@ -1,8 +1,8 @@
-"""Placeholders written out: each value stands in the rule as if its author had written it.
+"""Expands placeholders: each value is inserted into the rule as if its author had written it.
 
-An item with `expand` is kept from pySigma at first, since modifiers would change the text `%name%` before a value
-could take its place: `base64` would encode it, `cidr` would refuse it. The item waits (`Pending`) until every
-placeholder in it has values, from the caller or from a pipeline; then it is built from the texts that result.
+An item with `expand` is hidden from pySigma at first, since modifiers would process the text `%name%` before it is
+replaced: `base64` would encode it, `cidr` would refuse it. The item waits (`Pending`) until every placeholder in it has
+values, from the caller or from a pipeline; then it is built from the resulting texts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Choices = Callable[[str], Sequence[Any] | None]
 
 _PLACEHOLDER = re.compile(r"%([^%\\*?]+)%")
 _WANT_NUMBERS = frozenset({"lt", "lte", "gt", "gte", "minute", "hour", "day", "week", "month", "year", "exists"})
-"""Modifiers whose values are numbers or booleans: a value counts as one that stands without quotation marks."""
+"""Modifiers whose values are numbers or booleans: values are read as if written without quotation marks."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 
@@ -51,14 +51,14 @@ _Parts = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The values of an item whose placeholders have no values yet, or not all of them."""
+    """The values of an item whose placeholders do not all have values yet."""
 
     located: Located
     cost: Cost
     literal: bool
     """The values are regular expressions, in which the values of placeholders are literal text."""
     values: tuple[tuple[_Parts, ...], ...]
-    """For each value that the rule has, its variants so far."""
+    """For each value in the rule, its variants so far."""
 
     def names(self) -> Iterator[str]:
         """The names of placeholders without values."""
@@ -177,7 +177,7 @@ def _joined(combination: Sequence[Any], named: Sequence[bool], *, literal: bool)
 
 
 def _build(item: SigmaDetectionItem, pending: Pending) -> None:
-    """Give the item its values, as pySigma makes them of the texts."""
+    """Set the item's values, built by pySigma from the texts."""
     source: Any = item.source
     plain = [modifier for modifier in source.modifiers if modifier != "expand"]
     key = "|".join([item.field or "", *plain])

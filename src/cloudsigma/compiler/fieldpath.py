@@ -1,8 +1,7 @@
 """Entries of a rule's `fields` → paths of the IR; the only home of jsonpath-ng.
 
 A name that starts with `$` is a JSONPath and is parsed once, here, into steps that the run side walks by itself.
-The subset is what shows parts of a record: keys, positions, `[*]`, `.*` and `..key`. Filters and arithmetic are
-refused.
+The subset selects parts of a record: keys, positions, `[*]`, `.*` and `..key`. Filters and arithmetic are refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which files under a path are rules, and their bytes."""
+"""Finds the rule files under a path, and reads them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cloudsigma.errors import RuleError
 _ENDINGS = (".yml", ".yaml")
 _NO_RULES = (".cases.yml", ".cases.yaml")
 _OF_SHELLS = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")
-"""Beginnings of the paths by which a shell passes the output of a command."""
+"""Prefixes of the paths by which a shell passes the output of a command."""
 _REGRESSION_INFO = ("info.yml", "info.yaml")
 
 
@@ -28,14 +28,14 @@ class RuleFile(msgspec.Struct, frozen=True):
 
     @property
     def shown(self) -> str:
-        """The path as people and JSON can read it."""
+        """The path as text for people and JSON."""
         return self.path.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def read_files(
     paths: Iterable[str | os.PathLike[str]], limits: RuleLimits = DEFAULT_LIMITS
 ) -> Iterator[RuleFile | RuleError]:
-    """The rule files at paths in order, each once however often and under whatever name it is reached."""
+    """The rule files at paths in order, each once, even if several paths or names lead to it."""
     seen: set[tuple[int, int]] = set()
     for path in paths:
         for found in rule_files(path):
@@ -131,7 +131,7 @@ def rule_files(path: str | os.PathLike[str]) -> Iterator[str | RuleError]:
 
 def _walk(top: str) -> Iterator[str | RuleError]:
     for found in yaml_files(top):
-        if isinstance(found, RuleError) or is_rule_file(os.path.basename(found)):  # noqa: PTH119  # bytes as they are
+        if isinstance(found, RuleError) or is_rule_file(os.path.basename(found)):  # noqa: PTH119  # keeps bytes unchanged
             yield found
 
 

@@ -1,8 +1,8 @@
-"""Sigma filters: rules that narrow other rules, so that a team tunes rules of others without editing them.
+"""Sigma filters: rules that narrow other rules, so that a team can tune third-party rules without editing them.
 
 A filter is compiled like a rule and joined to each condition of the rules it is for: `(rule) and (filter)`, as
-written, without a hidden `not`. Its selections get names of their own, which neither the rule's patterns nor those
-of another filter see. See `docs/semantics.md`, "Filters".
+written, without a hidden `not`. Its selections get unique names, which neither the rule's patterns nor those
+of another filter match. See `docs/semantics.md`, "Filters".
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from cloudsigma.errors import Category, RuleError
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter: the rules it is for, and what it adds to them."""
+    """A filter: the rules it is for, and its addition to them."""
 
     definition: ir.DetectionRule
     """The filter's selections and condition, as those of a rule."""
     rules: tuple[str, ...] | None
-    """IDs and names of the rules that it is for; `None` is any."""
+    """IDs and names of the rules that it is for; `None` means any."""
     places: tuple[tuple[int, int], ...] = ()
     """Line and column of each entry of `rules`; of `any`, those of `rules` itself."""
     negates: bool = True
@@ -88,7 +88,7 @@ _MAX_COMPARED = 100
 
 
 class _Names:
-    """The rules that are loaded, by the references that mean them."""
+    """The loaded rules, by the IDs and names that refer to them."""
 
     def __init__(self, rules: Iterable[ir.DetectionRule | ir.CorrelationRule]) -> None:
         self._by_id: dict[str, list[ir.DetectionRule | ir.CorrelationRule]] = {}
@@ -163,7 +163,7 @@ def _moved(way: Path) -> Path:
 
 
 def filtered_rules(document: Document) -> tuple[str, ...] | str | None:
-    """The references of a filter's `rules`; `None` is any; text says what is wrong with them."""
+    """The references of a filter's `rules`: `None` means any, text is an error message."""
     section: Any = document.value["filter"]
     if not isinstance(section, dict):
         return "filter is not a map"

@@ -1,7 +1,7 @@
-"""A rule that pySigma holds already → IR and source: what the plugin `sigma/backends/cloudsigma` calls.
+"""pySigma rule → IR and source, for the plugin `sigma/backends/cloudsigma`.
 
-The rule may have been through filters and pipelines of pySigma. It has no YAML with places any more: errors name the
-rule but no line, and the source has no line comments.
+pySigma may have applied filters and pipelines to the rule. Its YAML positions are lost: errors name the rule but no
+line, and the source has no line comments.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cloudsigma.errors import Category, RuleError
 
 
 def convert(rule: SigmaRule) -> Rule:
-    """Compile a detection rule of pySigma as it stands; raises `RuleError`."""
+    """Compile a detection rule of pySigma unchanged; raises `RuleError`."""
     path = str(rule.source.path) if rule.source is not None else None
     metadata = lower.lower_metadata(rule, "", path, None)
     for name, detection in rule.detection.detections.items():

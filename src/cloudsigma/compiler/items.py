@@ -1,6 +1,6 @@
 """Mistakes in one item of a selection: a field with its modifiers, and the values.
 
-`item_errors` tells what pySigma accepts although it means nothing; `refusal` says in plain words why pySigma refuses an
+`item_errors` finds meaningless items that pySigma accepts; `refusal` explains in plain words why pySigma refuses an
 item. Both name the value, and the remedy that its author most likely needs.
 """
 
@@ -77,7 +77,7 @@ _INSTEAD_OF = {
 
 
 def item_errors(key: str | None, values: list[Any], way: Path, located: Located) -> Iterator[RuleError]:
-    """The errors of an item that pySigma accepts although it means nothing; `key` is `None` for keywords."""
+    """The errors of a meaningless item that pySigma accepts; `key` is `None` for keywords."""
     name, *modifiers = (key or "").split("|")
     if key is not None and name != name.strip():
         yield located.error("schema", f"the field name {quoted(name)} begins or ends with a blank", way, "Remove it.")
@@ -132,7 +132,7 @@ def holds_for_part(unit: str, operator: str, number: int | float) -> bool | None
         return None if least <= number <= most else False
     below = operator in ("lt", "lte")
     first, last = (least, most) if below else (most, least)
-    if not _compares(operator, first, number):  # not even the one nearest to it
+    if not _compares(operator, first, number):  # not even the nearest value
         return False
     return True if _compares(operator, last, number) else None
 
@@ -155,7 +155,7 @@ def _is_finite(value: Any) -> bool:
         return False
 
 
-# --- what pySigma refuses -----------------------------------------------------------------------------------
+# --- refusals of pySigma ------------------------------------------------------------------------------------
 
 
 def refusal(error: Exception, key: str | None, values: Any, way: Path, located: Located) -> RuleError:
@@ -209,7 +209,7 @@ class _Refusal:
         return self._encoding()
 
     def _first(self, *types: type) -> tuple[int, Any] | None:
-        """The first value that is of none of these types."""
+        """The first value of another type than these."""
         return next(((at, v) for at, v in enumerate(self._values) if type(v) not in types), None)
 
     def _wrong_type(self, modifier: str) -> _Told:

@@ -49,4 +49,4 @@ class RuleLimits(msgspec.Struct, frozen=True):
 
 
 DEFAULT_LIMITS = RuleLimits()
-"""The limits where none are given."""
+"""The default limits."""

@@ -1,7 +1,8 @@
 """Document → pySigma rule, each item with its place.
 
-Every mistake becomes a `RuleError` with category, place, reason and remedy, all of a rule's together: pySigma's own
-exceptions carry no line, and some malformed rules make it raise another exception than `SigmaError`.
+Every mistake becomes a `RuleError` with category, place, reason and remedy; all mistakes of a rule are reported
+together. pySigma's own exceptions carry no line, and some malformed rules make it raise other exceptions than
+`SigmaError`.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ class ItemLocation(upstream.SigmaRuleLocation):
     pending: Any = field(default=None, compare=False)
     """The values of an item with `expand` until its placeholders have values (see `expansion`)."""
     compared: tuple[Any, ...] | None = field(default=None, compare=False)
-    """The values before a pipeline, each variant for itself (see `processing`)."""
+    """The values before a pipeline, one entry per variant (see `processing`)."""
     sizes: tuple[int, ...] = field(default=(), compare=False)
-    """How many variants each value had then."""
+    """How many variants each value had before the pipeline."""
 
 
 def load_rule(document: Document) -> SigmaRule:
@@ -87,7 +88,7 @@ def load_correlation(located: Located) -> SigmaCorrelationRule:
         loaded = SigmaCorrelationRule.from_dict(plain)
     except Exception as error:  # as above
         raise _unforeseen(error, located) from error
-    for known in ("correlation", "generate"):  # pySigma takes them for attributes of the author's own
+    for known in ("correlation", "generate"):  # pySigma would treat them as custom attributes
         loaded.custom_attributes.pop(known, None)
     return loaded
 
@@ -100,7 +101,7 @@ def _known_modifiers(definition: Any) -> Any:
         return definition
     known: dict[Any, Any] = {}
     for key, value in definition.items():
-        if has_placeholders(key):  # built by `make_item` once its values are known; a key of its own until then
+        if has_placeholders(key):  # built by `make_item` once its values are known; a reserved key until then
             known[f"{_STAND_IN}{len(known)}"] = _STAND_IN
         else:
             known[_known_key(key)] = _known_modifiers(value)
@@ -131,7 +132,7 @@ def _known_key(key: Any) -> Any:
 
 
 def _refused_items(plain: dict[str, Any], located: Located, told: Collection[tuple[int, int]] = ()) -> list[RuleError]:
-    """The errors of each item that pySigma refuses by itself, but for items with an error that is told already."""
+    """The errors of items that pySigma refuses, except for items that already have an error."""
     errors: list[RuleError] = []
     for name, definition in plain["detection"].items():
         if name in ("condition", "timeframe") or not isinstance(name, str):
@@ -150,7 +151,7 @@ def _refused_items(plain: dict[str, Any], located: Located, told: Collection[tup
 
 
 def _unforeseen(error: Exception, located: Located) -> RuleError:
-    """What pySigma refuses and no check of ours has found."""
+    """The error of a rule that pySigma refuses for a reason that our checks did not find."""
     said = f" ({shortened(str(error.args[0]))})" if isinstance(error, upstream.SigmaError) and error.args else ""
     reason = f"the rule has a shape that Sigma does not know{said}"
     return located.error("schema", reason, (), "Compare it with the Sigma rule schema.")

@@ -1,7 +1,7 @@
 """pySigma rule → IR.
 
-Compiled from the named detections, not from pySigma's processed tree, whose leaves have lost selection names, lines,
-modifiers and the spelling of values. Values without a meaning are refused here with the place of the item.
+It reads the named detections, not pySigma's processed tree, whose leaves have lost selection names, lines, modifiers
+and the spelling of values. Meaningless values are refused here with the place of the item.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ from cloudsigma.errors import Category, RuleError, RuleErrors, each_error, one_o
 _WILDCARDS = {SpecialChars.WILDCARD_MULTI: ir.Wildcard.MANY, SpecialChars.WILDCARD_SINGLE: ir.Wildcard.ONE}
 _MANY = ir.Wildcard.MANY
 _NAMESPACE = uuid.UUID("0b6c1e3a-7f0c-4a55-9f62-6f1c5d0f7c11")
-"""Of the IDs that are made from a rule's content."""
+"""Namespace of the IDs made from a rule's content."""
 _EXACT_FROM = 2**53
-"""From here on pySigma's numbers may have lost digits; the value as YAML has it is taken instead."""
+"""From here on pySigma's numbers may have lost digits; YAML's value is used instead."""
 _COMPARED = {"eq": "", "lt": "below ", "lte": "at most ", "gt": "above ", "gte": "at least "}
 """Words before the number of a comparison."""
 
@@ -108,7 +108,7 @@ def _date(value: dt.date | None) -> dt.date | None:
 
 
 def _plain(value: Any) -> Any:
-    """A YAML value in the forms that JSON has."""
+    """A YAML value converted to JSON types."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -118,7 +118,7 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What every item of a rule is lowered with."""
+    """The context in which the items of a rule are lowered."""
 
     path: str | None
     rule: str
@@ -209,7 +209,7 @@ class _Item:
     def _pattern(self, value: SigmaString) -> ir.Pattern:
         parts: list[str | ir.Wildcard] = []
         for part in value.s:
-            if isinstance(part, Placeholder):  # of a rule that pySigma has parsed for somebody else
+            if isinstance(part, Placeholder):  # from a rule that another program parsed with pySigma
                 raise self._placeholder(part.name)
             if isinstance(part, str):
                 if part and parts and isinstance(parts[-1], str):
@@ -294,7 +294,7 @@ def _modifier_name(modifier: type[SigmaModifier[Any, Any]]) -> str:
 
 
 def _spelled(value: Any) -> str:
-    """A value as the rule has it."""
+    """A value as written in the rule."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "null" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Values without quotation marks that YAML reads as something else than they show.
+"""Values without quotation marks that YAML reads differently than people do.
 
 YAML 1.1 reads `012345671234` as an octal number, so a rule for that account would never match: an account ID whose
 digits are all below 8 is dead, and its neighbor with an 8 works. `1:30` is 90, `1_000` is 1000.
@@ -19,7 +19,7 @@ _BOOLEAN_WORDS = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 
 def misread_numbers(document: Document, sections: Iterable[str] | None = None) -> list[tuple[Path, str, str]]:
-    """The numbers whose text means another number to people: way, reason and remedy.
+    """The numbers whose text people read as another number: way, reason and remedy.
 
     Args:
         document: The document.
@@ -51,7 +51,7 @@ def misread_booleans(document: Document) -> dict[Path, str]:
 
 
 def misread_errors(document: Document) -> list[RuleError]:
-    """The errors of a rule, filter or correlation with numbers that are not what they show."""
+    """The errors of a rule, filter or correlation with numbers that YAML misreads."""
     found = misread_numbers(document, ("detection", "filter", "correlation"))
     located = Located(document)
     return [located.error("value", reason, way, remedy) for way, reason, remedy in found]

@@ -1,8 +1,8 @@
-"""Processing pipelines (pySigma): reads their YAML files, and refuses what has no place in a compiler of predicates.
+"""Processing pipelines (pySigma): reads their YAML files, and refuses unsafe and unsupported transformations.
 
-A pipeline is content that others wrote. Nothing of it reaches pySigma before every key of it was found in the tables
-below: what asks servers, runs commands, opens further files or fills templates is refused here, whatever the
-environment variables of pySigma (`PYSIGMA_ALLOW_*`) say, and so is what shapes queries in text.
+A pipeline is untrusted content. It reaches pySigma only after every key was found in the tables below. Transformations
+that contact servers, run commands, open further files or fill templates are refused, whatever the environment variables
+of pySigma (`PYSIGMA_ALLOW_*`) say, and so are those that format text queries.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _PARAMETERS: Mapping[str, frozenset[str]] = {
         "nest": "items",
     }.items()
 }
-"""The transformations that are allowed, and what each takes."""
+"""The allowed transformations, and the parameters of each."""
 _REFUSED = {
     "http_placeholders": "asks a server while rules are compiled",
     "command_placeholders": "runs a command while rules are compiled",
@@ -195,12 +195,12 @@ def _path(given: str | os.PathLike[str]) -> FilePath:
 
 
 class _Gatekeeper:
-    """Lets pass what the tables above have, and nothing else."""
+    """Accepts only the keys in the tables above."""
 
     def __init__(self, document: Document) -> None:
         self._located = Located(document)
         self._value: dict[Any, Any] = document.value
-        self._located.rule = None  # it is no rule that the errors are about
+        self._located.rule = None  # the errors are not about a rule
 
     def admit(self, name: str) -> tuple[int, Pipeline]:
         for key, value in self._value.items():
@@ -273,7 +273,7 @@ class _Gatekeeper:
             raise self._schema(f"{name!r} is no name of a selection", (*way, "name"), "Use letters, digits and _.")
 
     def _try(self, transformations: Sequence[dict[str, Any]], way: Path) -> None:
-        """Have pySigma build each transformation once, so that an error is told with its line."""
+        """Have pySigma build each transformation once, to report errors with their line."""
         for at, each in enumerate(transformations):
             if each["type"] == "nest":
                 self._try(each["items"], (*way, at, "items"))

@@ -1,4 +1,4 @@
-"""Settings of pySigma: RE2 for regular expressions, no log lines of its own, no templates, no outside sources."""
+"""Settings of pySigma: RE2 for regular expressions, no logging, no templates, no outside sources."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LETTERS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
 
 
 class _QuietRE2(RE2RegexEngine):
-    """RE2 that raises its errors and does not write them to the process's standard error as well."""
+    """RE2 that raises its errors without also writing them to standard error."""
 
     def compile(self, pattern: str, flags: int = 0) -> RegexPattern:
         options: Any = re2.Options()

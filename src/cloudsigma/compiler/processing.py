@@ -1,8 +1,8 @@
 """Processing pipelines applied to rules, filters and correlations before they are lowered.
 
 The order is pySigma's: a rule is joined with its filters first, so that a transformation for the rule's log source
-changes the filters' fields as well; then each pipeline is applied once. Where pySigma's result would not mean what
-the rule says, it is put right or refused here.
+changes the filters' fields as well; then each pipeline is applied once. If pySigma's result would change
+the meaning of the rule, it is corrected or refused here.
 """
 
 from __future__ import annotations
@@ -102,11 +102,11 @@ def _apply(prepared: Any, rule: Any, pipeline: Pipeline, located: Located) -> No
         raise failure from error
 
 
-# --- before: every variant of a value for itself, which pySigma's transformations would not look into ---------
+# --- before: pySigma's transformations ignore variants, so each becomes a separate value ----------------------
 
 
 def _flatten(item: SigmaDetectionItem) -> None:
-    """Put the variants of a value (`windash`, placeholders) in its place, and remember which belong together."""
+    """Replace a value by its variants (`windash`, placeholders), and record which belong together."""
     source: Any = item.source
     variants = [list(_variants(value)) for value in item.value]
     for value, written in zip(item.value, source.written, strict=False):
@@ -124,7 +124,7 @@ def _variants(value: SigmaType) -> Iterator[SigmaType]:
         yield value
 
 
-# --- after: what pySigma's transformations leave behind -----------------------------------------------------
+# --- after: the results of pySigma's transformations --------------------------------------------------------
 
 
 def _check(detection: SigmaDetection, pipeline: Pipeline, located: Located, name: str) -> None:
@@ -162,7 +162,7 @@ def _is_absence_under_many_names(detection: SigmaDetection) -> bool:
 def _check_item(item: SigmaDetectionItem, pipeline: Pipeline, located: Located, name: str) -> None:
     source: Any = item.source
     old = getattr(source, "compared", None)
-    if old is None:  # the pipeline has added it, or it waits for placeholders
+    if old is None:  # added by the pipeline, or waiting for placeholders
         return
     whole = len(item.value) == len(old)
     if not item.value or (not whole and item.value_linking is ConditionAND and len(old) > 1):
@@ -183,7 +183,7 @@ def _check_item(item: SigmaDetectionItem, pipeline: Pipeline, located: Located, 
 
 
 def _regrouped(values: Sequence[SigmaType], sizes: Sequence[int]) -> tuple[list[SigmaType], list[SigmaType]]:
-    """The variants of each value together again, and the first of each."""
+    """The variants of each value regrouped, and the first of each."""
     grouped: list[SigmaType] = []
     firsts: list[SigmaType] = []
     start = 0

@@ -44,18 +44,18 @@ CORRELATION_TYPES = {
 }
 """Name of a correlation type elsewhere → the type of Sigma."""
 _LONGEST = 80
-"""Characters of a name or value that a message shows."""
+"""Most characters of a name or value in a message."""
 _COMPARED = 1_000
-"""Names among which the nearest is looked for."""
+"""Most names searched for the nearest one."""
 
 
 def remedy_for(subject: str) -> str | None:
-    """The general remedy for an attribute, if there is one."""
+    """The general remedy for an attribute, if any."""
     return _REMEDIES.get(subject)
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
-    """A remedy with the name that the author may have meant, else with all names."""
+    """A remedy with the name that the author probably meant, otherwise with all names."""
     names = list(names)
     if close := closest(word, names):
         return f"Did you mean {quoted(close)}?"

@@ -1,7 +1,7 @@
 """Rule text → its YAML nodes with start and end, for edits that keep the layout.
 
 `document` reads values and the start of each node; this module adds the end, the quotation marks and the flow style.
-It is for texts that `document` reads without an error.
+Its input must be text that `document` reads without an error.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class TextNode:
 
 
 def text_nodes(text: str) -> list[TextNode]:
-    """The documents of a YAML text; none where the text is no YAML as a whole or nests too deep."""
+    """The documents of a YAML text; empty if any part is not YAML or nests too deep."""
     try:
         return [
             _node(document, set(), 0) for document in yaml.compose_all(text, Loader=_LOADER) if document is not None

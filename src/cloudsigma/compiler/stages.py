@@ -1,9 +1,9 @@
-"""The stages in order: documents → rules of the IR, with the errors of those that are left out.
+"""The stages in order: documents → rules of the IR, and the errors of bad rules.
 
 `document` (YAML with places) and `actions` (legacy actions) come before; then `misread` and `cost` (refusals before
-pySigma sees a rule), `loader` (pySigma rules), `expansion` (placeholders), `processing` (pipelines, where there are
-any), `conditions` and `fieldpath` (texts inside rules), `lower` (IR), `filters` (IR → IR).
-The stages do not know each other: only this module knows their order, and that one bad rule must not hide the others.
+pySigma sees a rule), `loader` (pySigma rules), `expansion` (placeholders), `processing` (pipelines, if any),
+`conditions` and `fieldpath` (texts inside rules), `lower` (IR), `filters` (IR → IR).
+The stages do not import each other. This module defines their order, and keeps one bad rule from hiding the others.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Compiled:
-    """The rules of some documents, and the errors of those that are left out, in the order of the documents."""
+    """The rules of some documents, and the errors of bad ones, in the order of the documents."""
 
     rules: list[ir.DetectionRule] = field(default_factory=list)
     correlations: list[ir.CorrelationRule] = field(default_factory=list)
@@ -65,7 +65,7 @@ def compile_documents(
     limits: RuleLimits = DEFAULT_LIMITS,
     declared: ir.LogSource | None = None,
 ) -> Compiled:
-    """Compile documents; every one that is bad has its errors, and filters narrow the rules that are good.
+    """Compile documents; bad ones yield errors, and filters narrow the good rules.
 
     `declared` is the log source of the records; without it there are no warnings about doubtful rules.
     """
@@ -87,8 +87,8 @@ class _Parsed:
 class _Compilation:
     """The stages for some documents, one after the other.
 
-    A pipeline is applied to a rule together with the filters that are for it, so such rules are lowered once all
-    filters are known; without a pipeline they are lowered at once, and no pySigma rule is kept.
+    A pipeline is applied to a rule together with its filters, so rules are then lowered once all filters are known.
+    Without a pipeline they are lowered at once, and no pySigma rule is kept.
     """
 
     def __init__(
@@ -173,7 +173,7 @@ class _Compilation:
                 self._warnings += rule_doubts(document, lowered, self._declared)
 
     def _other_errors(self, at: int, document: Document) -> tuple[RuleError, ...]:
-        """The errors of a rule that is left out already."""
+        """The errors of a rule that was left out before."""
         if not isinstance(document.value, dict) or "correlation" in document.value or "filter" in document.value:
             return ()
         try:
@@ -202,7 +202,7 @@ class _Compilation:
         return _Parsed(at, document, rule, ir.DetectionRule(metadata, logsource, (), conditions, ()))
 
     def _lowered(self, parsed: _Parsed, rule: SigmaRule, texts: Sequence[str] | None) -> ir.DetectionRule:
-        """The rule as IR; `texts` are its conditions where a pipeline may have changed them."""
+        """The rule as IR; `texts` are its conditions if a pipeline may have changed them."""
         document, outline = parsed.document, parsed.outline
         require_values(rule)
         names = tuple(rule.detection.detections)
@@ -252,7 +252,7 @@ class _Compilation:
         return apply_filters(rule, definitions)
 
     def _resolve(self, found: Compiled, sources: dict[str, SigmaRule]) -> None:
-        """Put the correlations in order, with IDs for references, and process them where there is a pipeline."""
+        """Put the correlations in order, with IDs for references, and apply the pipeline, if any."""
         resolved, unresolved = resolve([(located, rule) for located, _, rule in self._correlations], found.rules)
         found.errors += unresolved
         if self._processor is None:
@@ -296,7 +296,7 @@ class _Compilation:
 
 
 def _narrowed_by(document: Document) -> tuple[tuple[str, ...] | None, tuple[tuple[int, int], ...]]:
-    """The references of a filter and their places, once its form is that of a filter."""
+    """The references of a filter and their places, after checking its form."""
     located = Located(document)
     rules = filtered_rules(document)
     if isinstance(rules, str):
@@ -385,13 +385,13 @@ def _condition_error(
 
 
 def _digest(value: Any) -> str:
-    """SHA-256 of a rule's content, whatever the order of its keys and wherever its file stands."""
+    """SHA-256 of a rule's content, independent of the order of its keys and of its file's path."""
     written = json.dumps(_text_keys(value), sort_keys=True, default=str, ensure_ascii=True)
     return hashlib.sha256(written.encode()).hexdigest()
 
 
 def _text_keys(value: Any) -> Any:
-    """The value with keys that sort: YAML has others than text (`on`, `1`), and JSON takes some of them for text."""
+    """The value with sortable keys: YAML also has keys other than text (`on`, `1`), some of which JSON makes text."""
     if isinstance(value, dict):
         named = {(key if isinstance(key, str) else f"{type(key).__name__} {key}"): item for key, item in value.items()}
         return {key: _text_keys(item) for key, item in named.items()}

@@ -1,4 +1,4 @@
-"""Timespans of correlations: text such as `10m` → seconds, and what to write for other spellings."""
+"""Timespans of correlations: text such as `10m` → seconds, and remedies for other spellings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parse_timespan(value: object) -> int | None:
 
 
 def timespan_remedy(value: object) -> str:
-    """How to write a timespan that people write in other ways: `10min`, `1h30m`, `10 m`, `600`."""
+    """The remedy for other spellings of a timespan: `10min`, `1h30m`, `10 m`, `600`."""
     text = str(value).strip().lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if text.endswith("ms"):
         return "The smallest unit is the second: write 1s or more."

@@ -1,7 +1,7 @@
 """Corrections of pySigma's transformations, and refusals where a transformation would change the meaning of a rule.
 
 - Placeholders are filled before modifiers are applied, and their values are literal in regular expressions.
-- A text behind `base64` or `wide` cannot be changed any more; numbers keep all their digits.
+- Text that `base64` or `wide` has encoded cannot be changed; numbers keep all their digits.
 - The names, values and characters that a pipeline may produce for one rule are bounded.
 """
 
@@ -38,13 +38,13 @@ _WHOLE = re.compile(r"[-+]?[0-9]+", re.ASCII)
 
 @dataclass(slots=True)
 class Budget:
-    """How many names mappings have given to the fields of the rule that is being processed."""
+    """Counts the names that mappings have given to the fields of the current rule."""
 
     limits: RuleLimits
     names: int = 0
 
     def start(self) -> None:
-        """Begin with the next rule."""
+        """Reset for the next rule."""
         self.names = 0
 
     def take(self, names: int) -> None:
@@ -97,7 +97,7 @@ def _filling(
             return (ANY,)
         variables = kind._pipeline.vars if kind._pipeline is not None else {}  # noqa: SLF001  # as above
         if name not in variables:
-            return None  # told once the whole pipeline has been applied
+            return None  # reported once the whole pipeline has been applied
         values = variables[name]
         return [str(value) for value in (values if isinstance(values, list) else [values])]
 
@@ -162,7 +162,7 @@ def _changes(kind: ValueTransformation, field: str | None, value: SigmaString) -
 
 
 def _check_growth(kind: ReplaceStringTransformation, item: SigmaDetectionItem, limits: RuleLimits) -> None:
-    """Refuse a replacement that could make a text beyond the limit, before it is made."""
+    """Refuse a replacement that could exceed the limit, before it runs."""
     groups = kind.replacement.count("\\")
     for value in item.value:
         length = len(value) if isinstance(value, SigmaString) else 0

@@ -1,4 +1,4 @@
-"""What is wrong with a text that YAML refuses, and what its author most likely meant."""
+"""Mistakes in text that YAML refuses, and the author's most likely intent."""
 
 from __future__ import annotations
 

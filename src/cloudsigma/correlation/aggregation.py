@@ -1,6 +1,6 @@
 """The value that a correlation measures in a complete time frame, and whether its condition holds.
 
-This is the definition. For frames that slide on, `incremental.py` gives the same answers moment by moment.
+This is the definition. For sliding frames, `incremental.py` computes the same results moment by moment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def slides(rule: ir.CorrelationRule) -> bool:
-    """Whether more entries can only help the condition; then a frame for which it does not hold slides on."""
+    """Whether more entries can only help the condition; then a frame slides while it does not hold."""
     if rule.expression is not None:
         return not negates(rule.expression)
     threshold = rule.threshold
@@ -54,7 +54,7 @@ def holds(rule: ir.CorrelationRule, frame: Frame) -> bool:
 
 
 def measured(rule: ir.CorrelationRule, threshold: ir.Threshold, frame: Frame) -> int | float | None:
-    """The value that is compared with the threshold; `None` where an average or percentile has no numbers."""
+    """The value to compare with the threshold; `None` for an average or percentile without numbers."""
     match rule.type:
         case "event_count":
             return sum(len(moment) for _, moment in frame)
@@ -88,7 +88,7 @@ def percentile(numbers: Iterable[int | float], rank: int) -> float | None:
     ordered = sorted(map(as_float, numbers))
     if not ordered:
         return None
-    if any(map(math.isnan, ordered)):  # NaN has no place in an order
+    if any(map(math.isnan, ordered)):  # NaN cannot be sorted
         return math.nan
     at = rank * (len(ordered) - 1) / 100
     low = math.floor(at)

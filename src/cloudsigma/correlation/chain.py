@@ -1,4 +1,4 @@
-"""The longest chain of entries for rules in their order (`temporal_ordered`), while a frame slides on."""
+"""The longest chain of entries for rules in their order (`temporal_ordered`), updated as a frame slides."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _NEVER = -math.inf
 
 
 class Chain:
-    """For every length the latest time at which a chain of it starts, over the moments that were added.
+    """For every length of chain, the latest time at which one starts, over the moments added so far.
 
-    The moments are added in order of time. Times of a chain do not decrease, and no entry is used twice; entries of
-    one moment may stand in any order. A frame that starts at `s` and whose moments have all been added holds a chain
-    of a length if the latest start for it is not before `s`: so nothing need be taken out as the frame slides on.
+    Moments are added in order of time. Times of a chain do not decrease, and no entry is used twice; entries of one
+    moment may be in any order. A frame that starts at `s` and whose moments have all been added holds a chain of a
+    length if the latest start for it is not before `s`: so nothing has to be removed as the frame slides.
 
     Args:
         rules: IDs in their order.
@@ -31,7 +31,7 @@ class Chain:
         self._starts = [[math.inf, *[_NEVER] * longest] for _ in range(len(rules) + 1)]
 
     def start(self, length: int) -> float:
-        """The latest time at which a chain of the length starts; minus infinity without such a chain."""
+        """The latest time at which a chain of the length starts; minus infinity if no chain is that long."""
         return self._starts[-1][length]
 
     def add(self, time: float, moment: Iterable[Entry]) -> None:
@@ -53,7 +53,7 @@ class Chain:
             start = min(before[length - 1], time)
             for row in after:
                 if row[length] >= start:
-                    break  # rows never go down
+                    break  # rows never decrease
                 row[length] = start
 
     def _add_several(self, time: float, moment: Iterable[Entry]) -> None:

@@ -13,7 +13,7 @@ Term = tuple[frozenset[str], frozenset[str]]
 MAX_TERMS = 256
 """Terms that the condition of a `temporal_ordered` correlation may have; the compiler refuses more.
 
-Each is followed as a separate chain while a frame slides on, and their number can double with every `or`.
+Each is tracked as a separate chain while a frame slides, and their number can double with every `or`.
 """
 
 
@@ -29,7 +29,7 @@ def negates(expression: ir.Expression) -> bool:
 
 
 def truth(expression: ir.Expression, present: Collection[str]) -> bool:
-    """Whether the expression is true where these rules have an entry."""
+    """Whether the expression is true if these rules have an entry."""
     match expression:
         case ir.Identifier(name):
             return name in present

@@ -37,7 +37,7 @@ MAX_ENTRIES = 100_000
 class Correlator:
     """Takes matches of rules and returns matches of correlations.
 
-    Trouble is counted in the attributes below and logged once as a warning of the logger `cloudsigma`.
+    Problems are counted in the attributes below and logged once as a warning of the logger `cloudsigma`.
 
     Args:
         rules: The correlations and the rules that they refer to.
@@ -49,7 +49,7 @@ class Correlator:
             Entries of a correlation that has changed since are dropped with a warning. Given an open connection, calls
             write into its transaction, and its owner commits.
         max_entries: Bound on the entries held; `None`: no bound. Above it the frames that start earliest are closed
-            early: a match if the condition holds by then, else forgotten.
+            early: a match if the condition holds by then, otherwise dropped.
 
     Raises:
         UsageError: An argument has the wrong type, or `max_entries` or `lateness` is negative.
@@ -113,7 +113,7 @@ class Correlator:
                 by_id[rule_id].restore(group, time, entry)
 
     def feed(self, matches: Iterable[Match]) -> tuple[Match, ...]:
-        """Take matches of detection rules, also of those that give none of their own (`RuleSet.match`).
+        """Take matches of detection rules, including suppressed ones (`RuleSet.match`).
 
         Returns the correlation matches that are complete now.
         """
@@ -145,7 +145,7 @@ class Correlator:
         return self._given(given)
 
     def advance(self, time: dt.datetime) -> tuple[Match, ...]:
-        """Say that no event from before `time` will arrive any more; returns the matches that this completes."""
+        """Declare that no event from before `time` will arrive; returns the matches that this completes."""
         if not isinstance(time, dt.datetime):
             raise WrongTypeError("advance", time, "a datetime")
         moment = time.replace(tzinfo=time.tzinfo or dt.UTC).timestamp()
@@ -154,7 +154,7 @@ class Correlator:
         return self._given(self._close(moment))
 
     def close(self) -> tuple[Match, ...]:
-        """Say that the input has ended; returns the matches of all frames that are still open."""
+        """Declare that the input has ended; returns the matches of all frames that are still open."""
         given = self._given(self._close(None))
         self._tell_counts()
         return given
@@ -196,7 +196,7 @@ class Correlator:
 
     def _evict(self) -> list[Match]:
         size = self._load.entries
-        excess = size - self._max_entries + self._max_entries // 10  # make some room, not to evict at every match
+        excess = size - self._max_entries + self._max_entries // 10  # evict a batch, so that not every match evicts
         before = self.evicted
         given: list[Match] = []
         for one in self._windows:
@@ -219,7 +219,7 @@ class Correlator:
             _log.warning("the record of a match has no time that can be read; the match takes no part in correlations")
 
     def _tell_counts(self) -> None:
-        """Log how often the trouble occurred that was logged once."""
+        """Log the counts of problems that were logged only once."""
         told = (self.too_late, self.without_time, self.evicted)
         if told == self._told:
             return
@@ -233,7 +233,7 @@ class Correlator:
 
 
 def _warn(warned: set[tuple[str, str]], rule_id: str, kind: str, message: str) -> None:
-    """Log a warning once for each correlation and kind of trouble."""
+    """Log a warning once for each correlation and kind of problem."""
     if (rule_id, kind) not in warned:  # a function: a method would keep the correlator, and its state file, alive
         warned.add((rule_id, kind))
         _log.warning("%s", message)

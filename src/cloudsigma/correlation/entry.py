@@ -11,10 +11,9 @@ from cloudsigma.engine.match import Match
 
 
 class Entry(msgspec.Struct, gc=False):
-    """One event, or one match of another correlation, inside a group; its time is that of the moment it stands in.
+    """One event, or one match of another correlation, inside a group; its moment holds the time.
 
-    There is one for each event that is held, so it is small, and the garbage collector need not walk it: it is never
-    part of a cycle.
+    Each open event has one, so it is small; it is never part of a cycle, so the garbage collector need not track it.
     """
 
     match: Match
@@ -34,14 +33,14 @@ class Entry(msgspec.Struct, gc=False):
 
 
 Key = str | tuple[str, ...]
-"""A group: the value of the only field in `group-by`, or a tuple of the values of several fields or none."""
+"""A group: the value of a single field in `group-by`, otherwise a tuple of the fields' values, perhaps empty."""
 
 Moment = dict[object, Entry]
-"""The entries of one group and one time, in the order in which they came, by a key that tells events apart."""
+"""The entries of one group and one time, in order of arrival, by a key that identifies the event."""
 
 
 def key_of(match: Match) -> object:
-    """Tells the events of one moment apart, except events that share an ID: `find_in` compares these in full."""
+    """Identifies an event within a moment. Events that share an ID share the key: `find_in` compares them in full."""
     if match.matches:
         return (match.key,)
     event = event_id(match.record)

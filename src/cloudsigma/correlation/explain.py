@@ -1,4 +1,4 @@
-"""Why a correlation matches records, or why not: the groups, their values, and the frame that is nearest."""
+"""Explains why a correlation matches records or not: its groups, their values, and the nearest frame."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHOWN = 10
 _KEPT = 1_000
 """Groups that an explanation holds, the nearest first."""
 _STARTS = 2_000
-"""Frames of one group that are looked at."""
+"""Most frames of one group that are examined."""
 
 
 class GroupExplanation(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class GroupExplanation(msgspec.Struct, frozen=True):
     events: int
     """Events of the group, in any frame."""
     value: int | float | None
-    """What the nearest frame measures; of an expression, how many of its rules have an event in the frame."""
+    """The value of the nearest frame; for an expression, how many of its rules have an event in the frame."""
     matched: bool
     """Whether the condition holds for the frame."""
     start: dt.datetime
@@ -54,7 +54,7 @@ class CorrelationExplanation(msgspec.Struct, frozen=True):
     wanted: str
     """The condition in words: `event_count gte 5 within 10m by userIdentity.arn`."""
     records: int
-    """Records that were looked at."""
+    """Number of records."""
     matches: dict[str, int]
     """Matches of each rule that the correlation refers to, by ID."""
     titles: dict[str, str]
@@ -174,7 +174,7 @@ def _timed(
 def _nearest(
     rule: ir.CorrelationRule, group: dict[str, str], entries: Frame
 ) -> tuple[tuple[bool, float, int], GroupExplanation]:
-    """The frame of a group that holds or comes nearest, with its rank: the best sorts first."""
+    """The best frame of a group, with its rank: frames that hold sort first, then the nearest."""
     best: tuple[tuple[bool, float, int], Frame, int | float | None] | None = None
     at, end, looked_at = 0, 0, 0
     while at < len(entries) and looked_at < _STARTS:

@@ -1,4 +1,4 @@
-"""Read the matches of one rule for one correlation: their time, their groups and the values that are measured."""
+"""Extracts time, groups and measured values from the matches of one rule, for one correlation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_GROUPS = 1_000
 """Groups that one event may belong to, and combinations of values that it may add to a count: arrays multiply."""
 
 Quick = Callable[[Mapping[str, Any]], Any]
-"""Reads a field with one plain value; `None` for every other field, which the full reading takes."""
+"""Reads a field with one plain value; returns `None` for any other field, which needs the full reading."""
 
 _TEXTS = frozenset({str})
 _NUMBERS = frozenset({int, float})
@@ -29,14 +29,13 @@ _DIGITS_OF_DECIMALS = 5000
 class Extractor:
     """Reads the matches of one rule for one correlation.
 
-    Most records hold one text or number where the correlation looks: `quick_key` and `quick_value` read these. For
-    everything else they return `None`, and `keys` and `measured` read it in full. Both ways agree.
+    Most records hold one text or number in the correlation's fields: `quick_key` and `quick_value` read these. For all
+    others they return `None`, and `keys` and `measured` do the full reading. Both agree.
 
     Args:
         definition: The correlation.
         rule_id: The rule.
-        warn: Called with a kind of trouble and a message for the log; told of an object as a group, and of too many
-            groups.
+        warn: Called with a kind of problem and a message for the log: an object as a group, or too many groups.
     """
 
     def __init__(
@@ -87,14 +86,14 @@ class Extractor:
         plain = [value for value in found if not isinstance(value, Mapping)]
         if len(plain) < len(found):
             message = f"groups by {name}, which is an object in some events; these belong to no group"
-            remedy = f"Write the field in it that tells them apart, such as {name}.arn."
+            remedy = f"Write the field in it that distinguishes them, such as {name}.arn."
             self._warn(name, f"the correlation {self._title!r} {message}. {remedy}")
         texts = map(operators.text, plain)
         return list(dict.fromkeys(text for text in texts if text is not None))
 
 
 def match_time(match: Match, field: str) -> int | float | None:
-    """When the event of a match happened, in seconds since 1970, by a field of the record; dotted names too."""
+    """The event time of a match, in seconds since 1970, from a field of the record; the name may be dotted."""
     if field == EVENT_TIME:
         return event_time(match.record)
     times = (event_time({EVENT_TIME: value}) for value in fields.values(match.record, field))
@@ -134,7 +133,7 @@ def _nothing(_: Mapping[str, Any]) -> None:
 
 
 def _quick(name: str, kinds: frozenset[type]) -> Quick:
-    """Read a field with one value of these types, where no other reading of its dots finds anything."""
+    """Read a field with one value of these types, if its dots can be read in one way only."""
     first, *rest = name.split(".")
     if not rest:
         return lambda record: value if type(value := record.get(name)) in kinds else None

@@ -32,7 +32,7 @@ class Journal(Protocol):
 
 
 class OpenEntries:
-    """How many entries the correlations of a correlator hold, and which time frame ends first."""
+    """The number of entries that the correlations of a correlator hold, and the end of the first time frame."""
 
     __slots__ = ("due", "entries")
 
@@ -77,7 +77,7 @@ class GroupWindows:
         self._span = definition.timespan
         self._track = tracker_of(definition) if slides(definition) else None
         self._windows: dict[Key, Window] = {}
-        # Windows by the times of their moments: the earliest times name all frames that end.
+        # Windows by the times of their moments: the earliest times identify all frames that end.
         self._by_time: dict[float, list[Window]] = {}
         self._times: list[float] = []
 

@@ -1,7 +1,7 @@
-"""Whether a condition holds for a frame that slides on, updated moment by moment.
+"""Whether a condition holds for a sliding frame, updated moment by moment.
 
-A tracker is told of the moments that enter the frame at its end, in order of time, and of those that leave it at its
-start. Its answers are those of `aggregation.holds` for the frame between.
+A tracker receives the moments that enter the frame at its end, in order of time, and those that leave it at its start.
+Its results equal those of `aggregation.holds` for the frame between.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Tracker(Protocol):
 
 
 def tracker_of(rule: ir.CorrelationRule) -> Callable[[], Tracker]:
-    """A factory of trackers for a condition whose frames slide on."""
+    """A factory of trackers for a condition with sliding frames."""
     if rule.expression is not None:
         if rule.type == "temporal_ordered":
             chains = [[name for name in rule.rules if name in wanted] for wanted, _ in terms(rule.expression)]
@@ -148,7 +148,7 @@ class _Presence:
 
 
 class _Order:
-    """Holds where one of the chains is as long as it has to be."""
+    """Holds if one of the chains has the required length."""
 
     __slots__ = ("_chains",)
 

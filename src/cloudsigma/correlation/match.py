@@ -15,7 +15,7 @@ from cloudsigma.engine.rule import Rule
 
 
 def correlation_match(rule: Rule, group: dict[str, str], matches: tuple[Match, ...]) -> Match:
-    """The match of a correlation: context and origin are those of its last record, the key that of all of them."""
+    """The match of a correlation: its last record gives context and origin, all records give the key."""
     seen, times = _contributing(rule, matches)
     records = tuple(sorted(seen.values(), key=lambda record: times[id(record)] or 0))
     last = records[-1]
@@ -37,7 +37,7 @@ def correlation_match(rule: Rule, group: dict[str, str], matches: tuple[Match, .
 def _contributing(
     rule: Rule, matches: Iterable[Match]
 ) -> tuple[dict[object, Mapping[str, Any]], dict[int, int | float | None]]:
-    """The records of matches by what identifies them, without repetition; and the time of each, by its `id`."""
+    """The distinct records of matches by identity; and the time of each, by its `id`."""
     seen: dict[object, Mapping[str, Any]] = {}
     times: dict[int, int | float | None] = {}
     waiting = [(rule, match) for match in matches][::-1]

@@ -1,7 +1,7 @@
 """The open frames of a correlator in a SQLite file, so that a restart neither loses nor repeats a match.
 
 Every entry is a row; the changes of one call are one transaction. The file holds data only: rule IDs, groups, and the
-records as JSON, from which matches are made again. Nothing in it is run.
+records as JSON, from which matches are rebuilt. Nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _KIND = FileKind(
 
 Group = tuple[str, ...]
 _Known = dict[tuple[str, int, str], Any]
-"""Records of one entry, by where they came from and what they hold."""
+"""Records of one entry, by origin and content."""
 
 
 class State:
@@ -56,7 +56,7 @@ class State:
     """
 
     def __init__(self, path: str | os.PathLike[str] | sqlite3.Connection, rules: Iterable[Rule]) -> None:
-        """Open the file; raises `CloudSigmaError` where it is in use, of another kind, or damaged."""
+        """Open the file; raises `CloudSigmaError` if it is in use, of another kind, or damaged."""
         self._owned = not isinstance(path, sqlite3.Connection)
         self._path = "in the checkpoint" if isinstance(path, sqlite3.Connection) else os.fspath(path)
         self._rules = {rule.id: rule for rule in rules}
@@ -77,7 +77,7 @@ class State:
         about = dict(self._file.execute("SELECT key, value FROM about"))
         self._committed = about.get("watermark", "null")
         self.watermark = msgspec.json.decode(self._committed, type=Watermark | None) or Watermark()
-        """How far the stream of events has come; saved by `commit`."""
+        """The progress of the stream of events; saved by `commit`."""
         highest = self._file.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
         self._next = int(highest[0]) + 1
 
@@ -177,7 +177,7 @@ class State:
                 self._file.execute("INSERT OR REPLACE INTO about VALUES ('watermark', ?)", (watermark,))
                 self._committed = watermark
             if self._owned:
-                self._file.commit()  # cheap where nothing has changed
+                self._file.commit()  # cheap if nothing has changed
 
 
 def _keep_open() -> None:

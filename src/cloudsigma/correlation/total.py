@@ -1,4 +1,4 @@
-"""Exact sums: adding numbers and taking them out again leaves no rounding error."""
+"""Exact sums: adding numbers and removing them again leaves no rounding error."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ def exact_sum(numbers: Iterable[int | float]) -> int | float:
 
 
 class Total:
-    """The sum of numbers that come and go.
+    """The sum of a changing collection of numbers.
 
-    A float is a whole number over a power of two, and Python's integers have no limit: so nothing is ever rounded but
-    the value that is asked for, which is what `math.fsum` gives.
+    A float is a whole number over a power of two, and Python's integers have no limit: so only the final value is
+    rounded, and it equals that of `math.fsum`.
     """
 
     __slots__ = ("_floats", "_loss", "_minus", "_nan", "_plus", "_scale", "_scaled", "_whole")
 
     def __init__(self) -> None:
         self._whole = 0
-        self._loss = 0  # what whole numbers lose as floats, negative where they gain
+        self._loss = 0  # the rounding error of whole numbers as floats, negative if rounded up
         self._floats = 0  # how many numbers are floats
         self._scaled = 0  # the sum of the floats, times 2 ** scale
         self._scale = 0
-        self._plus = self._minus = self._nan = 0  # how many are, as floats, no finite number
+        self._plus = self._minus = self._nan = 0  # how many are not finite as floats
 
     def add(self, number: int | float, times: int = 1) -> None:
-        """Put a number in; with `times` -1 take it out again."""
+        """Add a number; with `times` -1 remove it again."""
         if isinstance(number, int):
             self._whole += number * times
             if -_EXACT_AS_FLOAT <= number <= _EXACT_AS_FLOAT:

@@ -1,10 +1,10 @@
-"""How far a stream of event times has come, so that one time far in the future does not end it.
+"""Tracks the progress of a stream of event times, so that one time far in the future does not end it.
 
 Two rules say which times count:
 
 - A time beyond now and `SKEW` never does. Only a live stream has a now.
-- A time more than `LEAP` beyond all others counts once such times have outnumbered the others by `CONFIRMATIONS`. The
-  first times of a stream are subject to that, too: those that come later and are further back take their place.
+- A time more than `LEAP` beyond all others counts once such times have outnumbered the others by `CONFIRMATIONS`. This
+  also applies to the first times of a stream: later arrivals with much earlier times can replace them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Watermark(msgspec.Struct):
             self.latest = max(latest, time)
             self.support = min(self.support + 1, CONFIRMATIONS)
             del self.ahead[:1]
-        elif self.support < CONFIRMATIONS:  # too few have confirmed that the stream is so far
+        elif self.support < CONFIRMATIONS:  # too few times have confirmed this progress
             self.latest, self.support = time, 1
         else:
             del self.ahead[:1]

@@ -1,8 +1,8 @@
-"""Time frames over the entries of one group; knows no rules and no records.
+"""Time frames over the entries of one group, independent of rules and records.
 
 A frame that starts at an entry with time `s` holds all entries with a time in `[s, s + span]`, both ends included.
-The earliest entry starts a frame; where the frame holds, all of it is used up; where it does not, either only the
-entries of its first moment are (the frame slides on), or all of it (frames do not overlap).
+The earliest entry starts a frame. If the condition holds for it, all its entries are used up; if not, either only the
+entries of its first moment are (the frame slides), or all of them (frames do not overlap).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Window:
         return self._times[self._first] if self._first < len(self._times) else None
 
     def add(self, time: float, moment: Moment) -> None:
-        """Put a moment that the window does not have yet in its place."""
+        """Insert a new moment in order of time."""
         times = self._times
         if not times or time > times[-1]:
             times.append(time)
@@ -48,17 +48,17 @@ class Window:
         self.moments[time] = moment
 
     def changed(self, time: float) -> None:
-        """Say that the entries of a moment have changed."""
+        """Note that the entries of a moment have changed."""
         if self._first < self._end and time <= self._times[self._end - 1]:
             self.count_anew()
 
     def count_anew(self) -> None:
-        """Forget what is known of the first frame."""
+        """Reset the tracking of the first frame."""
         self._tracker = None
         self._end = self._first
 
     def slide(self, span: float, track: Callable[[], Tracker]) -> tuple[Frame, bool]:
-        """Use up the first frame if it holds, else its first moment; returns what was used up, and which it was."""
+        """Use up the first frame if it holds, else its first moment; returns the moments, and whether it held."""
         tracker = self._tracker
         if tracker is None:
             tracker = self._tracker = track()

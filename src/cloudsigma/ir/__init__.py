@@ -1,10 +1,10 @@
-"""What a rule means: the values that cross from the compile side to the run side.
+"""The intermediate representation (IR) of rules, passed from the compile side to the run side.
 
 Everything here is frozen, compares by value, hashes and pickles, and holds nothing compiled: no regular
 expression object, no pySigma object, no YAML. Patterns are kept as parts, never as one string, since a string
 with escaped wildcards does not always read back as itself.
 
-Each class names the section of the Sigma specification 2.1.0 that it stands for.
+Each class names the section of the Sigma specification 2.1.0 that it represents.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ class _Node(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=True,
 class Wildcard(Enum):
     """A wildcard of a pattern (Rules, Wildcards)."""
 
-    ONE = 1  # numbers, so that beside texts in a file they are told from them
+    ONE = 1  # numbers, to distinguish them from texts in a file
     MANY = 2
 
     @property
     def symbol(self) -> str:
-        """As it is written in a rule."""
+        """As written in a rule."""
         return "?" if self is Wildcard.ONE else "*"
 
     def __repr__(self) -> str:
         return f"Wildcard.{self.name}"
 
 
-# --- matchers: what one value of a rule asks of one value of a record ---------------------------------------
+# --- matchers: one value of a rule, compared with one value of a record -------------------------------------
 
 
 class Pattern(_Node, frozen=True):
@@ -146,7 +146,7 @@ class FieldRef(_Node, frozen=True):
 
 
 class OneOf(_Node, frozen=True):
-    """Variants that one value of the rule stands for (Modifiers, windash, base64offset)."""
+    """The variants of one value of the rule (Modifiers, windash, base64offset)."""
 
     variants: tuple[Matcher, ...]
 
@@ -164,7 +164,7 @@ class Test(_Node, frozen=True):
     """One line of a selection: a field, its modifiers and its values (Rules, Detection)."""
 
     field: str | None
-    """The dotted name, or `None` for keywords, which look at every value of the record."""
+    """The dotted name, or `None` for keywords, which search every value of the record."""
     modifiers: tuple[str, ...]
     matchers: tuple[Matcher, ...]
     written: tuple[str, ...]
@@ -172,7 +172,7 @@ class Test(_Node, frozen=True):
     all_of: bool = False
     """Every value must be met (`all`), not just one."""
     negated: bool = False
-    """The whole test is turned round (`neq`)."""
+    """The whole test is negated (`neq`)."""
     line: int | None = None
     column: int | None = None
 
@@ -208,7 +208,7 @@ class Identifier(_Node, frozen=True):
 
 
 class Quantified(_Node, frozen=True):
-    """`1 of pattern` or `all of pattern`, with the names that it stands for."""
+    """`1 of pattern` or `all of pattern`, with the names that match the pattern."""
 
     all_of: bool
     pattern: str
@@ -228,7 +228,7 @@ class Or(_Node, frozen=True):
 
 
 class Not(_Node, frozen=True):
-    """The operand turned round."""
+    """The negated operand."""
 
     operand: Expression
 
@@ -237,7 +237,7 @@ Expression = Identifier | Quantified | And | Or | Not
 
 
 class Condition(_Node, frozen=True):
-    """One condition of a rule: what it means and how it was written."""
+    """One condition of a rule: its expression and its text."""
 
     expression: Expression
     text: str
@@ -284,14 +284,14 @@ class FieldPath(_Node, frozen=True):
 
 
 class LogSource(_Node, frozen=True):
-    """Which logs a rule is for (Rules, Log Source)."""
+    """The logs that a rule is for (Rules, Log Source)."""
 
     category: str | None = None
     product: str | None = None
     service: str | None = None
 
     def covers(self, declared: LogSource) -> bool:
-        """Whether records declared to be `declared` are looked at: every given attribute is equal, case aside."""
+        """Whether it covers records of the log source `declared`: every given attribute is equal, case aside."""
         wanted = (self.category, self.product, self.service)
         given = (declared.category, declared.product, declared.service)
         return all(
@@ -307,7 +307,7 @@ class Metadata(_Node, frozen=True):
     """Everything about a rule that does not decide whether it matches (Rules, Schema)."""
 
     id: str
-    """As written, or made from the content where the rule has none."""
+    """As written, or made from the content if the rule has none."""
     title: str
     name: str | None = None
     description: str | None = None
@@ -322,18 +322,18 @@ class Metadata(_Node, frozen=True):
     fields: tuple[str, ...] = ()
     license: str | None = None
     custom: dict[str, Any] = {}
-    """Attributes that Sigma does not know."""
+    """Custom attributes, which Sigma does not define."""
     path: str | None = None
     line: int | None = None
     digest: str = ""
-    """SHA-256 of the rule's content, the same wherever its file stands."""
+    """SHA-256 of the rule's content, independent of its file's path."""
 
     def __hash__(self) -> int:
         return hash((self.id, self.path, self.line, self.digest))
 
 
 class DetectionRule(_Node, frozen=True):
-    """A rule that looks at one record."""
+    """A rule that matches single records."""
 
     metadata: Metadata
     logsource: LogSource
@@ -352,7 +352,7 @@ CorrelationType = Literal[
 
 
 class Threshold(_Node, frozen=True):
-    """What the measured value of a time frame is compared with (Correlation, Condition)."""
+    """The bound of the measured value of a time frame (Correlation, Condition)."""
 
     operator: CompareOperator | Literal["eq", "neq"]
     value: int | float
@@ -370,22 +370,22 @@ class Alias(_Node, frozen=True):
 
 
 class CorrelationRule(_Node, frozen=True):
-    """A rule that looks at the matches of other rules (Correlation)."""
+    """A rule over the matches of other rules (Correlation)."""
 
     metadata: Metadata
     type: CorrelationType
     rules: tuple[str, ...]
-    """IDs of the rules it refers to, in the order of the rule, which counts for `temporal_ordered`."""
+    """IDs of the rules it refers to, in the order of the rule, which matters for `temporal_ordered`."""
     group_by: tuple[str, ...]
     timespan: int
     """Seconds."""
     threshold: Threshold | None
-    """`None` where `expression` stands."""
+    """`None` if `expression` is used."""
     expression: Expression | None = None
     """An extended condition: its identifiers are rule IDs."""
     aliases: tuple[Alias, ...] = ()
     generate: bool = False
-    """Whether the rules it refers to give matches of their own as well."""
+    """Whether the rules it refers to are reported as well."""
     field_paths: tuple[FieldPath, ...] = ()
     time_field: str = "eventTime"
-    """The field with the time of an event: another one where a pipeline maps `eventTime` to it."""
+    """The field with the time of an event; a pipeline may map `eventTime` to another one."""

@@ -1,4 +1,4 @@
-"""Which compiled rules are the same: by their definition, not by the document that they were compiled from."""
+"""Identity of compiled rules: by their definition, not by the document that they were compiled from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PLACES = ("line", "column")
 
 
 def same_rule(one: ir.DetectionRule | ir.CorrelationRule, other: ir.DetectionRule | ir.CorrelationRule) -> bool:
-    """Whether two rules mean and say the same, wherever their files are.
+    """Whether two rules have the same meaning and metadata, wherever their files are.
 
     The same text compiled with other placeholders, filters or pipelines is a different rule.
     """
@@ -22,7 +22,7 @@ def same_rule(one: ir.DetectionRule | ir.CorrelationRule, other: ir.DetectionRul
 
 
 def rule_identity(rule: ir.DetectionRule | ir.CorrelationRule) -> str:
-    """SHA-256 of what a rule means: equal for rules that `same_rule` calls the same, in any process."""
+    """SHA-256 of a rule's definition: equal for rules that `same_rule` calls the same, in any process."""
     form = _placeless(rule)
     form["metadata"] = rule.metadata.digest
     return hashlib.sha256(msgspec.json.encode(form, order="sorted")).hexdigest()
@@ -33,7 +33,7 @@ def _placeless(rule: ir.DetectionRule | ir.CorrelationRule) -> dict[str, Any]:
     meaning: dict[str, Any] = {name: getattr(rule, name) for name in rule.__struct_fields__ if name != "metadata"}
     form: dict[str, Any] = msgspec.to_builtins(meaning)
     waiting: list[Any] = [form]
-    while waiting:  # custom attributes, which may have such names of their own, are in the metadata
+    while waiting:  # custom attributes, which may use these names, are in the metadata
         node = waiting.pop()
         if isinstance(node, dict):
             if "kind" in node:

@@ -1,4 +1,4 @@
-"""Walks through the parts of a rule, without recursion: a rule may nest as deep as it likes."""
+"""Walks through the parts of a rule, without recursion: a rule may nest to any depth."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def fold(
     *,
     wanted: bool = True,
 ) -> T:
-    """Work out a value for a condition or a selection from the values of its parts, left to right.
+    """Compute a value for a condition or a selection from the values of its parts, left to right.
 
     Args:
-        root: Where to begin. The name of a selection is a leaf: `leaf` may fold the selection's body in its turn.
+        root: Where to begin. The name of a selection is a leaf: `leaf` may fold the selection's body.
         leaf: The value of a selection's name or of a test; its flag is false beneath an odd number of `not`s.
         join: The value of several parts of which all (the flag) or any must hold, from their values.
-        negate: The value of a part turned round. `None`: every `not` is moved down to the leaves, whose flag says
-            whether they must hold or must not, and beneath a `not` the flag of `join` is turned round.
+        negate: The value of a negated part. `None`: every `not` is moved down to the leaves, whose flag says
+            whether they must hold or must not, and beneath a `not` the flag of `join` is inverted.
         known: The value of a part that need not be folded; `None` for any other.
-        wanted: The flag of the root: false for a selection whose name stands beneath a `not`.
+        wanted: The flag of the root: false for a selection named beneath a `not`.
     """
     values: list[T] = []
     waiting: list[tuple[Node, bool, int]] = [(root, wanted, -1)]
@@ -63,7 +63,7 @@ def fold(
 
 
 def members_of(node: Node) -> tuple[Node, ...]:
-    """The parts directly below one, in order; none below a test or a name."""
+    """The parts directly below one, in order; empty for a test or a name."""
     match node:
         case ir.Group(members):
             return members
@@ -105,7 +105,7 @@ def all_tests(rule: ir.DetectionRule) -> Iterator[ir.Test]:
 
 
 def names_in(expression: ir.Expression) -> Iterator[str]:
-    """The names of selections in a condition, in its order; one may come more than once."""
+    """The names of selections in a condition, in order, with repetitions."""
     return (leaf.name for leaf in leaves_of(expression) if isinstance(leaf, ir.Identifier))
 
 

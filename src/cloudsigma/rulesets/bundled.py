@@ -18,8 +18,7 @@ def bundled_rules(*, correlations: bool = False) -> RuleSet:
     """The four detections: IAM groups created and deleted, Roles Anywhere profiles and external trust anchors.
 
     Args:
-        correlations: Add the bundled correlations, with rules of their own that they refer to and that give no matches
-            themselves.
+        correlations: Add the bundled correlations, and the rules that they refer to, which are not reported.
     """
     check_flag("correlations", correlations)
     return _compiled(correlations)
@@ -27,13 +26,13 @@ def bundled_rules(*, correlations: bool = False) -> RuleSet:
 
 @lru_cache(maxsize=2)
 def _compiled(correlations: bool) -> RuleSet:  # noqa: FBT001  # the key of the cache
-    """Read what ships compiled: a process that only evaluates needs neither pySigma nor YAML."""
+    """Read the precompiled rules: a process that only evaluates needs neither pySigma nor YAML."""
     rules = load_trusted(bundled_file(correlations=correlations))
     return with_paths(rules, lambda path: str(packaged_rules().parent.joinpath(*PurePosixPath(path).parts)))
 
 
 def bundled_file(*, correlations: bool) -> Path:
-    """The compiled file that ships; `scripts/compile_bundled.py` writes it."""
+    """The compiled file in the package; `scripts/compile_bundled.py` writes it."""
     return Path(__file__).with_name("bundled_correlations.json" if correlations else "bundled_rules.json")
 
 

@@ -17,11 +17,11 @@ from cloudsigma import ir
 from cloudsigma.errors import CATEGORIES, Category, RuleError, Severity
 
 FORMAT = 1
-"""Rises when the IR changes in a way that older data cannot be read in, or would mean something else."""
+"""Incremented when a change of the IR makes older data unreadable or changes its meaning."""
 
 
 class ArtifactProblem(Exception):  # noqa: N818  # caught where the file is known
-    """Why bytes are not a rule set, or a rule set cannot be written: a reason and a remedy."""
+    """Bytes are not a rule set, or a rule set cannot be written: a reason and a remedy."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason)
@@ -111,7 +111,7 @@ def encode(artifact: Artifact, *, written_by: str, predicates: Iterable[tuple[st
 
 
 def _exactly(artifact: Artifact) -> bytes | None:
-    """The JSON, if it says the same when it is read.
+    """The JSON, if reading it returns an equal value.
 
     All parts have types that JSON keeps, except custom attributes, which may be anything.
     """

@@ -1,4 +1,4 @@
-"""How many matches each Sigma filter takes away."""
+"""Counts the matches that each Sigma filter removes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cloudsigma.rulesets.rule_set import RuleSet
 
 @dataclass
 class FilterCounts:
-    """Counts records that rules would match without their filters, for records that are added one by one."""
+    """Counts the records, added one by one, that rules would match without their filters."""
 
     rules: RuleSet
     """The rules whose filters are counted."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Rule ID and filter ID → matches that the filter takes away. Where several take away one match, each counts."""
+    """Rule ID and filter ID → matches that the filter removes. If several remove one match, each counts."""
 
     def __post_init__(self) -> None:
         self._narrowed: dict[str, ir.DetectionRule] = {
@@ -33,7 +33,7 @@ class FilterCounts:
         self._alone: dict[tuple[str, int], Rule] = {}
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Count one record; cheap unless a filter has taken away a match of it."""
+        """Count one record; cheap unless a filter removes a match of it."""
         if not self._narrowed:
             return
         for rule_id in set(self._plain.verdicts(record)).difference(self.rules.verdicts(record)):

@@ -1,4 +1,4 @@
 """The levels of Sigma."""
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
-"""Rising."""
+"""In ascending order."""

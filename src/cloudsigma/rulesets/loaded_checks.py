@@ -1,4 +1,4 @@
-"""Checks of rules that were read from a file: everything that evaluation relies on and the compiler guarantees."""
+"""Checks rules that were read from a file: all invariants of the compiler that evaluation relies on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cloudsigma.rulesets.levels import LEVELS
 
 _TIME_PARTS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "week": (1, 53), "month": (1, 12), "year": (1, 9999)}
 _DEEPEST = 100
-"""Levels of groups and of expressions; the compiler allows fewer."""
+"""Deepest nesting of groups and of expressions; the compiler allows less."""
 
 
 class Damage(Exception):  # noqa: N818  # becomes a UsageError that names the file
@@ -22,7 +22,7 @@ class Damage(Exception):  # noqa: N818  # becomes a UsageError that names the fi
 
 
 def check_loaded(saved: Artifact) -> None:
-    """Raise `Damage` for the first thing that evaluation could not work with."""
+    """Raise `Damage` for the first invariant that does not hold."""
     seen: set[str] = set()
     for rule in saved.rules:
         rule_id = rule.metadata.id
@@ -103,7 +103,7 @@ def _check_test(test: ir.Test) -> None:
 def _check_matcher(matcher: ir.Matcher) -> None:
     match matcher:
         case ir.Regex(pattern, flags):
-            import re2  # that it is there was checked
+            import re2  # its presence was checked
 
             if "".join(flag for flag in "ims" if flag in flags) != flags:
                 raise Damage(f"the unknown flags {flags!r} of a regular expression")

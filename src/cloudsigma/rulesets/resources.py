@@ -1,4 +1,4 @@
-"""Where the bundled rules are: inside the installed package, or in the repository of an editable install."""
+"""Locates the bundled rules: inside the installed package, or in the repository of an editable install."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cloudsigma.errors import CloudSigmaError
 
 
 def packaged_rules() -> Path:
-    """The folder of the bundled detections; raises `CloudSigmaError` where the installation lacks it."""
+    """The folder of the bundled detections; raises `CloudSigmaError` if the installation lacks it."""
     return _packaged("sigma_rules")
 
 

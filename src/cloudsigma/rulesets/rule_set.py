@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger("cloudsigma")
 
 CLOUDTRAIL = ir.LogSource(product="aws", service="cloudtrail")
-"""What records are declared to be unless the caller says otherwise."""
+"""The default log source of the records."""
 
 Record = Mapping[str, Any]
 
 _ENVELOPES = frozenset({"Records", "detail", "awslogs", "Message", "Messages", "Events", "body", "data"})
-"""Members of what carries records: events of functions, messages, files; no record has them."""
+"""Members of envelopes: events of functions, messages, files; no record has them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,11 +53,11 @@ class RuleSet:
     errors: tuple[RuleError, ...] = ()
     """The errors of the rules that were left out (`on_error="skip"`)."""
     warnings: tuple[RuleError, ...] = ()
-    """Doubts about rules that were loaded all the same."""
+    """Warnings about loaded rules."""
     declared: ir.LogSource = CLOUDTRAIL
     """The log source that the records are declared to be."""
     supporting: frozenset[str] = frozenset()
-    """IDs of rules that are here only because a correlation refers to them: they give no matches of their own."""
+    """IDs of rules included only because a correlation refers to them; their matches are not reported."""
 
     # --- as a collection --------------------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class RuleSet:
 
     @cached_property
     def hidden(self) -> frozenset[str]:
-        """IDs of rules that give no matches of their own: a correlation refers to them and does not `generate`."""
+        """IDs of rules whose matches are not reported: a correlation refers to them and does not `generate`."""
         referred = (rule.correlation for rule in self.rules if rule.correlation is not None)
         return self.supporting | {rule_id for each in referred if not each.generate for rule_id in each.rules}
 
@@ -189,14 +189,14 @@ class RuleSet:
 
     @property
     def probe(self) -> Matcher:
-        """What a reader needs to see of records to leave out those that no rule could match."""
+        """The probe by which a reader skips records that no rule could match."""
         return self._matcher
 
     @property
     def found_by(self) -> dict[str, str | None]:
-        """How the detection rules that apply are found, by ID: the field that tells which records could match.
+        """Rule ID → index field, for the detection rules that apply.
 
-        Nearly every rule is found by `eventName`. A rule with `None` is evaluated for every record, which costs the
+        Nearly every rule is indexed by `eventName`. A rule with `None` is evaluated for every record, which costs the
         most.
         """
         return self._matcher.found_by
@@ -231,8 +231,8 @@ class RuleSet:
     def evaluate(self, records: Iterable[Record], *, lateness: dt.timedelta | None = None) -> Iterator[Match]:
         """The matches of records, in their order and then that of the rules.
 
-        Lazy: one record is taken at a time, so `records` may be endless. Records are never changed. What is no
-        mapping matches nothing and is told to the logger `cloudsigma`.
+        Lazy: one record is taken at a time, so `records` may be endless. Records are never changed. A value that is
+        not a mapping matches nothing and is logged as a warning by the logger `cloudsigma`.
 
         Args:
             records: CloudTrail records.
@@ -252,7 +252,7 @@ class RuleSet:
     def evaluate_with_origin(
         self, records: Iterable[tuple[Record, Origin | None]], *, lateness: dt.timedelta | None = None
     ) -> Iterator[Match]:
-        """`evaluate` for records that come with where they came from, as a reader gives them."""
+        """`evaluate` for records with their origins, as a reader yields them."""
         return self.evaluate_matches(self._matches(records), lateness=lateness)
 
     def _matches(self, records: Iterable[tuple[Record, Origin | None]]) -> Iterator[tuple[Match, ...]]:
@@ -278,7 +278,7 @@ class RuleSet:
         """`evaluate` for records whose matches (`RuleSet.match`) are known already, one tuple a record."""
         correlator = None
         if any(rule.correlation is not None for rule in self.rules):
-            # Without a lateness everything is held to the end, so that the order of the records never counts.
+            # Without a lateness, matches are held to the end, so that the order of the records never matters.
             bound = None if lateness is None else MAX_ENTRIES
             correlator = Correlator(self.rules, lateness=lateness, max_entries=bound)
         stream = MatchStream(self.hidden, correlator)
@@ -296,7 +296,7 @@ class RuleSet:
         """Why the rule with this ID or name matches the record, or why not.
 
         Args:
-            record: One record; for a correlation an iterable of the records that it is to look at.
+            record: One record; for a correlation an iterable of records.
             rule: The ID or name of a rule.
 
         Raises:
@@ -323,7 +323,7 @@ class RuleSet:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the set to a file that `load_rules` reads without pySigma and YAML: JSON, and no code in it.
 
-        The source of each predicate stands in it too, for people; it is not read back.
+        It also contains the source of each predicate, for people; this is not read back.
 
         Raises:
             UsageError: A rule has a custom attribute that JSON cannot hold, such as `.nan`.

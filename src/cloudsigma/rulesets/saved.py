@@ -33,10 +33,10 @@ def load_rules(path: str | os.PathLike[str]) -> RuleSet:
     """Read a set that `RuleSet.save` or `cloudsigma compile` wrote; needs neither pySigma nor YAML.
 
     The file is data: nothing in it is run, and everything that evaluation relies on is checked. But anybody who can
-    change it can change what is found, so keep it where you keep your code.
+    change it can change your detections, so keep it where you keep your code.
 
     Raises:
-        UsageError: The file is no compiled rule set, is damaged, or was written in another format.
+        UsageError: The file is not a compiled rule set, is damaged, or was written in another format.
         FileAccessError: It cannot be read; an `OSError`, too.
         MissingPackageError: Its rules have regular expressions, and google-re2 is not installed.
     """
@@ -63,7 +63,7 @@ def load_rules(path: str | os.PathLike[str]) -> RuleSet:
 
 
 def load_trusted(path: Path) -> RuleSet:
-    """A set that ships with the package, without the checks of `load_rules`: they cost time at every start."""
+    """A set from the package, without the checks of `load_rules`, which would slow every start."""
     return from_artifact(artifact.decode(path.read_bytes()))
 
 

@@ -1,7 +1,7 @@
 """Warnings about rules that compile, but can hardly mean what their authors wrote.
 
-What needs knowledge of CloudTrail, such as misspelt field names, is left to the linter. Each check is cheap: together
-they take a few percent of the time that a rule takes to compile.
+Checks that need knowledge of CloudTrail, such as of misspelt field names, are left to a linter. Together the checks
+take a few percent of a rule's compile time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["attribute_doubts", "correlation_warnings", "filter_doubts", "masked_
 def rule_doubts(document: Document, rule: ir.DetectionRule, declared: ir.LogSource) -> list[RuleError]:
     """The warnings about a detection rule, in the order of the file.
 
-    A rule that never applies, since its log source is another, is not looked at further.
+    A rule for another log source never applies and is not checked further.
 
     Args:
         document: The rule as written.
@@ -91,7 +91,7 @@ def _detection_doubts(
 
 
 def _comment_doubts(document: Document, located: Located) -> Iterator[RuleError]:
-    """Values that end where a comment begins, which may have been meant as a part of them."""
+    """Warnings about comments that may have been meant as part of a value."""
     lines = {place.line for way, place in document.values.items() if way[:1] == ("detection",) and len(way) > 2}
     for place, comment in document.comments:
         if place.line in lines:

@@ -1,4 +1,4 @@
-"""Doubts about what a rule says beside its detection: keys that look like others, its log source, old dates."""
+"""Doubts about the attributes of a rule: keys that look like others, its log source, old dates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BELONGS = {
     **dict.fromkeys(("condition", "selection", "selections", "keywords"), "detection"),
     **dict.fromkeys(("group-by", "timespan", "aliases"), "correlation"),
 }
-"""Keys of a section that stand at the top of the document by mistake."""
+"""Keys of a section that were written at the top of the document by mistake."""
 _CUSTOM = frozenset({"simulation", "regression_tests_path", "custom", "notes", "version", "tests", "sources"})
 
 
@@ -73,7 +73,7 @@ def _key_doubt(key: str) -> tuple[str, str] | None:
 
 @lru_cache(maxsize=1_000)
 def logsource_doubt(source: ir.LogSource, declared: ir.LogSource) -> tuple[str, str, str] | None:
-    """Part, reason and remedy of a log source that is not that of the records, and looks as if it should be."""
+    """Part, reason and remedy of a log source that differs from the records' and probably should not."""
     parts = ("category", "product", "service")
     names = {part: getattr(declared, part) for part in parts if getattr(declared, part) is not None}
     remedy = f"Write logsource: {{{', '.join(f'{key}: {name}' for key, name in names.items())}}}."

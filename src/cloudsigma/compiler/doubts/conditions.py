@@ -92,7 +92,7 @@ def _way(rule: ir.DetectionRule, at: int) -> Path:
 
 
 def _filter_as_selection(condition: ir.Condition, names: list[str]) -> str | None:
-    """A selection called filter that a condition without a `not` takes as it takes the others."""
+    """A selection called filter that a condition without a `not` uses like the others."""
     filters = [name for name in names if name.lower().startswith(("filter", "exclu"))]
     if not filters or len(filters) == len(names) or "not" in condition.text:
         return None

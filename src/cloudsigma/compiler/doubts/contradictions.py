@@ -1,9 +1,9 @@
 """Whether a condition can never be true: a cheap search that proves some contradictions, and never a wrong one.
 
-The parts that must hold are collected; one `or` after the other is split into its cases; where every case asks for two
-things that exclude each other, the condition is always false. A test implies another of the same field where each of
-its values is one of the other's. Two tests of one field exclude each other only where the field has a single value,
-as the scalars of a CloudTrail record have: of a list, one element may pass the first test and another the second.
+The parts that must hold are collected, and one `or` after the other is split into its cases. If every case requires two
+tests that exclude each other, the condition is always false. A test implies another of the same field if each of its
+values is one of the other's. Two tests exclude each other only on a field with a single value, such as the scalars of a
+CloudTrail record: in a list, one element may pass the first test and another the second.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ SCALARS = frozenset(
 """Fields of a CloudTrail record that hold one value."""
 
 _MAX_STEPS = 2_000
-"""Parts of a condition, and pairs of tests, that are looked at before the search gives up."""
+"""Most parts of a condition, and pairs of tests, that the search examines."""
 _MAX_SPLIT = 12
-"""Choices of one case that are split; the others are left out, which proves less and nothing wrong."""
+"""Most choices of one case that are split. Ignoring the others finds fewer contradictions, never a wrong one."""
 _MAX_PAIRS = 4_096
-"""Pairs of values of two tests that are compared."""
+"""Most pairs of values of two tests that are compared."""
 _MAX_TEXT = 1_000
-"""Characters of a value that is compared with a pattern."""
+"""Most characters of a value that is compared with a pattern."""
 
 _Node = ir.Expression | ir.Group | ir.Test
 
@@ -52,7 +52,7 @@ class Conflict:
 
 
 def may_conflict(rule: ir.DetectionRule, *, aws: bool) -> bool:
-    """Whether a search may prove anything: something is negated, or the fields are scalars, and one is tested twice."""
+    """Whether a search can succeed: a part is negated, or a scalar field is tested twice."""
     tests = list(all_tests(rule))
     negates = any("not" in condition.text for condition in rule.conditions) or any(test.negated for test in tests)
     if not (negates or aws):
@@ -94,7 +94,7 @@ class _Search:
     def conflict(
         self, goals: list[tuple[_Node, bool]], facts: _Facts, choices: list[list[tuple[_Node, bool]]]
     ) -> Conflict | None:
-        """The conflict of the first case, where all cases have one."""
+        """The conflict of the first case, if all cases have one."""
         while goals:
             self._steps += 1
             if self._steps > _MAX_STEPS:
@@ -164,7 +164,7 @@ def _is_all(node: ir.Expression | ir.Group) -> bool:
 
 
 def _implies(first: ir.Test, second: ir.Test) -> bool:
-    """Whether the second test of a field holds wherever the first does, both without their negation."""
+    """Whether the first test of a field implies the second, ignoring their negation."""
     if first.matchers == second.matchers and first.all_of == second.all_of:
         return True
     if len(first.matchers) * len(second.matchers) > _MAX_PAIRS:

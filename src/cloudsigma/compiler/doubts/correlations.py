@@ -1,4 +1,4 @@
-"""Correlations that are valid and cannot do what their author meant: warnings, each with what to write."""
+"""Warnings about valid correlations that cannot do what their author intended, each with a remedy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COUNTS = frozenset({"event_count", "value_count", "temporal", "temporal_ordered
 
 
 def most_counted(rule_type: str, rules: int) -> float:
-    """The highest count that a correlation of this type can reach: that of its rules, where rules are counted."""
+    """The highest count that a correlation of this type can reach: the number of its rules, if it counts rules."""
     return rules if rule_type in ("temporal", "temporal_ordered") else math.inf
 
 

@@ -11,7 +11,7 @@ _ESCAPES = {"\a": "\\a", "\b": "\\b", "\v": "\\v", "\f": "\\f", "\x1b": "\\e", "
 
 
 def invisible_in(text: str) -> str | None:
-    """The name of an invisible character among plain letters; a text that is about such characters has none."""
+    """The name of an invisible character among plain letters; `None` for a text about these characters."""
     if text.isascii() or not (found := _INVISIBLE.search(text)):
         return None
     rest = _INVISIBLE.sub("", text)

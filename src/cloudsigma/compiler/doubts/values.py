@@ -1,4 +1,4 @@
-"""Doubts about the values of one item: text that was meant as something else, and values that were not written."""
+"""Doubts about the values of one item: text probably meant as another type, and missing values."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def value_doubts(
         values: As YAML has them.
         way: The way to the item.
         located: Makes the warnings.
-        aws: Whether the rule is for AWS; texts of other log sources have forms that ours have not.
+        aws: Whether the rule is for AWS; other log sources have texts in other formats.
     """
     kind = _kind_of(key)
     if not values:
@@ -62,7 +62,7 @@ def value_doubts(
 
 
 class _Kind:
-    """What the key of an item says about its values."""
+    """The properties of an item's values that follow from its key."""
 
     __slots__ = ("field", "modifiers", "operator", "part", "plain", "watched")
 
