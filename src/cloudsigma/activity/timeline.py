@@ -50,7 +50,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> tuple[Any, ...]:
-        """Equal for events that one line can stand for."""
+        """Equal for events that can share a line."""
         return (self.event_source, self.event_name, self.outcome, self.principal, self.source_ip, self.region)
 
     def to_dict(self) -> dict[str, Any]:

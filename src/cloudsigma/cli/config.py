@@ -18,7 +18,7 @@ def command(configuration: Configuration, form: str) -> None:
     """Show the configuration file and the options that it sets, for each command.
 
     The file is .cloudsigma.toml, or [tool.cloudsigma] in pyproject.toml, in this folder or the nearest above it. Paths
-    are shown as they are used.
+    are shown resolved.
     """
     file = str(configuration.file) if configuration.file is not None else None
     if form == "json":

@@ -19,7 +19,7 @@ _MEANT_BY_NAME = frozenset({"pipeline", "baseline"})
 _NOT_SET = frozenset({"help"})
 
 Commands = Callable[[], Mapping[str, click.Command]]
-"""Gives all commands by name; they are imported only where there is a file."""
+"""Returns all commands by name; they are imported only if a file was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Configuration:
     """The options that a file sets."""
 
     file: Path | None = None
-    """The file; `None` if there is none."""
+    """The file; `None` if not found."""
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Command → option, without `--` → value; paths are absolute."""
     defaults: dict[str, dict[str, Any]] = field(default_factory=dict)

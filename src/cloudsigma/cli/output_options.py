@@ -32,7 +32,7 @@ _OPTIONS = (
     option("--no-dedup", is_flag=True, help="Give every match, also of an event that is delivered twice."),
     option(
         "--ledger", metavar="FILE", type=click.Path(readable=False, allow_dash=True),
-        help="Write what was read to FILE as JSON (- is standard output).",
+        help="Write the account of the reading to FILE as JSON (- is standard output).",
     ),
     option("--exit-zero", is_flag=True, help="Exit with 0 where matches were found, instead of 1."),
 )  # fmt: skip

@@ -34,7 +34,7 @@ _OPTIONS = (
     ),
     option(
         "--jobs", "-j", metavar="N", type=click.IntRange(min=1),
-        help="Processes that read files, at most one for each core. Default: one for each core, where there is enough "
+        help="Processes that read files, at most one for each core. Default: one for each core, if there is enough "
         "to read.",
     ),
 )  # fmt: skip

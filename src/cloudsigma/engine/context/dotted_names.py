@@ -29,7 +29,7 @@ _USUAL = frozenset({
     "sessionCredentialFromConsole", "sharedEventID", "sourceIPAddress", "tlsDetails", "userAgent", "userIdentity",
     "vpcEndpointId",
 })  # fmt: skip
-"""Members of nearly every record; where there are no others, nothing else need be looked for."""
+"""Members of nearly every record; a record with only these has no dotted names."""
 
 
 def put(record: dict[str, Any], path: Sequence[str], value: Any) -> None:

@@ -137,7 +137,7 @@ class DamagedList(DamagedText):
         return -1, 1
 
     def _follows(self, array: RecordList, at: int) -> tuple[Literal["end", "inner", "open"], int]:
-        """What the text after an object says about whether the object is an element of the list.
+        """The verdict of the text after an object: whether the object is an element of the list.
 
         `end`: so it does, up to the end of the document. `inner`: it is in a list or object that ends before. `open`:
         the text ends, or the next damage comes, before that is known.
