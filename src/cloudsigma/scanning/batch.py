@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudsigma.engine.match import Match
 from cloudsigma.origin import Origin
@@ -14,8 +14,10 @@ from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.rulesets.rule_set import RuleSet
-from cloudsigma.scanning.issuing_probe import IssuingProbe
-from cloudsigma.sessions.issue import Issue, read_issues
+
+if TYPE_CHECKING:
+    from cloudsigma.reading.fast_path.probe import Probe
+    from cloudsigma.sessions.issue import Issue
 
 _TICK_EVERY = 10_000
 """Report progress after this many records of one file."""
@@ -92,7 +94,13 @@ class BatchReader:
 
     def __init__(self, config: BatchConfig, tick: Tick | None = None) -> None:
         self.config = config
-        probe = IssuingProbe(config.rules.probe) if config.sessions else config.rules.probe
+        probe: Probe = config.rules.probe
+        self._read_issues: Callable[[Mapping[str, Any]], tuple[Issue, ...]] | None = None
+        if config.sessions:  # most scans link none
+            from cloudsigma.scanning.issuing_probe import IssuingProbe
+            from cloudsigma.sessions.issue import read_issues
+
+            probe, self._read_issues = IssuingProbe(probe), read_issues
         self._reader = SourceReader(
             config.limits, config.selection, probe, coverage=config.coverage, strict=config.strict
         )
@@ -124,12 +132,12 @@ class BatchReader:
 
     def _matched(self, source: Source, result: BatchResult) -> Iterator[MatchedRecord | SerializedMatch]:
         verdicts, serialization = self.config.rules.verdicts, self.config.serialization
-        sessions, given = self.config.sessions, 0
+        read_issues, given = self._read_issues, 0
         for record, origin in self._reader.records(source, result.recorder):
             given += 1
             if given % _TICK_EVERY == 0 and self._tick is not None:
                 self._tick(result.recorder)
-            if sessions:
+            if read_issues is not None:
                 result.issues.extend(read_issues(record))
             rule_ids = verdicts(record)
             if not rule_ids:

@@ -8,7 +8,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from msgspec import structs
 
@@ -27,14 +27,15 @@ from cloudsigma.scanning.batch import BatchConfig, MatchedRecord, Serialization,
 from cloudsigma.scanning.checkpoint import Checkpoint
 from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
 from cloudsigma.scanning.correlating import ScanCorrelations
-from cloudsigma.scanning.match_spool import MatchSpool
 from cloudsigma.scanning.outcome import ScanOutcome
 from cloudsigma.scanning.progress import ScanProgress
 from cloudsigma.scanning.scan_state import ScanState
 from cloudsigma.scanning.source_queue import SourceQueue
 from cloudsigma.scanning.workers import read_sources
-from cloudsigma.sessions import Sessions
 from cloudsigma.storage.sqlite import open_temporary
+
+if TYPE_CHECKING:
+    from cloudsigma.sessions import Sessions
 
 _Found = MatchedRecord | SerializedMatch | None
 _Advance = Callable[[Recorder | None, Iterable[Source | Unreadable]], None]
@@ -88,7 +89,7 @@ class Scan:
         self._checkpoint = checkpoint
         self._correlates = any(rule.correlation is not None for rule in rules)
         self._prepared = self._finished = False
-        self._sessions = Sessions()
+        self._sessions: Sessions | None = None
         self._state = ScanState(dedup=config.dedup)
         self._queue = SourceQueue(self._finder, self._state, config)
         self._correlations: ScanCorrelations | None = None
@@ -156,7 +157,7 @@ class Scan:
         self._queue = self._new_queue(register)
         if checkpoint is not None:
             checkpoint.cut_outputs()
-        self._sessions = Sessions()
+        self._sessions = _new_sessions() if config.sessions else None
         self._prepared, self._finished = True, False
 
     def _new_queue(self, register: Register | None) -> SourceQueue:
@@ -181,11 +182,13 @@ class Scan:
         Matches are returned once everything has been read, since the event that issued a session may be in any file.
         Until then they are held in a temporary file. Without `ScanConfig.sessions`, sessions are `None`.
         """
+        from cloudsigma.scanning.match_spool import MatchSpool
+
         with closing(MatchSpool()) as spool:
             for match in self:
                 spool.add(match)
             for match in spool:
-                yield self._sessions.linked(match) if self.config.sessions else match
+                yield self._sessions.linked(match) if self._sessions is not None else match
 
     def serialized(self, serialization: Serialization) -> Iterator[SerializedMatch]:
         """The matches as JSON.
@@ -277,7 +280,8 @@ class Scan:
                 finally:  # also for a caller that stops here
                     state.recorder.add(result.recorder)
                     state.suppressed.update(result.suppressed)
-                    self._sessions.add_issues(result.issues)
+                    if self._sessions is not None:
+                        self._sessions.add_issues(result.issues)
                 self._check(result.recorder)
                 self._queue.note_done(result, named=named)
                 self._note_deliveries(result.sources)
@@ -307,6 +311,12 @@ class Scan:
             if self._correlations is not None:
                 self._state.correlations = self._correlations.losses
             self._checkpoint.save(self._state, finished=finished)
+
+
+def _new_sessions() -> Sessions:
+    from cloudsigma.sessions import Sessions  # most scans link none
+
+    return Sessions()
 
 
 def _with_window(config: ScanConfig, checkpoint: Checkpoint) -> ScanConfig:
