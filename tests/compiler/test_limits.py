@@ -80,6 +80,28 @@ def test_a_pipeline_that_grows_without_bound_is_refused(tmp_path: Path, transfor
     assert f"--rule-limit {limit}=N" in error.reason
 
 
+def chain(length: int) -> str:
+    """A rule, and correlations of which each refers to the one before, the last one first."""
+    links = [
+        f"title: C{at}\nname: c{at}\ncorrelation: {{type: event_count, rules: [c{at - 1}], timespan: 1m, "
+        "condition: {gte: 2}}\n"
+        for at in range(length, 0, -1)
+    ]
+    return "---\n".join([*links, rule("a: b", "name: c0\n")])
+
+
+def test_a_long_chain_of_correlations_is_refused() -> None:
+    """The first one beyond the limit names it, in whatever order they are written; those below it stay."""
+    assert not bounded(chain(10)).errors
+    rules = bounded(chain(11))
+    assert len(rules) == 11
+    [error] = rules.errors
+    assert "C11" in str(error)
+    assert "more deeply than 10 (the limit 'correlation_depth'; --rule-limit correlation_depth=N" in error.reason
+    assert len(bounded(chain(11), limits=RuleLimits(correlation_depth=11))) == 12
+    assert len(bounded(chain(300)).errors) == 290
+
+
 def test_limits_can_be_changed() -> None:
     """A higher one lets the rule through, a lower one does not; one that is not a number is wrong usage."""
     text = rule("'a|base64offset|contains': x12345")

@@ -17,6 +17,7 @@ from msgspec import structs
 from cloudsigma import ir
 from cloudsigma.compiler.conditions import ConditionProblem, parse_condition, renamed
 from cloudsigma.compiler.document import Located
+from cloudsigma.compiler.limits import RuleLimits
 from cloudsigma.compiler.remedies import CORRELATION_KEYS, CORRELATION_TYPES, nearest, quoted
 from cloudsigma.compiler.timespan import parse_timespan, timespan_remedy
 from cloudsigma.correlation.condition import MAX_TERMS, count_terms
@@ -292,18 +293,20 @@ def _has_quantifier(expression: ir.Expression) -> bool:
 
 
 def resolve(
-    correlations: Sequence[tuple[Located, ir.CorrelationRule]], detections: Sequence[ir.DetectionRule]
+    correlations: Sequence[tuple[Located, ir.CorrelationRule]],
+    detections: Sequence[ir.DetectionRule],
+    limits: RuleLimits,
 ) -> tuple[list[ir.CorrelationRule], list[RuleError]]:
     """Replace references by IDs; correlations come after those that they refer to.
 
-    A correlation with a reference to nothing, to several rules or to itself is left out with its error, and so is
-    one that refers to a correlation that is left out.
+    A correlation with a reference to nothing, to several rules or to itself, or above too many others, is left out with
+    its error, and so is one that refers to a correlation that is left out.
     """
     known: list[ir.Metadata] = [rule.metadata for rule in detections]
     waiting = list(correlations)
     resolved: list[ir.CorrelationRule] = []
     everything = [*known, *(rule.metadata for _, rule in correlations)]
-    while True:
+    for _ in range(limits.correlation_depth):  # each round resolves those that are one reference further up
         ready = [item for item in waiting if all(_found(name, known) for name in item[1].rules)]
         if not ready:
             break
@@ -317,7 +320,7 @@ def resolve(
         waiting = [item for item in waiting if item not in ready] + failed
         if failed and len(failed) == len(ready):
             break
-    return resolved, [_why(located, rule, everything) for located, rule in waiting]
+    return resolved, [_why(located, rule, everything, known, limits) for located, rule in waiting]
 
 
 def _found(name: str, rules: Sequence[ir.Metadata]) -> list[ir.Metadata]:
@@ -355,8 +358,14 @@ def _with_ids(located: Located, rule: ir.CorrelationRule, rules: Sequence[ir.Met
     )
 
 
-def _why(located: Located, rule: ir.CorrelationRule, rules: Sequence[ir.Metadata]) -> RuleError:
-    """The error of a correlation whose references cannot be resolved."""
+def _why(
+    located: Located,
+    rule: ir.CorrelationRule,
+    rules: Sequence[ir.Metadata],
+    known: Sequence[ir.Metadata],
+    limits: RuleLimits,
+) -> RuleError:
+    """The error of a correlation whose references cannot be resolved; `known` are the rules that are."""
     way = (*_WAY, "rules")
     for name in rule.rules:
         if not _found(name, rules):
@@ -379,6 +388,9 @@ def _why(located: Located, rule: ir.CorrelationRule, rules: Sequence[ir.Metadata
         _with_ids(located, rule, rules)
     except RuleError as error:
         return error
+    if all(_found(name, known) for name in rule.rules):
+        reason = f"the correlation is nested more deeply than {limits.said('correlation_depth')}"
+        return located.error("reference", reason, way, "Refer to rules further down the chain.")
     return located.error(
         "reference", "the correlation refers to itself, or to one that is left out", way, "Break the circle."
     )

@@ -35,6 +35,8 @@ class RuleLimits(msgspec.Struct, frozen=True):
     """Fields that a pipeline makes of one rule where it maps a name to several."""
     searches: int = 3
     """`..` in one entry of `fields`: each searches everything that the one before has found."""
+    correlation_depth: int = 10
+    """Correlations in a chain in which each refers to the next."""
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:

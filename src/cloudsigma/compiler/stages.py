@@ -253,7 +253,8 @@ class _Compilation:
 
     def _resolve(self, found: Compiled, sources: dict[str, SigmaRule]) -> None:
         """Put the correlations in order, with IDs for references, and apply the pipeline, if any."""
-        resolved, unresolved = resolve([(located, rule) for located, _, rule in self._correlations], found.rules)
+        written = [(located, rule) for located, _, rule in self._correlations]
+        resolved, unresolved = resolve(written, found.rules, self._limits)
         found.errors += unresolved
         if self._processor is None:
             found.correlations = resolved
