@@ -73,6 +73,7 @@ CHANGES: dict[str, tuple[list[str], list[str]]] = {
     "--account": ([], ["444455556666"]),
     "--region": ([], ["eu-west-1"]),
     "--coverage": ([], []),
+    "--filter-counts": (["--rules", "own.yml", "--rules", "filter.yml", "--no-bundled"], []),
     "--ledger": ([], ["ledger.json"]),
     "--strict": ([], []),
     "--checkpoint": (["--output", "out.jsonl"], ["checkpoint"]),
@@ -122,6 +123,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "trail/d.json": json.dumps(streamed),
         "own.yml": f"title: Own\nid: {OWN}\nname: own\nlevel: high\nstatus: stable\ntags: [own.tag]\n"
         "logsource: {product: aws}\ndetection: {s: {eventName: CreateGroup}, condition: s}\n",
+        "filter.yml": "title: Europe\nlogsource: {product: aws}\n"
+        "filter: {rules: [own], f: {awsRegion: eu-west-1}, condition: not f}\n",
         "values.yml": "title: V\nlogsource: {product: aws}\n"
         "detection: {s: {'eventName|expand': '%calls%'}, condition: s}\n",
         "values.txt": "calls: [CreateGroup]\n",

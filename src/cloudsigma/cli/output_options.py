@@ -34,6 +34,7 @@ _OPTIONS = (
         "--ledger", metavar="FILE", type=click.Path(readable=False, allow_dash=True),
         help="Write the account of the reading to FILE as JSON (- is standard output).",
     ),
+    option("--filter-counts", is_flag=True, help="Count the matches that each Sigma filter removes; it costs time."),
     option("--exit-zero", is_flag=True, help="Exit with 0 where matches were found, instead of 1."),
 )  # fmt: skip
 
@@ -50,6 +51,7 @@ class OutputOptions:
     no_record: bool
     no_dedup: bool
     ledger: str | None
+    filter_counts: bool
     exit_zero: bool
 
     def format_for(self, path: Path | None, *, terminal: bool = False) -> Format:

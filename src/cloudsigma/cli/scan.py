@@ -84,7 +84,7 @@ def command(
                 sessions=by_time, dedup=not output.no_dedup, jobs=reading.jobs, selection=selection, limits=limits,
                 coverage=reading.coverage, strict=reading.strict, named_files=reading.named_files,
                 exclude=tuple(str(file) for files in written.values() for file in files),
-                follow=work.following(paths, signals.stopping),
+                follow=work.following(paths, signals.stopping), filter_counts=output.filter_counts,
             )  # fmt: skip
             callbacks = ScanCallbacks(
                 on_progress=bar.advance if bar is not None else None,

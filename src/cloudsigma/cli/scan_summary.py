@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from cloudsigma import ir
+from cloudsigma.engine.rule import Rule
 from cloudsigma.escaping import printable
+from cloudsigma.ir.walk import filter_titles
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.outcome import ScanOutcome
 
@@ -25,6 +28,10 @@ def summary_of(
     lines += [f"  {count:>6}  {printable(title)}" for count, title in found if count]
     if suppressed := sum(outcome.suppressed.values()):
         lines.append(f"{_counted(suppressed, 'match', 'matches')} of rules that only correlations show")
+    if outcome.filtered:
+        lines.append(f"{_counted(sum(outcome.filtered.values()), 'match', 'matches')} removed by filters")
+        titles = {each: title for rule in rules for each, title in _filter_titles(rule).items()}
+        lines += [f"  {count:>6}  {printable(titles.get(each, each))}" for each, count in outcome.filtered.items()]
     sources = [rule.logsource for rule in rules if rule.logsource is not None]
     if never := sum(not source.covers(rules.declared) for source in sources):
         lines.append(f"of {len(rules):,} rules {never:,} were never applied: other log source")
@@ -34,6 +41,10 @@ def summary_of(
     if outcome.read_again:
         lines.append(f"read again, since they had changed: {outcome.read_again:,}")
     return "\n".join(lines)
+
+
+def _filter_titles(rule: Rule) -> dict[str, str]:
+    return filter_titles(rule.definition) if isinstance(rule.definition, ir.DetectionRule) else {}
 
 
 def _counted(number: int, one: str, more: str) -> str:

@@ -362,10 +362,10 @@ def _why(
     located: Located,
     rule: ir.CorrelationRule,
     rules: Sequence[ir.Metadata],
-    known: Sequence[ir.Metadata],
+    resolved: Sequence[ir.Metadata],
     limits: RuleLimits,
 ) -> RuleError:
-    """The error of a correlation whose references cannot be resolved; `known` are the rules that are."""
+    """The error of a correlation whose references fail; `resolved` has the rules that can be referred to."""
     way = (*_WAY, "rules")
     for name in rule.rules:
         if not _found(name, rules):
@@ -388,7 +388,7 @@ def _why(
         _with_ids(located, rule, rules)
     except RuleError as error:
         return error
-    if all(_found(name, known) for name in rule.rules):
+    if all(_found(name, resolved) for name in rule.rules):
         reason = f"the correlation is nested more deeply than {limits.said('correlation_depth')}"
         return located.error("reference", reason, way, "Refer to rules further down the chain.")
     return located.error(

@@ -114,6 +114,11 @@ def filters_of(rule: ir.DetectionRule) -> tuple[str, ...]:
     return rule.conditions[0].filters if rule.conditions else ()
 
 
+def filter_titles(rule: ir.DetectionRule) -> dict[str, str]:
+    """The IDs of the filters that narrow a rule, and their titles, which the names of their selections begin with."""
+    return {each.filter: each.name.rpartition(": ")[0] for each in rule.selections if each.filter is not None}
+
+
 def without_filters(rule: ir.DetectionRule, kept: int | None = None) -> ir.DetectionRule:
     """The rule before filters narrowed it; with `kept`, narrowed by the filter at that position alone."""
     conditions = tuple(

@@ -13,6 +13,7 @@ from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.source_reader import SourceReader
 from cloudsigma.reading.sources.interface import Source, Unreadable
+from cloudsigma.rulesets.filter_counts import FilterCounts
 from cloudsigma.rulesets.rule_set import RuleSet
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class BatchResult(NamedTuple):
     issues: list[Issue]
     """The credentials that events of the batch issued; empty unless sessions are linked."""
     sources: Sequence[Source | Unreadable]
+    filtered: Counter[str]
+    """Matches that filters removed, by filter ID; empty unless they are counted."""
 
 
 class BatchConfig(NamedTuple):
@@ -83,6 +86,8 @@ class BatchConfig(NamedTuple):
     """Whether to report files named in notifications."""
     sessions: bool = False
     """Whether to collect the events that issue credentials."""
+    filter_counts: bool = False
+    """Whether to count the matches that filters remove."""
 
 
 Tick = Callable[[Recorder], None]
@@ -94,7 +99,8 @@ class BatchReader:
 
     def __init__(self, config: BatchConfig, tick: Tick | None = None) -> None:
         self.config = config
-        probe: Probe = config.rules.probe
+        self._filters = FilterCounts(config.rules) if config.filter_counts else None
+        probe: Probe = self._filters.probe if self._filters is not None else config.rules.probe
         self._read_issues: Callable[[Mapping[str, Any]], tuple[Issue, ...]] | None = None
         if config.sessions:  # most scans link none
             from cloudsigma.scanning.issuing_probe import IssuingProbe
@@ -112,7 +118,7 @@ class BatchReader:
         recorder.references = [] if self.config.references else None
         if (tick := self._tick) is not None:
             recorder.watch = lambda: tick(recorder)
-        result = BatchResult((), recorder, Counter(), [], batch)
+        result = BatchResult((), recorder, Counter(), [], batch, Counter())
         return result._replace(found=self._found(batch, result))
 
     def _found(
@@ -139,6 +145,8 @@ class BatchReader:
                 self._tick(result.recorder)
             if read_issues is not None:
                 result.issues.extend(read_issues(record))
+            if self._filters is not None:
+                result.filtered.update(filter_id for _, filter_id in self._filters.removed(record))
             rule_ids = verdicts(record)
             if not rule_ids:
                 continue

@@ -44,6 +44,8 @@ class ScanConfig:
     """Raise `InputLostError` at the first loss."""
     sessions: bool = False
     """Collect the events that issue credentials, to link the sessions of matches; see `Scan.by_time`."""
+    filter_counts: bool = False
+    """Count the matches that each Sigma filter removes. It costs time: the rules are also evaluated without filters."""
     named_files: bool = False
     """Also read the files in S3 that notifications name."""
     exclude: tuple[str, ...] = ()

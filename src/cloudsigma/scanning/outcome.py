@@ -24,6 +24,8 @@ class ScanOutcome(msgspec.Struct, frozen=True):
     """Whether the scan has finished; false while it runs, and after an interruption."""
     ledger: Ledger = Ledger()
     """The input that was read, the losses with their reasons, and the matches excluded from correlations."""
+    filtered: dict[str, int] = {}
+    """Matches that Sigma filters removed, by filter ID, if they are counted; a record read twice counts twice."""
 
     @property
     def total(self) -> int:
@@ -41,6 +43,7 @@ class ScanOutcome(msgspec.Struct, frozen=True):
             "matches": self.matches,
             "repeated": self.repeated,
             "suppressed": self.suppressed,
+            "filtered": self.filtered,
             "finished": self.finished,
             "ledger": self.ledger.to_dict(),
         }

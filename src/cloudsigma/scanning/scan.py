@@ -22,6 +22,7 @@ from cloudsigma.reading.sources.finder import SourceFinder
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.register import Register
 from cloudsigma.reading.sources.value import Value
+from cloudsigma.rulesets.filter_counts import FilterCounts
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.batch import BatchConfig, MatchedRecord, Serialization, SerializedMatch
 from cloudsigma.scanning.checkpoint import Checkpoint
@@ -101,7 +102,13 @@ class Scan:
         """The outcome so far; complete once the iteration has ended."""
         state = self._state
         return ScanOutcome(
-            dict(state.counts), state.repeated, dict(state.suppressed), state.read_again, self._finished, self.ledger
+            dict(state.counts),
+            state.repeated,
+            dict(state.suppressed),
+            state.read_again,
+            self._finished,
+            self.ledger,
+            dict(state.filtered),
         )
 
     @property
@@ -145,6 +152,8 @@ class Scan:
         """
         checkpoint, config = self._checkpoint, self.config
         self._state = ScanState(dedup=config.dedup, on_new=checkpoint.note_match if checkpoint is not None else None)
+        if config.filter_counts:
+            self._state.filtered.update(dict.fromkeys(FilterCounts(self.rules).filters, 0))
         register = database = None
         if checkpoint is not None:
             checkpoint.restore(self._state)
@@ -235,7 +244,7 @@ class Scan:
         config = self.config
         batches = BatchConfig(
             self.rules, config.selection, config.limits, serialization, config.coverage, config.strict,
-            config.named_files, config.sessions,
+            config.named_files, config.sessions, config.filter_counts,
         )  # fmt: skip
         yield from self._pass(batches, config.jobs)
         follow = config.follow
@@ -280,6 +289,7 @@ class Scan:
                 finally:  # also for a caller that stops here
                     state.recorder.add(result.recorder)
                     state.suppressed.update(result.suppressed)
+                    state.filtered.update(result.filtered)
                     if self._sessions is not None:
                         self._sessions.add_issues(result.issues)
                 self._check(result.recorder)

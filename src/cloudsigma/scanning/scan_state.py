@@ -31,6 +31,7 @@ class SavedState(msgspec.Struct, frozen=True):
     read: Ledger
     repeats: Repeats | None
     coverage: CoverageForm | None
+    filtered: dict[str, int] = {}
 
 
 class ScanState:
@@ -46,6 +47,8 @@ class ScanState:
         """Matches reported, by rule ID."""
         self.suppressed: Counter[str] = Counter()
         """Matches of rules that only correlations show, by rule ID."""
+        self.filtered: Counter[str] = Counter()
+        """Matches that Sigma filters removed, by filter ID, if they are counted."""
         self.read_again = 0
         """Files that were read a second time because they had changed."""
         self.watermark = Watermark()
@@ -86,6 +89,7 @@ class ScanState:
                 self.recorder.read,
                 self.dedup.repeats if self.dedup is not None else None,
                 coverage.to_form() if coverage is not None else None,
+                dict(self.filtered),
             )
         )
 
@@ -94,6 +98,7 @@ class ScanState:
         saved = msgspec.json.decode(form, type=SavedState)
         self.counts.update(saved.counts)
         self.suppressed.update(saved.suppressed)
+        self.filtered.update(saved.filtered)
         self.read_again = saved.read_again
         self.watermark, self.closed_until = saved.watermark, saved.closed_until
         self.correlations = saved.correlations
