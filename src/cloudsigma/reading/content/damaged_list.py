@@ -53,6 +53,9 @@ class RecordList(msgspec.Struct, frozen=True):
 class DamagedList(DamagedText):
     """A text with a damaged list in it."""
 
+    _barren: tuple[str, re.Pattern[str], int] | None = None
+    """A text, and an offset from which no element begins in it: it is searched once, not once for each damage."""
+
     def element(self, at: int) -> tuple[Any, int, DamageAt | None]:
         """The element at an offset if it is whole, the offset after it, and any damage in or after it."""
         text = self.text
@@ -109,7 +112,12 @@ class DamagedList(DamagedText):
         """
         text = self.text
         starts = _ROW if text[self.skip(array.start) : self.skip(array.start) + 1] == "[" else _ELEMENT
-        passed = 1
+        passed, barren = 1, self._barren
+        if barren is not None and barren[0] is text and barren[1] is starts and at >= barren[2]:
+            return -1, 1
+        if starts.search(text, at) is None:
+            self._barren = (text, starts, at)
+            return -1, 1
         for found in starts.finditer(text, at):
             start = found.start()
             if self.effort < 0:

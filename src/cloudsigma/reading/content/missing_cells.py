@@ -18,4 +18,4 @@ def is_missing(cell: str) -> bool:
 
     This holds for whole cells. A text inside the JSON of a cell is a value, whatever it says.
     """
-    return len(cell) <= _LONGEST and cell.strip().lower() in _MISSING
+    return len(cell) <= _LONGEST and cell.strip(" \t\r\n").lower() in _MISSING

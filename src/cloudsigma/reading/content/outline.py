@@ -32,6 +32,10 @@ class Event(NamedTuple):
     at: int
 
 
+_DEEPEST = 10_000
+"""Levels of nesting at which a text counts as cut off: no record has so many, and following them takes minutes."""
+
+
 class Outline:
     """A walk through a list or, with `documents`, through consecutive documents."""
 
@@ -64,6 +68,8 @@ class Outline:
                 if not self._opens():
                     return Event("doubt", self._at)
                 opened.append(mark)
+                if len(opened) > _DEEPEST:
+                    break
                 self._before = "open"
                 self._begun = True
             elif mark in ("}", "]"):
