@@ -32,8 +32,8 @@ class Event(NamedTuple):
     at: int
 
 
-_DEEPEST = 10_000
-"""Levels of nesting at which a text counts as cut off: no record has so many, and following them takes minutes."""
+_DEEPEST = 1_000_000
+"""Levels of nesting at which a text counts as cut off: following more takes minutes."""
 
 
 class Outline:
