@@ -94,6 +94,11 @@ def _documented(name: str, value: Any) -> str:
 def _documented_class(name: str, value: type) -> str:
     node = _parsed(value)
     bases = [base.__name__ for base in value.__bases__ if base is not object and not base.__name__.startswith("_")]
+    for base in value.__bases__:
+        if base.__name__ == value.__name__:  # the same name within the package: its members are this class's
+            bases.remove(base.__name__)
+            own = {member.name for member in node.body if isinstance(member, ast.FunctionDef)}
+            node.body += [each for each in _parsed(base).body if getattr(each, "name", None) not in own]
     inherited = f"({', '.join(bases)})" if bases else ""
     head = f"### `{name}`\n\n{_code(f'class {name}{inherited}')}\n"
     parts = [head + _markdown(inspect.getdoc(value) or "")]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cloudsigma.version import __version__
 
 if TYPE_CHECKING:
-    from cloudsigma.api import evaluate, scan
+    from cloudsigma.api import Scan, evaluate, scan
     from cloudsigma.compiler import RuleLimits, compile_rules, compile_text
     from cloudsigma.correlation import Correlator
     from cloudsigma.correlation.explain import CorrelationExplanation
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from cloudsigma.rulesets.bundled import bundled_rules
     from cloudsigma.rulesets.rule_set import RuleSet
     from cloudsigma.rulesets.saved import load_rules
-    from cloudsigma.scanning.scan import Scan
     from cloudsigma.sessions import Sessions
 
 __all__ = [
@@ -108,7 +107,7 @@ _HOMES = {
     "RuleErrors": "errors",
     "RuleLimits": "compiler",
     "RuleSet": "rulesets.rule_set",
-    "Scan": "scanning.scan",
+    "Scan": "api",
     "Sessions": "sessions",
     "UnknownRuleError": "errors",
     "UsageError": "errors",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cloudsigma.arguments import check_callable, check_flag, check_instance
 from cloudsigma.engine.match import Match
@@ -17,7 +17,12 @@ from cloudsigma.reading.sources.value import Value
 from cloudsigma.rulesets.bundled import bundled_rules
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
-from cloudsigma.scanning.scan import Scan
+from cloudsigma.scanning.scan import Scan as _Scan
+
+if TYPE_CHECKING:
+    from cloudsigma.scanning.outcome import ScanOutcome
+    from cloudsigma.sinks.delivery import Target
+    from cloudsigma.sinks.formats import SinkOptions
 
 
 def evaluate(
@@ -30,6 +35,70 @@ def evaluate(
 def _chosen(rules: RuleSet | None) -> RuleSet:
     check_instance("rules", rules, RuleSet, "a RuleSet, such as cloudsigma.compile_rules(PATH), or None")
     return rules if rules is not None else bundled_rules()
+
+
+class Scan(_Scan):
+    """An iterable of the matches in files; `outcome` has the counts and the ledger.
+
+    Lazy: reads one file at a time, or one for each job. Iterating again reads the files again, with a new ledger; do
+    not run two iterations at the same time.
+
+    Each method below whose name begins with `to_` runs the scan, writes its matches to a file in one format, and
+    returns the outcome: its `complete` is false if something could not be read, or if the format cannot hold a match
+    (`not_written`). The file is a path, or a binary stream, which stays open. Except JSON lines, matches are written
+    at the end of the scan, by time and with linked sessions. They raise `InputLostError` with `strict`,
+    `FileAccessError` if the file cannot be written, and `UsageError` if it is one that the scan reads.
+    """
+
+    def write(
+        self, *files: Target, form: str | None = None, record: bool = True, options: SinkOptions | None = None
+    ) -> ScanOutcome:
+        """Write the matches to several files in one run, each in the format of its ending.
+
+        Args:
+            files: Paths such as `matches.csv`, `report.html`, `findings.ocsf.jsonl`; see `cloudsigma.sinks.FORMATS`.
+            form: The format of all files, whatever their endings; streams need it.
+            record: Whether the records are written with the matches, where the format has them.
+            options: All options of the formats; replaces `record`.
+        """
+        from cloudsigma.sinks.delivery import write_files
+        from cloudsigma.sinks.formats import SinkOptions
+
+        return write_files(self, files, form, options or SinkOptions(record=record))
+
+    def to_jsonl(self, file: Target, *, record: bool = True) -> ScanOutcome:
+        """Write JSON lines, as matches are found: `match.to_json(record=record)`."""
+        return self.write(file, form="jsonl", record=record)
+
+    def to_csv(self, file: Target, *, raw: bool = False) -> ScanOutcome:
+        """Write CSV: the columns of `match.to_row()`.
+
+        A cell that a spreadsheet would run as a formula begins with an apostrophe; `raw` writes all cells unchanged,
+        for programs.
+        """
+        from cloudsigma.sinks.formats import SinkOptions
+
+        return self.write(file, form="csv", options=SinkOptions(raw=raw))
+
+    def to_markdown(self, file: Target) -> ScanOutcome:
+        """Write a summary and a table for a ticket, of at most 60,000 characters."""
+        return self.write(file, form="markdown")
+
+    def to_html(self, file: Target) -> ScanOutcome:
+        """Write the report, one HTML file without scripts."""
+        return self.write(file, form="html")
+
+    def to_ocsf(self, file: Target, *, record: bool = True) -> ScanOutcome:
+        """Write Detection Findings of OCSF 1.6.0 as JSON lines; `record`: with the record as `raw_data`."""
+        return self.write(file, form="ocsf", record=record)
+
+    def to_asff(self, file: Target) -> ScanOutcome:
+        """Write batches of findings for AWS Security Hub, one call of `BatchImportFindings` a line."""
+        return self.write(file, form="asff")
+
+    def to_timesketch(self, file: Target) -> ScanOutcome:
+        """Write events for Timesketch as JSON lines."""
+        return self.write(file, form="timesketch")
 
 
 def scan(

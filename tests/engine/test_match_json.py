@@ -7,6 +7,7 @@ import json
 import math
 import uuid
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
-from cloudsigma.engine.json_form import json_ready
-from cloudsigma.engine.match import Match, make_match
+from cloudsigma.engine.json_form import json_values
+from cloudsigma.engine.match import make_match
 
 RULES = cloudsigma.compile_text(
     "title: T\nlogsource: {product: aws}\ndetection: {s: {eventName: CreateGroup}, condition: s}\n"
@@ -42,8 +43,15 @@ RECORDS = st.dictionaries(
 )
 
 
-def plain(match: Match, *, record: bool = True) -> Any:
-    return json.loads(json.dumps(json_ready(match.to_dict(record=record))))
+def returned(value: Any) -> Any:
+    """A value as FastAPI and other web frameworks return it."""
+    return json.loads(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+
+
+def kinds(value: Any) -> set[type]:
+    """The types of a value and of all values in it."""
+    inner = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {type(value)}.union(*map(kinds, inner))
 
 
 class Stamp(dt.datetime):
@@ -80,7 +88,8 @@ def test_times_of_other_libraries_are_times() -> None:
 def test_the_fast_line_is_the_plain_line(extra: dict[str, Any], record: bool) -> None:
     match = make_match(RULES.rules[0], {**extra, "eventName": "CreateGroup"})
     line = match.to_json(record=record)
-    assert json.loads(line) == plain(match, record=record)
+    form = match.to_dict(record=record)
+    assert json_values(json.loads(line)) == form == returned(form)
     assert line == match.to_json_bytes(record=record).decode()
     assert not any(ord(character) < 32 or character in "\x7f\u2028\u202e\ud800" for character in line)
 
@@ -104,4 +113,42 @@ def test_the_fast_line_is_the_plain_line(extra: dict[str, Any], record: bool) ->
 def test_what_json_has_no_form_for(value: Any, written: Any) -> None:
     match = make_match(RULES.rules[0], {"eventName": "CreateGroup", "value": value})
     assert json.loads(match.to_json())["record"]["value"] == written
-    assert plain(match)["record"]["value"] == written
+    assert match.to_dict()["record"]["value"] == written
+
+
+JSON = {dict, list, str, int, float, bool, type(None)}
+
+
+@pytest.mark.parametrize("trail", ["invictus", "stratus"])
+def test_the_dictionary_of_a_real_match_holds_only_values_of_json(shared_corpus: Path, trail: str) -> None:
+    rules = cloudsigma.compile_rules(shared_corpus / "sigmahq_rules", on_error="skip")
+    forms = [match.to_dict() for match in cloudsigma.scan(shared_corpus / trail, rules=rules)]
+    forms += [make_match(rules.rules[0], record).to_dict() for record in cloudsigma.read_records(shared_corpus / trail)]
+    assert len(forms) > 300
+    assert kinds(forms) <= JSON
+    assert returned(forms) == forms
+
+
+def test_the_dictionary_of_a_correlation_holds_only_values_of_json(root: Path) -> None:
+    rules = cloudsigma.bundled_rules(correlations=True)
+    [match] = [match for match in cloudsigma.scan(root / "examples" / "trail", rules=rules) if match.matches][:1]
+    form = match.to_dict()
+    assert form["matches"]
+    assert kinds(form) <= JSON
+    assert returned(form) == form == json.loads(match.to_json())
+
+
+def test_a_match_of_python_values_can_be_returned() -> None:
+    record = {
+        "eventName": "CreateGroup",
+        "eventTime": dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
+        "half": "\ud800",
+        "\udc80": {math.nan, 1.5},
+        "rest": (Decimal("1.5"), b"ab", uuid.UUID(int=1), math.inf, dt.timedelta(hours=1), object),
+        7: {None: [{"deep": float("-inf")}]},
+    }
+    form = make_match(RULES.rules[0], record).to_dict()
+    assert kinds(form) <= JSON
+    assert returned(form) == form
+    assert form["record"]["half"] == "\\ud800"
+    assert form["context"]["time"] == "2026-01-02T00:00:00Z"

@@ -14,8 +14,9 @@ from msgspec import structs
 
 import cloudsigma
 from cloudsigma.engine.match import Match
+from cloudsigma.engine.session_link import Link, Step
 from cloudsigma.reading.account.ledger import Ledger, Loss
-from cloudsigma.report import Account, Digest, render
+from cloudsigma.report import Account, Digest, Node, Section, Table, render
 from cloudsigma.report.digest import ROWS
 from cloudsigma.report.timeline import BARS, Timeline
 
@@ -186,3 +187,58 @@ def test_bars_cover_any_period_and_lose_nothing() -> None:
         assert bars[0].start <= min(times)
         assert max(times) < bars[-1].end
         assert all(first.end == second.start for first, second in itertools.pairwise(bars))
+
+
+def linked(sessions: int, steps: int) -> list[Match]:
+    """Matches of one user's sessions, each behind its own chain of roles."""
+    made = []
+    for at in range(sessions):
+        chain = [
+            Step("AssumeRole", f"{at}-{depth}", MADE, f"role{depth}", f"role{depth + 1}{at if depth else ''}", None)
+            for depth in range(steps)
+        ]
+        link = Link("arn:aws:iam::111122223333:user/alice", tuple(chain), "certain", "by AssumeRole", "key")
+        made.append(structs.replace(match_of(eventID=str(at)), session=link))
+    return made
+
+
+def test_chains_are_a_tree_whose_steps_are_shared() -> None:
+    digest = Digest()
+    for match in linked(2, 2):
+        digest.add(match)
+    [(name, actor)] = digest.busiest_actors()
+    assert name == "arn:aws:iam::111122223333:user/alice"
+    [first] = actor.chains.nodes
+    assert first.text == "2026-12-01 00:00:00 AssumeRole: role0 → role1"
+    assert [node.text for node in first.children] == [
+        f"2026-12-01 00:00:00 AssumeRole: role1 → role2{at}" for at in range(2)
+    ]
+    assert [leaf.text for node in first.children for leaf in node.children] == [
+        "as arn:aws:iam::111122223333:user/alice: 1 match"
+    ] * 2
+
+
+def test_a_tree_is_bounded_and_says_how_many_matches_it_leaves_out() -> None:
+    digest = Digest()
+    for match in linked(100, 20):
+        digest.add(match)
+    [(_, actor)] = digest.busiest_actors()
+    assert actor.chains.left_out == 99
+    text = " ".join(" ".join(Parsed(render(digest, Account(Ledger(), 4), made=MADE)).texts).split())
+    assert "and 99 more matches of other sessions." in text
+
+
+def test_sections_of_other_rooms_are_shown_escaped_and_bounded() -> None:
+    table = Table(("Object", "Change"), [("<b>", "\u202e")] * 501, "Changes", left_out=7)
+    section = Section("changes", "What changed", ("{{ 1 }}",), (Node("a", [Node("<script>")]),), (table,))
+    account = Account(Ledger(), 4, answers=("2 <approved>",), sections=(section,))
+    written = page(match_of(), account=account)
+    parsed = Parsed(written)
+    assert [name for name in parsed.ids if name in {*SECTIONS, "changes"}] == [
+        *SECTIONS[:4], "changes", *SECTIONS[4:]
+    ]  # fmt: skip
+    text = " ".join(" ".join(parsed.texts).split())
+    assert "2 <approved>" in text
+    assert "What changed {{ 1 }} a <script>" in text
+    assert "and 8 more." in text
+    assert "\u202e" not in written

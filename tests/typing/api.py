@@ -6,6 +6,7 @@ What is written out here is promised: a change that makes this file fail is a ch
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, assert_type
@@ -111,6 +112,9 @@ scan = cloudsigma.scan("trail", rules=bundled, jobs=2)
 assert_type(scan, Scan)
 assert_type(list(scan), list[Match])
 assert_type(scan.ledger, Ledger)
+assert_type(scan.to_html("report.html").complete, bool)
+assert_type(scan.to_csv(io.BytesIO(), raw=True).total, int)
+print(scan.write, scan.to_jsonl, scan.to_markdown, scan.to_ocsf, scan.to_asff, scan.to_timesketch)
 
 # Correlations
 correlator = Correlator(bundled, lateness=dt.timedelta(minutes=15), state="state.db")
@@ -197,5 +201,6 @@ print(
     sinks.SinkOptions,
     sinks.format_of,
     sinks.open_output,
+    sinks.write_files,
     sinks.write_matches,
 )

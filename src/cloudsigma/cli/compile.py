@@ -8,10 +8,11 @@ import click
 
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.option_groups import GroupedCommand, option
-from cloudsigma.cli.overwrite_guard import check_spared
 from cloudsigma.cli.path_types import FILE
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.escaping import printable
+from cloudsigma.sinks.overwrite_guard import check_spared
 
 
 @click.command("compile", cls=GroupedCommand)
@@ -28,7 +29,8 @@ def command(paths: tuple[Path, ...], output: Path, choice: Choice) -> int:
     FILE is JSON and holds no code. Read it with cloudsigma.load_rules(FILE), or scan --compiled FILE.
     """
     choice = choice.with_paths(paths)
-    check_spared(choice.files, {"--output": [output]})
+    with usage_errors():
+        check_spared(choice.files, {"--output": [output]})
     if output.suffix.lower() in {".yml", ".yaml"} and output.exists():
         raise click.UsageError(f"--output would overwrite {printable(str(output))}, perhaps a rule; name a .json file.")
     rules = choice.load()

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import click
 
 from cloudsigma.cli.option_groups import Decorator, option, option_value
-from cloudsigma.errors import UsageError
-from cloudsigma.escaping import printable
+from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.reading.scope.selection import Selection, select
 
 _TITLE = "What to read"
@@ -69,10 +68,8 @@ def selection_options() -> Decorator:
 
 
 def _selection(since: str | None, until: str | None, accounts: tuple[str, ...], regions: tuple[str, ...]) -> Selection:
-    try:
+    with usage_errors():
         return select(since, until, accounts, regions)
-    except UsageError as error:
-        raise click.UsageError(printable(str(error))) from error
 
 
 def or_standard_input(paths: tuple[str, ...]) -> tuple[str, ...]:

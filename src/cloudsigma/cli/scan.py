@@ -15,14 +15,14 @@ from cloudsigma.cli.limit_options import limit_options
 from cloudsigma.cli.open_sinks import open_sinks
 from cloudsigma.cli.option_groups import GroupedCommand
 from cloudsigma.cli.output_options import OutputOptions, output_options
-from cloudsigma.cli.overwrite_guard import check_apart, check_spared, check_written
 from cloudsigma.cli.path_types import INPUT
 from cloudsigma.cli.progress import progress_bar
 from cloudsigma.cli.reading_options import ReadingOptions, or_standard_input, reading_options
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.cli.scan_summary import summary_of
 from cloudsigma.cli.stop_signals import stop_signals
-from cloudsigma.errors import InputLostError, UsageError
+from cloudsigma.cli.usage_errors import usage_errors
+from cloudsigma.errors import InputLostError
 from cloudsigma.escaping import printable, printable_json, printable_lines
 from cloudsigma.reading.account.ledger import Loss
 from cloudsigma.reading.scope.limits import Limits
@@ -30,6 +30,7 @@ from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
 from cloudsigma.scanning.malloc import keep_freed_memory
 from cloudsigma.scanning.scan import Scan
 from cloudsigma.sinks import Sink, write_matches
+from cloudsigma.sinks.overwrite_guard import check_apart, check_spared, check_written
 from cloudsigma.storage.atomic_file import check_writable, write_file
 
 _SHOWN = 20
@@ -59,10 +60,10 @@ def command(
     paths = or_standard_input(paths)
     work.check(paths, output)
     written = {"--output": output.outputs, "--ledger": output.ledger_files, "--checkpoint": work.files}
-    check_apart(written)
-    check_written(paths, written)
-    check_spared(choice.files, written)
-    with _usage():
+    with usage_errors():
+        check_apart(written)
+        check_written(paths, written)
+        check_spared(choice.files, written)
         selection = reading.selection()
     _check_ledger(output)
     keep_freed_memory()
@@ -74,7 +75,7 @@ def command(
             for sink in sinks:
                 sink.flush()
 
-        with _usage():
+        with usage_errors():
             checkpoint = work.open_checkpoint(paths, rules, selection.window, output.outputs)
             if checkpoint is not None:
                 stack.callback(checkpoint.close)
@@ -94,7 +95,7 @@ def command(
             scan = Scan(paths, rules, config, callbacks=callbacks, checkpoint=checkpoint)
         account = _Account(scan, output)
         try:
-            with _usage(), open_sinks(output, checkpoint, before=bar.hide if bar is not None else None) as opened:
+            with usage_errors(), open_sinks(output, checkpoint, before=bar.hide if bar is not None else None) as opened:
                 sinks += opened
                 work.announce(checkpoint)
                 signals.patient = work.follow
@@ -124,15 +125,6 @@ def command(
         input_lost=not scan.outcome.complete or bool(left_out),
         exit_zero=output.exit_zero,
     )
-
-
-@contextmanager
-def _usage() -> Iterator[None]:
-    """Convert `UsageError` to click's usage error."""
-    try:
-        yield
-    except UsageError as error:
-        raise click.UsageError(printable(str(error))) from error
 
 
 def _report_loss(loss: Loss) -> None:

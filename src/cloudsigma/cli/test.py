@@ -13,14 +13,15 @@ import click
 
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.option_groups import GroupedCommand
-from cloudsigma.cli.overwrite_guard import check_apart, check_spared
 from cloudsigma.cli.path_types import INPUT
 from cloudsigma.cli.quality_options import Wanted, measure, measuring_options
 from cloudsigma.cli.rule_options import choosing_options, compile_options, printable_error
 from cloudsigma.cli.suggestions import suggest_cases, suggest_option
+from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CaseError, RuleError
 from cloudsigma.escaping import printable, printable_json
+from cloudsigma.sinks.overwrite_guard import check_apart, check_spared
 from cloudsigma.storage.atomic_file import write_file
 from cloudsigma.testing.cases.line_styles import Style, style_of
 from cloudsigma.testing.cases.report import FinishedTest, to_dict, to_junit
@@ -88,8 +89,9 @@ def command(
     """
     json_files = [Path(json_path)] if json_path is not None and json_path != "-" else []
     written = {"--junit": [junit] if junit is not None else [], "--json": json_files}
-    check_apart(written)
-    check_spared([*map(Path, paths), *([placeholders] if placeholders is not None else [])], written)
+    with usage_errors():
+        check_apart(written)
+        check_spared([*map(Path, paths), *([placeholders] if placeholders is not None else [])], written)
     existing = [path for path in paths if os.path.lexists(path)]
     for path in (path for path in paths if path not in existing):
         click.echo(f"cloudsigma: there is no file or folder {printable(path)!r}.", err=True)

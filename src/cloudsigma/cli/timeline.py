@@ -20,8 +20,8 @@ from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import INPUT
 from cloudsigma.cli.reading_options import selection_options
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.cli.who import rules_of
-from cloudsigma.errors import UsageError
 from cloudsigma.escaping import printable, printable_json, printable_lines
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
@@ -111,10 +111,8 @@ def line_text(line: Line) -> str:
 
 
 def _target(name: str, text: str) -> Target:
-    try:
+    with usage_errors(name):
         target = parse_target(text)
-    except UsageError as error:
-        raise click.UsageError(f"{name}: {printable(str(error))}") from error
     if name == "--key":
         return Target(target.text, "key")
     if name == "--ip":

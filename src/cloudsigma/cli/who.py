@@ -18,6 +18,7 @@ from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import INPUT
 from cloudsigma.cli.reading_options import selection_options
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.cli.who_text import who_text
 from cloudsigma.errors import UsageError
 from cloudsigma.escaping import printable, printable_json, printable_lines
@@ -52,10 +53,8 @@ def command(
     """
     if "-" in paths or baseline == "-":
         raise click.UsageError("The logs are read twice, which standard input cannot be: name a file or folder.")
-    try:
+    with usage_errors():
         target = parse_target(x)
-    except UsageError as error:
-        raise click.UsageError(printable(str(error))) from error
     known = _baseline(baseline)
     rules = choice.load()
     found = who(target, paths, selection=selection, limits=limits, rules_of=rules_of(rules))

@@ -13,7 +13,7 @@ from cloudsigma.engine.context.context import Context, read_context
 from cloudsigma.engine.evaluate.evidence import ReadEvidence, evidence_of
 from cloudsigma.engine.evaluate.explain import Evidence
 from cloudsigma.engine.identity import event_identity, key_of_identity
-from cloudsigma.engine.json_form import plain_json, safe
+from cloudsigma.engine.json_form import json_values, plain_json, safe
 from cloudsigma.engine.match_row import Cell, match_row
 from cloudsigma.engine.python_values import plain_record
 from cloudsigma.engine.rule import Rule
@@ -56,7 +56,16 @@ class Match(msgspec.Struct, frozen=True):
         return self.contributing or (self.record,)
 
     def to_dict(self, *, record: bool = True) -> dict[str, Any]:
-        """The stable JSON form (`docs/reference/match-json.md`); `record=False` leaves the record out."""
+        """The stable JSON form (`docs/reference/match-json.md`); `record=False` leaves the record out.
+
+        It holds only values that JSON has, converted as in `to_json`, and every text can be encoded in UTF-8 (a lone
+        half of a character is its escape): `json` and web frameworks can return it unchanged.
+        """
+        form: dict[str, Any] = json_values(self._form(record=record))
+        return form
+
+    def _form(self, *, record: bool) -> dict[str, Any]:
+        """The members of the JSON form; the record as it is."""
         form: dict[str, Any] = {
             "rule_id": self.rule.id,
             "key": self.key,
@@ -66,7 +75,7 @@ class Match(msgspec.Struct, frozen=True):
             "origin": structs.asdict(self.origin) if self.origin is not None else None,
             "session": self.session.to_dict() if self.session is not None else None,
             "group": dict(self.group),
-            "matches": [match.to_dict(record=record) for match in self.matches],
+            "matches": [match._form(record=record) for match in self.matches],  # noqa: SLF001  # the same class
         }
         if record:
             form["record"] = self.record
@@ -91,7 +100,7 @@ class Match(msgspec.Struct, frozen=True):
             )
             heading = self.rule.heading
         except Exception:  # noqa: BLE001  # methods of foreign values run here; the plain way takes any value
-            return plain_json(self.to_dict(record=record))
+            return plain_json(self._form(record=record))
         return heading % (self.key.encode(), safe(tail)[1:])
 
     def to_row(self) -> dict[str, Cell]:

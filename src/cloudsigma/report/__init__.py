@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudsigma.report.digest import Digest
-from cloudsigma.report.page import Account, render
+from cloudsigma.report.page import Account, render, render_sections
+from cloudsigma.report.section import Node, Section, Table
 
-__all__ = ["Account", "Digest", "render"]
+__all__ = ["Account", "Digest", "Node", "Section", "Table", "render", "render_sections"]

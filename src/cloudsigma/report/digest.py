@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cloudsigma.engine.match import Match
-from cloudsigma.engine.session_link import Step
+from cloudsigma.report.chain_tree import ChainTree
 from cloudsigma.report.row import Row, make_row, shorten
 from cloudsigma.report.timeline import Timeline
 
@@ -84,8 +84,8 @@ class Actor:
     regions: Counter[str] = field(default_factory=Counter)
     accounts: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
-    chains: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Principal → the steps that lead from it to the root, one line each."""
+    chains: ChainTree = field(default_factory=ChainTree)
+    """The steps from the root to the sessions that made the calls."""
 
     @property
     def denied_share(self) -> int:
@@ -147,14 +147,12 @@ class Digest:
         actor = self.actors.setdefault(name, Actor())
         actor.span.add(match)
         actor.levels[level] += 1
-        principal = shorten(str(context.principal or "-"))
-        _count(actor.principals, principal)
+        _count(actor.principals, shorten(str(context.principal or "-")))
         _count(actor.addresses, context.source_ip)
         _count(actor.regions, context.region)
         _count(actor.accounts, context.account)
         _count(actor.events, context.event_name)
-        if match.session is not None and match.session.steps and len(actor.chains) < _VALUES:
-            actor.chains.setdefault(principal, tuple(map(_step_line, match.session.steps)))
+        actor.chains.add(match)
 
     def _keep(self, match: Match, level: str) -> None:
         when = match.context.time.timestamp() if match.context.time is not None else 0.0
@@ -194,11 +192,6 @@ def _count(counts: Counter[str], value: str | None) -> None:
     if value is not None:
         value = shorten(value)
         counts[value if value in counts or len(counts) < _KEPT else OTHER] += 1
-
-
-def _step_line(step: Step) -> str:
-    when = f"{step.time:%Y-%m-%d %H:%M:%S} " if step.time is not None else ""
-    return shorten(f"{when}{step.event_name}: {step.actor} → {step.session}")
 
 
 def _root(match: Match) -> str:

@@ -17,6 +17,7 @@ from cloudsigma.reading.account.ledger import Ledger
 from cloudsigma.report.chart import Chart, chart
 from cloudsigma.report.digest import LEVELS, Digest, top
 from cloudsigma.report.row import shorten
+from cloudsigma.report.section import Section
 from cloudsigma.version import __version__
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class Account:
     """Further lines of the scan's account, such as correlation entries that came too late."""
     matches_file: str | None = None
     """The file that holds every match, if the scan writes one."""
+    answers: Sequence[str] = ()
+    """Further sentences of the answer, for a manager."""
+    sections: Sequence[Section] = ()
+    """Further parts of the page, before the list of all matches."""
 
 
 def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:
@@ -56,7 +61,7 @@ def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:
 
     bars = digest.timeline.bars()
     missing = _missing(account)
-    return _template().render(
+    return _template("report.html").render(
         made=made,
         version=__version__,
         digest=digest,
@@ -76,6 +81,30 @@ def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:
         losses_count=len(account.ledger.losses),
         rules=[(*rule, count) for rule, count in digest.rules.most_common(_RULES)],
         top=top,
+    )
+
+
+def render_sections(
+    title: str, sections: Sequence[Section], ledger: Ledger, *, missing: str = "", made: dt.datetime
+) -> str:
+    """A page of sections alone.
+
+    Args:
+        title: The heading of the page.
+        sections: Its parts.
+        ledger: The data that were read, and the losses.
+        missing: Why the page is not complete; empty if it is.
+        made: The page's creation time (UTC).
+    """
+    return _template("sections.html").render(
+        title=title,
+        sections=sections,
+        ledger=ledger,
+        missing=missing,
+        losses=ledger.losses[:_LOSSES],
+        losses_count=len(ledger.losses),
+        made=made,
+        version=__version__,
     )
 
 
@@ -131,7 +160,7 @@ def _shown(value: Any) -> Any:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -142,4 +171,4 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html")
+    return environment.get_template(name)

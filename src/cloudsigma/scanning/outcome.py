@@ -26,6 +26,8 @@ class ScanOutcome(msgspec.Struct, frozen=True):
     """The input that was read, the losses with their reasons, and the matches excluded from correlations."""
     filtered: dict[str, int] = {}
     """Matches that Sigma filters removed, by filter ID, if they are counted; a record read twice counts twice."""
+    not_written: tuple[str, ...] = ()
+    """Matches that an output's format cannot hold, each with the reason; known once the outputs are written."""
 
     @property
     def total(self) -> int:
@@ -34,8 +36,8 @@ class ScanOutcome(msgspec.Struct, frozen=True):
 
     @property
     def complete(self) -> bool:
-        """Whether nothing was lost: all input was read, and everything that matched took part in correlations."""
-        return self.finished and self.ledger.complete
+        """Whether nothing was lost: all input was read, every match took part in correlations and was written."""
+        return self.finished and self.ledger.complete and not self.not_written
 
     def to_dict(self) -> dict[str, Any]:
         """The outcome as plain values, for JSON."""
@@ -44,6 +46,7 @@ class ScanOutcome(msgspec.Struct, frozen=True):
             "repeated": self.repeated,
             "suppressed": self.suppressed,
             "filtered": self.filtered,
+            "not_written": list(self.not_written),
             "finished": self.finished,
             "ledger": self.ledger.to_dict(),
         }

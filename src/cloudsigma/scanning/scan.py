@@ -112,6 +112,11 @@ class Scan:
         )
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """The files, folders, patterns and S3 URLs that are read; not the values."""
+        return self._finder.paths
+
+    @property
     def counts(self) -> Counter[str]:
         """Matches reported so far, by rule ID."""
         return self._state.counts

@@ -6,12 +6,15 @@ To add one, write a sink and add it here; the command, its help and its checks f
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cloudsigma.sinks.interface import Sink
 from cloudsigma.sinks.output import LineOutput
+
+if TYPE_CHECKING:
+    from cloudsigma.report import Section
 
 
 class SinkOptions(NamedTuple):
@@ -27,6 +30,8 @@ class SinkOptions(NamedTuple):
     """Whether CSV cells are written unchanged, although a spreadsheet may run them as formulas."""
     matches_file: str | None = None
     """The file that the same scan writes all matches to, if there is one; the report names it."""
+    sections: Callable[[], Sequence[Section]] = tuple
+    """Further parts of the report: called when the scan has ended."""
 
 
 class Format(NamedTuple):
@@ -75,7 +80,7 @@ def _markdown(stream: LineOutput, options: SinkOptions) -> Sink:  # noqa: ARG001
 def _html(stream: LineOutput, options: SinkOptions) -> Sink:
     from cloudsigma.sinks.html import HtmlSink
 
-    return HtmlSink(stream, matches_file=options.matches_file)
+    return HtmlSink(stream, matches_file=options.matches_file, sections=options.sections)
 
 
 def _ocsf(stream: LineOutput, options: SinkOptions) -> Sink:

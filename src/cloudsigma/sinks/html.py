@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 
 from cloudsigma.engine.match import Match
-from cloudsigma.report import Account, Digest, render
+from cloudsigma.report import Account, Digest, Section, render
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.outcome import ScanOutcome
 from cloudsigma.sinks.interface import Sink
@@ -19,10 +20,14 @@ class HtmlSink(Sink):
     Args:
         stream: The output for the page.
         matches_file: The file that the same scan writes all matches to, if there is one.
+        sections: Called when the scan has ended; the page shows its sections before the list of all matches.
     """
 
-    def __init__(self, stream: LineOutput, *, matches_file: str | None = None) -> None:
+    def __init__(
+        self, stream: LineOutput, *, matches_file: str | None = None, sections: Callable[[], Sequence[Section]] = tuple
+    ) -> None:
         self._stream = stream
+        self._sections = sections
         self._matches_file = matches_file
         self._digest = Digest()
         self._rules = RuleSet(())
@@ -44,6 +49,7 @@ class HtmlSink(Sink):
             rule_errors=[str(error) for error in self._rules.errors],
             notes=notes_of(outcome),
             matches_file=self._matches_file,
+            sections=self._sections(),
         )
         self._stream.write(render(self._digest, account, made=made_at()))
 

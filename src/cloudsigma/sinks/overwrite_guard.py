@@ -1,4 +1,4 @@
-"""Refuses to write a file that a command reads, or to write two outputs to one file, before anything is written."""
+"""Refuses to write a file that a scan or command reads, or two outputs to one file, before anything is written."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import click
-
+from cloudsigma.errors import UsageError
 from cloudsigma.escaping import printable
 from cloudsigma.reading.sources.files import FileSource, find_sources
 from cloudsigma.reading.sources.log_names import is_log
 
 Written = Mapping[str, Sequence[Path]]
-"""Option → the files that it writes."""
+"""Option or argument → the files that it writes."""
 
 _OURS = re.compile(
     rb'\s*\{\s*"(?:rule_id|matches|passed|activity_id|Findings|data_type)":|[0-9a-f-]{36}\t|time,level,title,'
@@ -30,28 +29,28 @@ _RULE_ENDINGS = (".yml", ".yaml")
 
 
 def check_apart(written: Written) -> None:
-    """Refuse two options that write the same file, also through links; raises `click.UsageError`."""
+    """Refuse two options that write the same file, also through links; raises `UsageError`."""
     files = [(option, file) for option, names in written.items() for file in names]
     for (option, file), (other, another) in itertools.combinations(files, 2):
         if _same(file, another):
             both = f"{option} and {other}" if option != other else f"two {option} options"
-            raise click.UsageError(f"{both} name one file: {printable(str(file))}.")
+            raise UsageError(f"{both} name one file: {printable(str(file))}.")
 
 
 def check_written(paths: Sequence[str], written: Written) -> None:
-    """Refuse to overwrite a log that the command reads.
+    """Refuse to overwrite a log that is read.
 
     Args:
         paths: The inputs: files, folders, patterns, places in S3, `-`.
         written: The files that are written.
 
     Raises:
-        click.UsageError: A path, too, names a file, also through links, or standard input is redirected from it; or a
+        UsageError: A path, too, names a file, also through links, or standard input is redirected from it; or a
             path leads to it, and it does not begin like output of cloudsigma.
     """
     for option, file in _existing(written):
         if "-" in paths and _is_standard_input(file):
-            raise click.UsageError(f"{option} names the file that standard input is read from: {printable(str(file))}.")
+            raise UsageError(f"{option} names the file that standard input is read from: {printable(str(file))}.")
         for path in paths:
             _check(option, file, path, is_log)
 
@@ -64,7 +63,7 @@ def check_spared(paths: Sequence[Path], written: Written) -> None:
         written: The files that are written.
 
     Raises:
-        click.UsageError: A path, too, names a file, also through links, or it is a YAML file in a folder; or it is in a
+        UsageError: A path, too, names a file, also through links, or it is a YAML file in a folder; or it is in a
             folder and does not begin like output of cloudsigma.
     """
     for option, file in _existing(written):
@@ -86,15 +85,15 @@ def _check(option: str, file: Path, path: str, may_be: Callable[[str], bool], sp
     """Check one file against one path; files whose names end as `spared` says are never overwritten."""
     with suppress(OSError):
         if _is_file(path) and file.samefile(path):
-            raise click.UsageError(f"{option} names what is to be read: {printable(path)}.")
+            raise UsageError(f"{option} names what is to be read: {printable(path)}.")
         if not _leads_to(path, file, may_be):
             return
         if file.name.lower().endswith(spared):
-            raise click.UsageError(
+            raise UsageError(
                 f"{option} would overwrite {printable(str(file))}, to which {printable(path)} leads. Name another file."
             )
         if not _is_ours(file):
-            raise click.UsageError(
+            raise UsageError(
                 f"{option} would overwrite {printable(str(file))}, to which {printable(path)} leads and which does not "
                 "begin as output of cloudsigma does. Name another file."
             )
