@@ -41,7 +41,7 @@ HOSTILE = (
 
 def main() -> int:
     """Check both reports; gives 1 if anything is wrong."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "report")
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "report").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
