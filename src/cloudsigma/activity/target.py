@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from cloudsigma.activity.summary import fold_session
 from cloudsigma.errors import UsageError
+from cloudsigma.reading.fast_path.probe import Probe
 
 TargetKind = Literal["arn", "address", "key", "unique_id", "identity_center", "name"]
 """How a target is compared; a `name` is that of a user, a role or a session."""
@@ -19,14 +21,9 @@ _UNIQUE_ID = re.compile(r"A(?:IDA|ROA|GPA|IPA|NPA)[A-Z0-9]{12,124}(?::.+)?")
 _IDENTITY_CENTER = re.compile(r"(?:[0-9a-f]{10}-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-CALLER_FIELDS = (
-    "userIdentity.arn",
-    "userIdentity.principalId",
-    "userIdentity.accessKeyId",
-    "userIdentity.userName",
-    "sourceIPAddress",
-)
-"""The fields that a probe looks at to tell whether a call may be a target's own."""
+_CALLER_FIELDS = ("userIdentity.arn", "userIdentity.principalId", "userIdentity.accessKeyId", "userIdentity.userName")
+_REMEMBERED = 100_000
+"""Most rows of a probe whose verdict is cached."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -63,12 +60,58 @@ class Target(msgspec.Struct, frozen=True):
         return arn is not None and text in _names(arn)
 
     def may_be_caller(self, row: tuple[Any, ...]) -> bool:
-        """Whether a record with these values of `CALLER_FIELDS` may be the target's own; never `False` where it is."""
+        """Whether a record with these values of `CallerProbe.fields` may be the target's own; never `False` if it is.
+
+        Only the row for an address has a fifth value, the address.
+        """
         # A name that is percent-encoded is read from the whole record.
         if any(type(value) is str and "%" in value for value in row):
             return True
-        arn, principal_id, key, user_name, address = (value if type(value) is str else None for value in row)
+        arn, principal_id, key, user_name, address = (
+            value if type(value) is str else None for value in (*row, None)[:5]
+        )
         return self.is_caller(arn=arn, principal_id=principal_id, key=key, user_name=user_name, address=address)
+
+
+class CallerProbe(Probe):
+    """Selects the records whose caller may be one that is asked for; each combination of its fields is judged once.
+
+    Args:
+        targets: The targets that are compared; the address is read only if one of them is an address, since few
+            combinations repeat with it.
+        wanted: Whether a record with these values of the fields is selected.
+    """
+
+    def __init__(self, targets: Sequence[Target], wanted: Callable[[tuple[Any, ...]], bool]) -> None:
+        addresses = any(target.kind == "address" for target in targets)
+        self._fields = (*_CALLER_FIELDS, *(["sourceIPAddress"] if addresses else []))
+        self._wanted = wanted
+        # `onBehalfOf` lies deeper than a probe reads.
+        self._all = any(target.kind == "identity_center" for target in targets)
+        self._known: dict[tuple[Any, ...], bool] = {}
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that name a caller."""
+        return self._fields
+
+    def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
+        """The records to decode."""
+        if self._all:
+            return list(range(sum(1 for _ in columns[0])))
+        known = self._known
+        if len(known) > _REMEMBERED:
+            known.clear()
+        chosen = []
+        for at, row in enumerate(zip(*columns, strict=True)):
+            if (wanted := known.get(row)) is None:
+                wanted = known[row] = self._wanted(row)
+            if wanted:
+                chosen.append(at)
+        return chosen
+
+    def accepted(self) -> None:
+        """Nothing is kept between files."""
 
 
 def parse_target(text: str) -> Target:

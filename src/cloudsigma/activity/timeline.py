@@ -10,12 +10,11 @@ from typing import Any
 import msgspec
 
 from cloudsigma.activity.survey import records_through
-from cloudsigma.activity.target import CALLER_FIELDS, Target
+from cloudsigma.activity.target import CallerProbe, Target
 from cloudsigma.activity.who import Paths, RulesOf, is_own
 from cloudsigma.engine.context.context import Context, read_context
 from cloudsigma.engine.context.record_access import name
 from cloudsigma.reading.account.ledger import Ledger, Recorder
-from cloudsigma.reading.fast_path.probe import Probe
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.sessions.caller import Caller, read_caller
@@ -130,7 +129,7 @@ def timeline(
     """
     made, recorder = Timeline(), Recorder()
     wanted = frozenset(resources)
-    for record in records_through(_Callers(targets), paths, recorder, selection, limits):
+    for record in records_through(_probe(targets), paths, recorder, selection, limits):
         caller = read_caller(record)
         if targets and (caller is None or not all(is_own(target, record, caller) for target in targets)):
             continue
@@ -161,21 +160,11 @@ def _entry(
     )
 
 
-class _Callers(Probe):
-    """Lets records through whose caller may be each of some targets."""
+def _probe(targets: Sequence[Target]) -> CallerProbe:
+    """Selects the records whose caller may be each of the targets."""
+    seen = [target for target in targets if target.kind != "identity_center"]  # `onBehalfOf` is read later
 
-    fields = CALLER_FIELDS
+    def wanted(row: tuple[Any, ...]) -> bool:
+        return all(target.may_be_caller(row) for target in seen)
 
-    def __init__(self, targets: Sequence[Target]) -> None:
-        # `onBehalfOf` lies deeper than a probe sees.
-        self._targets = [target for target in targets if target.kind != "identity_center"]
-
-    def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
-        """The records to decode."""
-        return [at for at, row in enumerate(zip(*columns, strict=True)) if self._wanted(row)]
-
-    def accepted(self) -> None:
-        """Nothing is kept between files."""
-
-    def _wanted(self, row: tuple[Any, ...]) -> bool:
-        return all(target.may_be_caller(row) for target in self._targets)
+    return CallerProbe(seen, wanted)

@@ -15,7 +15,7 @@ import msgspec
 
 from cloudsigma.activity.inquiry import Inquiry
 from cloudsigma.activity.survey import records_through
-from cloudsigma.activity.target import CALLER_FIELDS, Target
+from cloudsigma.activity.target import CallerProbe, Target
 from cloudsigma.engine.context.record_access import mapping, name
 from cloudsigma.engine.session_link import Link
 from cloudsigma.reading.account.ledger import Ledger, Loss, Recorder
@@ -35,7 +35,7 @@ Paths = Sequence[str | os.PathLike[str]]
 _LONGEST_SESSION = dt.timedelta(hours=36)
 """The longest life of a session: federation tokens of IAM users last this long."""
 _REMEMBERED = 100_000
-"""Most callers whose link, and rows whose verdict, is cached."""
+"""Most callers whose link, and keys whose events, are cached."""
 MAX_DESCENDANTS = 500_000
 """Most credentials followed down from the target; more are counted, and their calls are left out."""
 
@@ -83,7 +83,7 @@ def who(
     lineage = _Lineage(target, index)
     recorder = Recorder()
     inquiry = Inquiry()
-    probe = _Suspects(target, lineage)
+    probe = CallerProbe([target], lineage.may_be_caller)
     for record in records_through(probe, paths, recorder, selection, limits):
         caller = read_caller(record)
         if caller is None:
@@ -91,7 +91,7 @@ def who(
         own = is_own(target, record, caller)
         found = lineage.link(caller, signs_in=record.get("eventSource") == "signin.amazonaws.com")
         if own or lineage.descends(caller, found):
-            issued = caller.key is not None and bool(index.by_key(caller.key))
+            issued = lineage.is_issued(caller.key)
             matched = tuple(rules_of(record)) if rules_of is not None else ()
             inquiry.take(record, caller, found, own=own, issued=issued, matched=matched)
     ledger = recorder.ledger
@@ -131,8 +131,10 @@ class _Lineage:
     """The credentials that descend from a target: issued to it, to sessions issued to it, and so on."""
 
     def __init__(self, target: Target, index: IssueIndex) -> None:
+        self._target = target
         self._index = index
         self._links: dict[tuple[Caller, bool], Link] = {}
+        self._issued: dict[str, bool] = {}
         self._events: set[str] = set()
         self._created: set[str] = set()
         """Long-term keys that the target, or a session of it, created."""
@@ -153,6 +155,21 @@ class _Lineage:
             if len(self._links) >= _REMEMBERED:
                 self._links.clear()
             known = self._links[key] = link(caller, self._index, signs_in=signs_in)
+        return known
+
+    def may_be_caller(self, row: tuple[Any, ...]) -> bool:
+        """Whether a record with these values of `CallerProbe.fields` may be of the target or a session of it."""
+        arn, _, key, *_ = row
+        return arn in self.arns or key in self.keys or self._target.may_be_caller(row)
+
+    def is_issued(self, key: str | None) -> bool:
+        """Whether these logs show the event that issued a key; each key is looked up once."""
+        if key is None:
+            return False
+        if (known := self._issued.get(key)) is None:
+            if len(self._issued) >= _REMEMBERED:
+                self._issued.clear()
+            known = self._issued[key] = bool(self._index.by_key(key))
         return known
 
     def descends(self, caller: Caller, found: Link) -> bool:
@@ -198,36 +215,3 @@ class _Issuing(Probe):
 
     def accepted(self) -> None:
         """Nothing is kept between files."""
-
-
-class _Suspects(Probe):
-    """Selects records whose caller may be a target or one of its sessions."""
-
-    fields = CALLER_FIELDS
-
-    def __init__(self, target: Target, lineage: _Lineage) -> None:
-        self._target = target
-        self._lineage = lineage
-        self._known: dict[tuple[Any, ...], bool] = {}
-
-    def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
-        """The records to decode."""
-        if self._target.kind == "identity_center":  # `onBehalfOf` lies deeper than a probe reads
-            return list(range(sum(1 for _ in columns[0])))
-        known = self._known
-        if len(known) > _REMEMBERED:
-            known.clear()
-        chosen = []
-        for at, row in enumerate(zip(*columns, strict=True)):
-            if (wanted := known.get(row)) is None:
-                wanted = known[row] = self._wanted(row)
-            if wanted:
-                chosen.append(at)
-        return chosen
-
-    def accepted(self) -> None:
-        """Nothing is kept between files."""
-
-    def _wanted(self, row: tuple[Any, ...]) -> bool:
-        arn, _, key, *_ = row
-        return arn in self._lineage.arns or key in self._lineage.keys or self._target.may_be_caller(row)
