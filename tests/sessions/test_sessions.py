@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import collections
+import csv
+import io
 import itertools
+import json
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import cloudsigma
 from cloudsigma import read_records
 from cloudsigma.sessions import Link, Sessions
+from cloudsigma.sessions.caller import read_caller
 
 ALICE = {
     "type": "IAMUser",
@@ -248,15 +253,41 @@ def test_any_record_is_taken(record: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_real_trails_are_linked(shared_corpus: Path, trail: str, expected: dict[str, int]) -> None:
     records = list(read_records(shared_corpus / trail))
-    links = []
+    sessions = Sessions()
+    for record in records:
+        sessions.add(record)
+    assert collections.Counter(sessions.link(record).credentials for record in records) == expected
+    callers = {(read_caller(record), record["eventSource"] == "signin.amazonaws.com"): record for record in records}
+    links = [sessions.link(record) for record in callers.values()]
     shuffled = random.Random(16)  # noqa: S311  # an order, no secret
-    for _ in range(10):
+    for _ in range(100):
         sessions = Sessions()
         for record in shuffled.sample(records, len(records)):
             sessions.add(record)
-        links.append([sessions.link(record) for record in records])
-    assert all(each == links[0] for each in links)
-    assert collections.Counter(link.credentials for link in links[0]) == expected
+        assert [sessions.link(record) for record in callers.values()] == links
+
+
+def test_the_order_of_records_and_files_changes_no_link_of_a_scan(root: Path, tmp_path: Path) -> None:
+    records = list(read_records(root / "examples" / "trail"))
+    shuffled = random.Random(5)  # noqa: S311  # an order, no secret
+    found = set()
+    for at in range(100):
+        order = shuffled.sample(records, len(records))
+        parts = [order[start::7] for start in range(7)]
+        files = [tmp_path / f"{at}-{number}.json" for number in range(7)]
+        for file, part in zip(files, parts, strict=True):
+            file.write_text(json.dumps({"Records": part}))
+        written = io.BytesIO()
+        assert cloudsigma.scan(*files).to_csv(written).complete
+        rows = csv.DictReader(io.StringIO(written.getvalue().decode()))
+        found.add(tuple((row["key"], row["root"], row["root_certainty"]) for row in rows))
+    [links] = found
+    assert [(root, certainty) for _, root, certainty in links] == [
+        ("arn:aws:iam::111122223333:user/jordan", "certain"),
+        ("arn:aws:iam::111122223333:user/jordan", "certain"),
+        ("arn:aws:iam::111122223333:user/jordan", "certain"),
+        ("rolesanywhere.amazonaws.com", "certain"),
+    ]
 
 
 def test_the_role_of_a_stolen_instance_key_names_the_instance(shared_corpus: Path) -> None:
