@@ -126,6 +126,61 @@ def test_r31_new_files_are_given_as_they_come_and_a_signal_ends_it_cleanly(
     assert "6 records" in told
 
 
+SESSION = {
+    "type": "AssumedRole",
+    "arn": "arn:aws:sts::111122223333:assumed-role/Admin/work",
+    "principalId": "AROAEXAMPLE:work",
+    "accessKeyId": "ASIAEXAMPLEWORK00001",
+    "sessionContext": {"attributes": {"creationDate": "2025-03-04T10:00:00Z"}},
+}
+ISSUER = record(
+    "issuer",
+    eventName="AssumeRole",
+    eventSource="sts.amazonaws.com",
+    eventTime="2025-03-04T10:00:00Z",
+    responseElements={
+        "credentials": {"accessKeyId": "ASIAEXAMPLEWORK00001"},
+        "assumedRoleUser": {"arn": SESSION["arn"], "assumedRoleId": "AROAEXAMPLE:work"},
+    },
+)
+
+
+def test_a_stream_holds_matches_until_their_issuer_can_have_come(
+    tmp_path: Path, follow: Callable[..., Running]
+) -> None:
+    (tmp_path / "use.json").write_text(json.dumps([record("use", userIdentity=SESSION)]))
+    running = follow(tmp_path, "--sort", "time", "--lateness", "2s")
+    time.sleep(0.7)
+    assert running.ids == []
+    (tmp_path / "issuer.json").write_text(json.dumps([ISSUER]))
+    until(lambda: running.ids == ["use"])
+    assert json.loads(running.lines[0])["session"]["root"] == "arn:aws:iam::111122223333:user/alice"
+    (tmp_path / "last.json").write_text(json.dumps([record("last", userIdentity=SESSION)]))
+    until(lambda: "last" in (tmp_path / "last.json").read_text())
+    time.sleep(0.5)
+    assert running.stop().startswith("stopped; until then:\n2 matches\n")  # nothing that was held is lost
+    assert running.ids == ["use", "last"]
+
+
+def test_deliveries_end_the_wait_before_the_clock_does(tmp_path: Path, follow: Callable[..., Running]) -> None:
+    day = tmp_path / "AWSLogs" / "111122223333" / "CloudTrail" / "us-east-1" / "2025" / "03" / "04"
+    day.mkdir(parents=True)
+    for number, (minute, records) in enumerate(
+        {"1000": [ISSUER], "1015": [record("use", userIdentity=SESSION)]}.items()
+    ):
+        name = f"111122223333_CloudTrail_us-east-1_20250304T{minute}Z_abcdefghijklmno{number}.json.gz"
+        (day / name).write_bytes(packed(*records))
+    running = follow(tmp_path, "--sort", "time", "--lateness", "1h")
+    time.sleep(0.7)
+    assert running.ids == []
+    for hour in (13, 14):
+        late = f"111122223333_CloudTrail_us-east-1_20250304T{hour}00Z_abcdefghijklmnop.json.gz"
+        (day / late).write_bytes(packed(record("quiet", eventName="ListGroups")))
+    until(lambda: running.ids == ["use"])
+    assert json.loads(running.lines[0])["session"]["certainty"] == "certain"
+    running.stop()
+
+
 def test_a_file_that_is_being_written_is_not_read_half(tmp_path: Path, follow: Callable[..., Running]) -> None:
     (tmp_path / "first.json").write_text(json.dumps([record("first")]))
     running = follow(tmp_path)

@@ -83,7 +83,8 @@ _OPTIONS = (
         "--lateness",
         metavar="TIME",
         type=_Span(),
-        help="How late events may come and count in correlations of --follow: 15m, 1h, 2d. Default: 1h.",
+        help="How late events may come and count in correlations of --follow, and how long --sort time holds its "
+        "matches: 15m, 1h, 2d. Default: 1h.",
     ),
 )
 
@@ -108,9 +109,8 @@ class LongWork:
             for value, name in ((self.interval, "--interval"), (self.lateness, "--lateness")):
                 if value is not None:
                     raise click.UsageError(f"{name} is for --follow.")
-        if output.sort == "time" and (self.follow or self.checkpoint is not None):
-            name = "--follow" if self.follow else "--checkpoint"
-            raise click.UsageError(f"--sort time needs the end of the scan; {name} writes matches immediately.")
+        if output.sort == "time" and self.checkpoint is not None:
+            raise click.UsageError("--sort time holds matches back; --checkpoint writes them immediately.")
         if "-" in paths and (self.follow or self.checkpoint is not None):
             name = "--follow" if self.follow else "--checkpoint"
             raise click.UsageError(f"{name} needs files, folders or S3: standard input can be read only once.")

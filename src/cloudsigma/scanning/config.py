@@ -23,7 +23,7 @@ class Follow:
     interval: float
     """Seconds between two listings of the paths."""
     lateness: dt.timedelta
-    """Lateness: how long after its time an event may be delivered and still take part in correlations."""
+    """How long after its time an event may be delivered and still take part in correlations and links of sessions."""
 
 
 @dataclass(frozen=True, slots=True)

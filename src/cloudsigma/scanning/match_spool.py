@@ -1,7 +1,7 @@
-"""Spools matches to disk until a scan has ended, then returns them by time.
+"""Spools matches to disk, and returns them by time once the events that they depend on can be expected.
 
-Sorting by time and linking sessions over all files need every match before the first is shown. The matches are kept in
-a temporary file, not in memory.
+Sorting by time and linking sessions over all files need every match before the first is shown. A stream has no end:
+there, a match waits for the lateness. The matches are kept in a temporary file, not in memory.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Iterator
+from time import monotonic
 
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
@@ -20,7 +21,7 @@ class MatchSpool:
 
     def __init__(self) -> None:
         self._database = open_temporary()
-        self._database.execute("CREATE TABLE match (time REAL, number INTEGER PRIMARY KEY, match BLOB)")
+        self._database.execute("CREATE TABLE match (time REAL, number INTEGER PRIMARY KEY, added REAL, match BLOB)")
         self._rules: dict[str, Rule] = {}
 
     def add(self, match: Match) -> None:
@@ -29,13 +30,27 @@ class MatchSpool:
         _Pickler(written, self._rules).dump(match)
         time = match.context.time
         self._database.execute(
-            "INSERT INTO match (time, match) VALUES (?, ?)",
-            (time.timestamp() if time is not None else None, written.getvalue()),
+            "INSERT INTO match (time, added, match) VALUES (?, ?, ?)",
+            (time.timestamp() if time is not None else None, monotonic(), written.getvalue()),
         )
 
     def __iter__(self) -> Iterator[Match]:
-        rows = self._database.execute("SELECT match FROM match ORDER BY time IS NULL, time, number")
-        for (data,) in rows:
+        return self._matches("TRUE", ())
+
+    def release(self, until: float, waited: float) -> Iterator[Match]:
+        """Return and remove the matches of events before a time, and those that were added some time ago.
+
+        Args:
+            until: Seconds since 1970.
+            waited: Seconds since a match was added.
+        """
+        due, values = "time < ? OR added <= ?", (until, monotonic() - waited)
+        yield from self._matches(due, values)
+        self._database.execute(f"DELETE FROM match WHERE {due}", values)  # noqa: S608  # the condition above
+
+    def _matches(self, condition: str, values: tuple[float, ...]) -> Iterator[Match]:
+        query = f"SELECT match FROM match WHERE {condition} ORDER BY time IS NULL, time, number"  # noqa: S608  # as above
+        for (data,) in self._database.execute(query, values):
             match: Match = _Unpickler(io.BytesIO(data), self._rules).load()
             yield match
 

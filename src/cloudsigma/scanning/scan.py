@@ -184,9 +184,13 @@ class Scan:
         return SourceQueue(self._finder, self._state, self.config, register, on_loss=on_loss, named=named)
 
     def __iter__(self) -> Iterator[Match]:
+        return (match for match in self._stream() if match is not None)
+
+    def _stream(self) -> Iterator[Match | None]:
+        """The matches as they are found. While following, `None` ends a pass."""
         found = self._begin(None)
         for match in self._matches(found):
-            if self._state.is_new(match.rule_id, match.key, match.context.event_id, match.origin):
+            if match is None or self._state.is_new(match.rule_id, match.key, match.context.event_id, match.origin):
                 yield match
         self._end()
 
@@ -194,15 +198,24 @@ class Scan:
         """The matches by time, each with its session linked; those without a time come last.
 
         Matches are returned once everything has been read, since the event that issued a session may be in any file.
-        Until then they are held in a temporary file. Without `ScanConfig.sessions`, sessions are `None`.
+        Until then they are held in a temporary file. While following, a match is held for `Follow.lateness`: until
+        that much time has passed since it was found, or until deliveries are that much later than its event. Without
+        `ScanConfig.sessions`, sessions are `None`.
         """
         from cloudsigma.scanning.match_spool import MatchSpool
 
+        follow = self.config.follow
         with closing(MatchSpool()) as spool:
-            for match in self:
-                spool.add(match)
-            for match in spool:
-                yield self._sessions.linked(match) if self._sessions is not None else match
+            for match in self._stream():
+                if match is not None:
+                    spool.add(match)
+                elif follow is not None:
+                    lateness = follow.lateness.total_seconds()
+                    yield from map(self._linked, spool.release(self._state.watermark.bound(lateness), lateness))
+            yield from map(self._linked, spool)
+
+    def _linked(self, match: Match) -> Match:
+        return self._sessions.linked(match) if self._sessions is not None else match
 
     def serialized(self, serialization: Serialization) -> Iterator[SerializedMatch]:
         """The matches as JSON.
@@ -231,13 +244,14 @@ class Scan:
         self._finished = True
         self._save(finished=self.config.follow is None)
 
-    def _matches(self, found: Iterable[_Found]) -> Iterator[Match]:
+    def _matches(self, found: Iterable[_Found]) -> Iterator[Match | None]:
         correlations = self._correlations
         if correlations is None:  # for mypy: `_begin` has created them
             return
         for each in found:
             if each is None:
                 yield from correlations.end_of_pass()
+                yield None
             elif isinstance(each, MatchedRecord):
                 yield from correlations.matches_of(each)
         yield from correlations.close()
