@@ -6,25 +6,22 @@ of X and of these sessions; no other record is decoded.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from cloudsigma.activity.inquiry import Inquiry
+from cloudsigma.activity.issuers import collect_issues
 from cloudsigma.activity.survey import records_through
 from cloudsigma.activity.target import CallerProbe, Target
 from cloudsigma.engine.context.record_access import mapping, name
 from cloudsigma.engine.session_link import Link
 from cloudsigma.reading.account.ledger import Ledger, Loss, Recorder
-from cloudsigma.reading.fast_path.probe import Probe
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
-from cloudsigma.reading.scope.time_window import TimeWindow
 from cloudsigma.sessions.caller import Caller, read_caller
-from cloudsigma.sessions.issue import ISSUING_EVENTS, read_issues
 from cloudsigma.sessions.issue_index import IssueIndex
 from cloudsigma.sessions.link import MAX_DEPTH, link
 
@@ -32,8 +29,6 @@ RulesOf = Callable[[Mapping[str, Any]], Iterable[tuple[str | None, str]]]
 """Record → level and title of each rule that it matches."""
 Paths = Sequence[str | os.PathLike[str]]
 
-_LONGEST_SESSION = dt.timedelta(hours=36)
-"""The longest life of a session: federation tokens of IAM users last this long."""
 _REMEMBERED = 100_000
 """Most callers whose link, and keys whose events, are cached."""
 MAX_DESCENDANTS = 500_000
@@ -79,7 +74,8 @@ def who(
         rules_of: The rules that a record matches; `None`: rules are left out.
     """
     selection = selection or Selection()
-    index, first = _collect(paths, selection, limits)
+    index = IssueIndex()
+    first = collect_issues(paths, index.add, selection, limits)
     lineage = _Lineage(target, index)
     recorder = Recorder()
     inquiry = Inquiry()
@@ -97,21 +93,6 @@ def who(
     ledger = recorder.ledger
     missed = tuple(loss for loss in first.losses if loss not in ledger.losses)
     return Findings(inquiry, lineage.issued, lineage.not_followed, ledger, missed)
-
-
-def _collect(paths: Paths, selection: Selection, limits: Limits | None) -> tuple[IssueIndex, Ledger]:
-    """The credentials issued in the selected time, and shortly before."""
-    since = selection.window.since
-    earlier = None
-    if since is not None:
-        beginning = dt.datetime.min.replace(tzinfo=dt.UTC)
-        earlier = since - _LONGEST_SESSION if since - beginning > _LONGEST_SESSION else beginning
-    index, recorder = IssueIndex(), Recorder()
-    window = TimeWindow(earlier, selection.window.until)
-    for record in records_through(_Issuing(), paths, recorder, Selection(window), limits):
-        for issue in read_issues(record):
-            index.add(issue)
-    return index, recorder.ledger
 
 
 def is_own(target: Target, record: Mapping[str, Any], caller: Caller) -> bool:
@@ -202,16 +183,3 @@ class _Lineage:
                     self._created.add(issue.key)
             if issue.arn is not None:
                 self.arns.add(issue.arn)
-
-
-class _Issuing(Probe):
-    """Selects events that issue credentials."""
-
-    fields = ("eventName",)
-
-    def candidates(self, columns: Sequence[Iterator[Any]]) -> list[int]:
-        """The records of these events."""
-        return [at for at, event in enumerate(columns[0]) if event in ISSUING_EVENTS]
-
-    def accepted(self) -> None:
-        """Nothing is kept between files."""

@@ -27,6 +27,7 @@ _COMMANDS = {
     "compile": "Write rules to a file that needs neither pySigma nor YAML.",
     "config": "Show the configuration file and the options that it sets.",
     "explain": "Show the predicate of a rule, or why it matches a record or not.",
+    "link": "Add the identity behind each session to matches that were written as they were found.",
     "rules": "List rules with level, tags and log source.",
     "scan": "Find what matches in files of CloudTrail records.",
     "summary": "Count the events of a trail by day, principal, address, service or any field.",

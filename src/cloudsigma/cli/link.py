@@ -1,0 +1,126 @@
+"""`cloudsigma link`: adds the identity behind each session to matches that were written as they were found."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from cloudsigma.activity.issuers import collect_issues
+from cloudsigma.activity.match_lines import MatchLinker, NoMatchError
+from cloudsigma.cli import exit_codes
+from cloudsigma.cli.limit_options import limit_options
+from cloudsigma.cli.option_groups import GroupedCommand, option
+from cloudsigma.cli.path_types import INPUT, OUTPUT_FILE
+from cloudsigma.cli.usage_errors import usage_errors
+from cloudsigma.escaping import printable, printable_lines
+from cloudsigma.reading.content.lines import Block, blocks
+from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.reading.scope.selection import select
+from cloudsigma.sessions import Sessions
+from cloudsigma.sinks import LineOutput, open_output
+from cloudsigma.sinks.overwrite_guard import check_apart, check_written
+
+_CHUNK = 1 << 20
+_SHOWN = 20
+"""Lines that are no matches and that are named one by one."""
+
+
+@click.command("link", cls=GroupedCommand)
+@click.argument("matches", metavar="MATCHES", type=INPUT)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
+@option("--output", "-o", metavar="FILE", type=OUTPUT_FILE, help="Write to FILE. Default: standard output.")
+@option("--since", metavar="TIME", help="Only sessions of calls since: 2025-03-04, 2025-03-04T10:15 (UTC), 24h, 7d.")
+@option("--until", metavar="TIME", help="Only events before that time; the same forms.")
+@limit_options()
+def command(
+    matches: str, paths: tuple[str, ...], output: Path | None, since: str | None, until: str | None, limits: Limits
+) -> int:
+    """Add the identity behind each session to matches that are JSON lines.
+
+    MATCHES is a file that `scan --format jsonl` wrote, or - (the standard input); PATH is as for `scan`. Of the logs,
+    only the events that issue credentials are read. Each line is written again with its `session`.
+    """
+    if "-" in paths and matches == "-":
+        raise click.UsageError("Standard input is the matches or the logs, not both.")
+    written = {"--output": [output] if output is not None else []}
+    with usage_errors():
+        check_apart({**written, "MATCHES": [Path(matches)] if matches != "-" else []})
+        check_written(paths, written)
+        selection = select(since, until)
+    sessions = Sessions()
+    with ExitStack() as stack:
+        source = _opened(matches, stack)
+        target = LineOutput(_target(output, stack))
+        stack.callback(target.close)
+        ledger = collect_issues(paths, lambda issue: sessions.add_issues((issue,)), selection, limits)
+        linker = MatchLinker(sessions)
+        bad = _link(source, target, linker, limits)
+    click.echo(_summary(linker), err=True)
+    for number in bad[:_SHOWN]:
+        click.echo(f"NOT LINKED: line {number:,} of {printable(matches)} is not a match, or too long", err=True)
+    if len(bad) > _SHOWN:
+        click.echo(f"NOT LINKED: and {len(bad) - _SHOWN:,} more lines", err=True)
+    click.echo(printable_lines(str(ledger)), err=True)
+    lost = bool(bad) or bool(linker.certainties["no record"]) or not ledger.complete
+    return exit_codes.combined(found=False, rules_left_out=False, input_lost=lost)
+
+
+def _link(source: BinaryIO, target: LineOutput, linker: MatchLinker, limits: Limits) -> list[int]:
+    """Write all lines; gives the numbers of those that are not matches, which are written unchanged."""
+    bad: list[int] = []
+    for block in blocks(_chunks(source), limits.document):
+        if not isinstance(block, Block):
+            bad.append(block.number)
+            continue
+        for number, line in enumerate(block.lines, block.number):
+            if not line.strip():
+                continue
+            try:
+                target.write_line(linker.linked(line))
+            except NoMatchError:
+                bad.append(number)
+                target.write_line(line)
+    return bad
+
+
+def _chunks(source: BinaryIO) -> Iterator[bytes]:
+    while chunk := source.read(_CHUNK):
+        yield chunk
+
+
+def _opened(path: str, stack: ExitStack) -> BinaryIO:
+    if path == "-":
+        return sys.stdin.buffer
+    try:
+        return stack.enter_context(Path(path).open("rb"))
+    except OSError as error:
+        raise click.UsageError(f"{printable(path)} cannot be read ({error.strerror or error}).") from error
+
+
+def _target(path: Path | None, stack: ExitStack) -> BinaryIO:
+    if path is None:
+        sys.stdout.flush()
+        return sys.stdout.buffer
+    try:
+        file = stack.enter_context(open_output(path))
+        file.truncate(0)
+    except OSError as error:
+        raise click.ClickException(f"{printable(str(path))} cannot be written ({error.strerror or error}).") from error
+    return file
+
+
+def _summary(linker: MatchLinker) -> str:
+    counts = linker.certainties
+    told = ", ".join(
+        f"{counts[name]:,} {name}" for name in ("certain", "probable", "ambiguous", "unknown") if counts[name]
+    )
+    total = sum(counts.values())
+    text = f"{total:,} {'match' if total == 1 else 'matches'}{': ' if told else ''}{told}"
+    if without := counts["no record"]:
+        text += f"; {without:,} without a record, which cannot be linked (scan without --no-record)"
+    return text
