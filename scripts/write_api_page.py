@@ -26,10 +26,11 @@ SECTIONS: dict[str, dict[str, list[str]]] = {
         "Evaluate": ["evaluate", "scan", "Scan", "Explanation", "Correlator", "CorrelationExplanation"],
         "Match": ["Match", "Context", "Principal", "Resource", "Evidence", "Origin"],
         "Sessions": ["Sessions", "Link"],
+        "Approvals": ["Approvals", "Decision", "NearMiss"],
         "Read": ["read_records", "Reader", "Ledger", "Loss", "Limits"],
         "Errors": [
             "CloudSigmaError", "RuleError", "RuleErrors", "UsageError", "WrongTypeError", "UnknownRuleError",
-            "FileAccessError", "MissingPackageError", "InputLostError",
+            "FileAccessError", "MissingPackageError", "InputLostError", "ApprovalError",
         ],
     },
     "cloudsigma.testing": {"Tests for rules": []},

@@ -143,7 +143,8 @@ def test_every_key_of_a_match_is_explained() -> None:
     [match] = rules.match(record, origin=cloudsigma.Origin("trail.json", 0, "record"))
     step = Step("AssumeRole", "e", match.context.time, "arn:aws:iam::111122223333:user/bob", "s", "203.0.113.7")
     link = Link("arn:aws:iam::111122223333:user/bob", (step,), "certain", "by AssumeRole", "key")
-    form = json.loads(structs.replace(match, session=link).to_json())
+    decision = cloudsigma.Decision("partly", ("CHG1",), (cloudsigma.NearMiss("CHG2", "time", "1 s after CHG2 ended"),))
+    form = json.loads(structs.replace(match, session=link, approval=decision).to_json())
     documented = first_column(page("reference/match-json.md"))
     assert sorted(documented) == sorted(flattened(form) | {"group", "matches"})
 

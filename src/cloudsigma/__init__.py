@@ -18,15 +18,18 @@ from cloudsigma.version import __version__
 
 if TYPE_CHECKING:
     from cloudsigma.api import Scan, evaluate, scan
+    from cloudsigma.approvals import Approvals
     from cloudsigma.compiler import RuleLimits, compile_rules, compile_text
     from cloudsigma.correlation import Correlator
     from cloudsigma.correlation.explain import CorrelationExplanation
+    from cloudsigma.engine.approval import Decision, NearMiss
     from cloudsigma.engine.context.context import Context, Principal, Resource
     from cloudsigma.engine.evaluate.explain import Evidence, Explanation
     from cloudsigma.engine.match import Match
     from cloudsigma.engine.rule import Rule
     from cloudsigma.engine.session_link import Link
     from cloudsigma.errors import (
+        ApprovalError,
         CloudSigmaError,
         FileAccessError,
         InputLostError,
@@ -45,10 +48,13 @@ if TYPE_CHECKING:
     from cloudsigma.sessions import Sessions
 
 __all__ = [
+    "ApprovalError",
+    "Approvals",
     "CloudSigmaError",
     "Context",
     "CorrelationExplanation",
     "Correlator",
+    "Decision",
     "Evidence",
     "Explanation",
     "FileAccessError",
@@ -59,6 +65,7 @@ __all__ = [
     "Loss",
     "Match",
     "MissingPackageError",
+    "NearMiss",
     "Origin",
     "Principal",
     "Reader",
@@ -84,10 +91,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ApprovalError": "errors",
+    "Approvals": "approvals",
     "CloudSigmaError": "errors",
     "Context": "engine.context.context",
     "CorrelationExplanation": "correlation.explain",
     "Correlator": "correlation",
+    "Decision": "engine.approval",
     "Evidence": "engine.evaluate.explain",
     "Explanation": "engine.evaluate.explain",
     "FileAccessError": "errors",
@@ -98,6 +108,7 @@ _HOMES = {
     "Loss": "reading",
     "Match": "engine.match",
     "MissingPackageError": "errors",
+    "NearMiss": "engine.approval",
     "Origin": "origin",
     "Principal": "engine.context.context",
     "Reader": "reading",

@@ -229,6 +229,36 @@ def _rebuild_case_error(
     return CaseError(reason, path=path, line=line, column=column, case=case, remedy=remedy)
 
 
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in an approvals file."""
+
+    reason: str
+    """What is wrong, one sentence without a final stop."""
+    location: Location
+    """File, line and column."""
+    remedy: str
+    """What to do next."""
+    entry: str | None = None
+    """The ID of the approval, where known."""
+
+    def __str__(self) -> str:
+        entry = f" {self.entry}:" if self.entry else ""
+        return f"{self.location}: approvals error:{entry} {self.reason}. {self.remedy}"
+
+
+class ApprovalError(CloudSigmaError, ValueError):
+    """An approvals file that cannot be used: it covers nothing until every mistake is mended."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        super().__init__(tuple(mistakes))
+        self.mistakes = tuple(mistakes)
+        """Every mistake, in the order of the file."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.mistakes))
+
+
 class UnknownRuleError(CloudSigmaError, KeyError):
     """No rule with this ID or name is in the set."""
 

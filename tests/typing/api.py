@@ -13,9 +13,11 @@ from typing import Any, assert_type
 
 import cloudsigma
 from cloudsigma import (
+    Approvals,
     Context,
     CorrelationExplanation,
     Correlator,
+    Decision,
     Evidence,
     Explanation,
     Ledger,
@@ -23,6 +25,7 @@ from cloudsigma import (
     Link,
     Loss,
     Match,
+    NearMiss,
     Origin,
     Principal,
     Reader,
@@ -149,6 +152,20 @@ sessions = cloudsigma.Sessions()
 sessions.add(record)
 link = sessions.link(record)
 assert_type(link, Link)
+
+# Approvals
+approvals = Approvals.load("approvals.yml", rules=bundled)
+for found in approvals.decided(cloudsigma.evaluate([record])):
+    assert_type(found.approval, Decision | None)
+    decision = approvals.decide(found)
+    assert_type(decision, Decision)
+    assert_type(decision.by, tuple[str, ...])
+    assert_type(decision.near, tuple[NearMiss, ...])
+    assert_type(approvals.apply(found), Match)
+try:
+    Approvals.load("approvals.yml")
+except cloudsigma.ApprovalError as bad:
+    print([(mistake.location.line, mistake.reason, mistake.remedy) for mistake in bad.mistakes])
 assert_type(link.root, str | None)
 for step in link.steps:
     print(step.time, step.actor, step.session)

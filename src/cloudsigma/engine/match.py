@@ -9,6 +9,7 @@ import msgspec
 from msgspec import structs
 
 from cloudsigma import ir
+from cloudsigma.engine.approval import Decision
 from cloudsigma.engine.context.context import Context, read_context
 from cloudsigma.engine.evaluate.evidence import ReadEvidence, evidence_of
 from cloudsigma.engine.evaluate.explain import Evidence
@@ -38,6 +39,8 @@ class Match(msgspec.Struct, frozen=True):
     """Where the record came from, when the reader knows."""
     session: Link | None = None
     """The identity behind the call, once its sessions are linked (`Sessions.link`)."""
+    approval: Decision | None = None
+    """Whether the match is an approved change, once approvals have decided it (`Approvals.apply`)."""
     group: dict[str, str] = msgspec.field(default_factory=dict)
     """Of a correlation with group-by: field or alias → value as text; else empty."""
     matches: tuple[Match, ...] = ()
@@ -74,6 +77,7 @@ class Match(msgspec.Struct, frozen=True):
             "evidence": [item.to_dict() for item in self.evidence],
             "origin": structs.asdict(self.origin) if self.origin is not None else None,
             "session": self.session.to_dict() if self.session is not None else None,
+            "approval": self.approval.to_dict() if self.approval is not None else None,
             "group": dict(self.group),
             "matches": [match._form(record=record) for match in self.matches],  # noqa: SLF001  # the same class
         }
@@ -96,7 +100,7 @@ class Match(msgspec.Struct, frozen=True):
             shown = self.record if record else msgspec.UNSET
             session = self.session.to_dict() if self.session is not None else None
             tail = msgspec.json.encode(
-                _Tail(self.context, self.evidence, self.origin, session, self.group, matches, shown)
+                _Tail(self.context, self.evidence, self.origin, session, self.approval, self.group, matches, shown)
             )
             heading = self.rule.heading
         except Exception:  # noqa: BLE001  # methods of foreign values run here; the plain way takes any value
@@ -105,7 +109,9 @@ class Match(msgspec.Struct, frozen=True):
 
     def to_row(self) -> dict[str, Cell]:
         """The match as one flat row of plain values, for data frames: the columns of CSV, always all of them."""
-        return match_row(self.rule, self.context, self.session, self.origin, key=self.key, records=len(self.records))
+        return match_row(
+            self.rule, self.context, self.session, self.approval, self.origin, key=self.key, records=len(self.records)
+        )
 
     def __repr__(self) -> str:
         when = self.context.time.isoformat() if self.context.time else None
@@ -157,6 +163,7 @@ class _Tail(msgspec.Struct):
     evidence: tuple[Evidence, ...]
     origin: Origin | None
     session: dict[str, Any] | None
+    approval: Decision | None
     group: Mapping[str, str]
     matches: list[msgspec.Raw]
     record: Any

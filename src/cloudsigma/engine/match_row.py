@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cloudsigma.engine.approval import Decision
 from cloudsigma.engine.context.context import Context
 from cloudsigma.engine.rule import Rule
 from cloudsigma.engine.session_link import Link
@@ -39,6 +40,9 @@ COLUMNS: dict[str, str] = {
     "event_type": "`AwsApiCall`, `AwsConsoleSignIn`, …",
     "read_only": "whether the call only reads",
     "request_id": "the service's ID of the request",
+    "approval": "`approved`, `partly`, `none`, where approvals decided",
+    "approved_by": "IDs of the approvals, separated by a space",
+    "near_misses": "the approvals that all but cover the match, and the difference",
     "records": "how many records the match is about: 1, of a correlation all that contribute",
     "rule_id": "ID of the rule",
     "rule_author": "author of the rule, whom the Detection Rule License asks to name",
@@ -51,7 +55,14 @@ COLUMNS: dict[str, str] = {
 
 
 def match_row(
-    rule: Rule, context: Context, session: Link | None, origin: Origin | None, *, key: str, records: int
+    rule: Rule,
+    context: Context,
+    session: Link | None,
+    approval: Decision | None,
+    origin: Origin | None,
+    *,
+    key: str,
+    records: int,
 ) -> dict[str, Cell]:
     """The row of a match, from its parts: every column of `COLUMNS`, in their order; `None` if unknown."""
     principal, resource = context.principal, context.resource
@@ -84,6 +95,9 @@ def match_row(
         "event_type": context.event_type,
         "read_only": context.read_only,
         "request_id": context.request_id,
+        "approval": approval.status if approval is not None else None,
+        "approved_by": " ".join(approval.by) if approval is not None else None,
+        "near_misses": "; ".join(f"{near.id}: {near.why}" for near in approval.near) if approval is not None else None,
         "records": records,
         "rule_id": rule.id,
         "rule_author": rule.author,
