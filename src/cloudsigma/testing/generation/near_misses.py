@@ -187,7 +187,8 @@ class NearMisses:
         constant = [
             side
             for side in (True, False)
-            if isinstance(found := self._maker.make_any(part_node(part, holds=side)), Contradiction) and found.proved
+            if isinstance(found := self._maker.finder.prove(part_node(part, holds=side)), Contradiction)
+            and found.proved
         ]
         if constant:
             reason = f"it cannot decide: it is {'false' if True in constant else 'true'} for every record"

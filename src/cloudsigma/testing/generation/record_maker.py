@@ -1,4 +1,4 @@
-"""Make a record that satisfies a formula: search an assignment, assemble a record, check it with the rule."""
+"""Make a record that a rule matches, or say why there is none."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ from typing import Any
 from cloudsigma import ir
 from cloudsigma.engine.evaluate.explain import explain
 from cloudsigma.engine.rule import Rule
-from cloudsigma.testing.generation import start_records
-from cloudsigma.testing.generation.assembly import assemble
 from cloudsigma.testing.generation.generated import Obstacle, Sample
-from cloudsigma.testing.solver.field_constraints import FieldConstraints
-from cloudsigma.testing.solver.formula import Atom, Formula, Node, RulePart
-from cloudsigma.testing.solver.search import Contradiction, Model, Nogood, Search
-
-_MAX_MODELS = 12
-LISTS = "a field has a list of values here, because no single value passes all of its tests"
-FLAT = "keys of this record contain dots, because the tests of a field contradict those of a field inside it"
+from cloudsigma.testing.solver.formula import Node, RulePart
+from cloudsigma.testing.solver.record_finder import RecordFinder
+from cloudsigma.testing.solver.search import Contradiction, Nogood
 
 
 class RecordMaker:
@@ -27,66 +21,30 @@ class RecordMaker:
         """Take the rule, and names of more fields that formulas will be about."""
         definition = rule.definition
         assert isinstance(definition, ir.DetectionRule)  # noqa: S101  # checked by the caller
-        self.rule = rule
-        self.definition: ir.DetectionRule = definition
-        self.formula = Formula(definition)
-        self.sources: Mapping[Atom, tuple[RulePart, ...]] = self.formula.sources()
-        self.fields = FieldConstraints([*self.sources, *(Atom(name, ir.Null()) for name in more)])
-        self._known_calls = start_records.names() if start_records.is_cloudtrail(definition) else ()
-        self.spare = start_records.SPARE if start_records.is_cloudtrail(definition) else "message"
+        self._rule = rule
+        self._definition: ir.DetectionRule = definition
+        self.finder = RecordFinder([definition], more)
+        self.formula = self.finder.formulas[0]
+        self.sources = self.finder.sources
+        self.fields = self.finder.fields
+        self.spare = self.finder.spare
 
     def matches(self, record: Mapping[str, Any]) -> bool:
         """Whether the rule matches a record, by its predicate and by `explain`, which must agree."""
-        verdict = explain(self.definition, record).matched
-        if self.rule.predicate is not None and self.rule.predicate(record) is not verdict:
-            raise AssertionError(f"predicate and explanation of {self.rule.title!r} differ on {record!r}")
+        verdict = explain(self._definition, record).matched
+        if self._rule.predicate is not None and self._rule.predicate(record) is not verdict:
+            raise AssertionError(f"predicate and explanation of {self._rule.title!r} differ on {record!r}")
         return verdict
 
     def make(self, node: Node, nogoods: tuple[Nogood, ...] = ()) -> Sample | Contradiction:
         """A record that satisfies a formula and that the rule matches, or why there is none.
 
-        First an ordinary record is tried, then one with lists of values, then one whose keys contain dots. The last
-        form is the most general: if no such record exists, no record does.
-
         Args:
             node: The formula; it must imply the formula of the rule.
             nogoods: Assignments to exclude.
         """
-        found: list[Contradiction] = []
-        ways: list[tuple[FieldConstraints, bool, str]] = [(self.fields, True, ""), (self.fields, False, LISTS)]
-        if self.fields.nest:
-            ways.append((FieldConstraints(self.sources, flat=True), False, FLAT))
-        for fields, single, note in ways:
-            made = self._made(node, nogoods, fields, single=single)
-            if isinstance(made, Sample):
-                return Sample(made.records, made.template, note)
-            found.append(made)
-        if found[-1].proved:
-            return found[-1]
-        return Contradiction(found[0].atoms or found[-1].atoms, proved=False)
-
-    def _made(
-        self, node: Node, nogoods: tuple[Nogood, ...], fields: FieldConstraints, *, single: bool
-    ) -> Sample | Contradiction:
-        search = Search(fields, self._known_calls)
-        refused = list(nogoods)
-        for _ in range(_MAX_MODELS):
-            model = search.model(node, single=single, nogoods=refused)
-            if isinstance(model, Contradiction):
-                return model
-            found = (
-                start_records.starts(self.definition, model.asked, fields) if fields is self.fields else [({}, None)]
-            )
-            for start, template in found:
-                record = assemble(start, model.asked, fields, self.spare)
-                if record is not None and self.matches(record):
-                    return Sample((record,), template)
-            refused.append(frozenset(model.asked.items()))
-        return Contradiction(frozenset(), proved=False)
-
-    def make_any(self, node: Node) -> Model | Contradiction:
-        """An assignment that satisfies a formula for records of any form, or why there is none."""
-        return Search(FieldConstraints(self.sources, flat=True)).model(node, single=False)
+        found = self.finder.find(node, self.matches, nogoods)
+        return found if isinstance(found, Contradiction) else Sample((found.record,), found.template, found.note)
 
     def obstacle(self, found: Contradiction) -> Obstacle:
         """The reason that no record matches the rule."""

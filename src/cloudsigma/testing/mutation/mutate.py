@@ -3,8 +3,8 @@
 Each mistake of `mutants` is made in the text of a rule file, one at a time. The changed rule is compiled and run with
 its cases, and with those of correlations that refer to it. A mutant that makes a case fail is *killed*. Otherwise it
 has *survived*, and is reported as a diff of the file with a case that would kill it. Not counted are mutants that do
-not compile, and mutants that mean the same as the rule, by proof (`equivalence`) or by the case file
-(`equivalent_mutants`).
+not compile, and mutants that mean the same as the rule: proved by the solver, or named in the case file
+(`equivalent_mutants`) and not refuted by the solver.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from cloudsigma.testing.cases.regression import TYPES
 from cloudsigma.testing.cases.suite import Options, RuleTest, Suite
 from cloudsigma.testing.coverage.correlation_replay import CorrelationReplay
 from cloudsigma.testing.mutation.cache import Cache, default_cache
+from cloudsigma.testing.mutation.case_text import Proposal
 from cloudsigma.testing.mutation.edits import Mutant, diff, edited
-from cloudsigma.testing.mutation.equivalence import canonical, same_verdicts
 from cloudsigma.testing.mutation.mutants import document_mutants
-from cloudsigma.testing.mutation.proposals import Proposer
+from cloudsigma.testing.mutation.proposals import SAME, Proposer
 from cloudsigma.testing.mutation.recompile import Definition, Recompiler, RuleFile
-from cloudsigma.testing.mutation.record_search import Proposal
 from cloudsigma.testing.mutation.report import MutantResult, MutationReport, RuleMutation
 from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial, Trial
+from cloudsigma.testing.solver.meaning import meaning
 
 __all__ = ["MutantResult", "MutationReport", "Proposal", "RuleMutation", "default_cache", "mutate"]
 
-_FORMAT = 1
+_FORMAT = 2
 """Version of cache entries; to be increased when a change of this package can change results."""
 _SAME_MEANING = "it compiles to the same tests"
 
@@ -171,14 +171,14 @@ class _Mutation:
                 yield MutantResult(mutant.id, mutant.line, "killed", killer.name)
                 continue
             shown = diff(source.text, text, source.path)
-            if all(proofs := [proof for each in variants for proof in each.proofs()]):
-                yield MutantResult(mutant.id, mutant.line, "equivalent", str(proofs[0]), shown)
-            elif mutant.id in accepted:
+            name = mutant.id if alone else f"{title}, {mutant.id}"
+            answers = [proposer.propose(each.compilation.rules, each.changed, each.trials, name) for each in variants]
+            proposal = next((each for each in answers if isinstance(each, Proposal)), None)
+            if all(each is SAME for each in answers):
+                yield MutantResult(mutant.id, mutant.line, "equivalent", SAME.value, shown)
+            elif mutant.id in accepted and proposal is None:
                 yield MutantResult(mutant.id, mutant.line, "accepted", accepted[mutant.id].reason, shown)
             else:
-                name = mutant.id if alone else f"{title}, {mutant.id}"
-                proposals = (proposer.propose(each.changed, each.trials, name) for each in variants)
-                proposal = next((each for each in proposals if each is not None), None)
                 yield MutantResult(mutant.id, mutant.line, "survived", "", shown, proposal)
 
     def _case_file(self, path: str) -> CaseFile:
@@ -292,11 +292,6 @@ class _Variant:
         """The first trial that fails with the mutant."""
         return next((trial for trial in self.trials if not trial.passes(self.changed)), None)
 
-    def proofs(self) -> Iterator[str | None]:
-        """For each changed rule, the proof that it is equivalent to the original, or `None`."""
-        for key, each in self.changed.definitions.items():
-            yield _proof(self.compilation.rules[key], each)
-
 
 def _trials(tests: Iterable[RuleTest]) -> Iterator[Trial]:
     correlated: dict[tuple[int, str], CorrelationReplay] = {}
@@ -333,18 +328,8 @@ def _owners(source: RuleFile, compilations: Sequence[_Compilation]) -> dict[int,
 def _meaning(definition: Definition) -> Any:
     """A form of a rule that is equal for rules with the same tests."""
     if isinstance(definition, ir.DetectionRule):
-        return canonical(definition)
+        return meaning(definition)
     return msgspec.structs.replace(definition, field_paths=(), generate=False)
-
-
-def _proof(original: Definition, mutant: Definition) -> str | None:
-    """The proof that a mutant is equivalent to the rule, or `None`."""
-    if not isinstance(original, ir.DetectionRule) or not isinstance(mutant, ir.DetectionRule):
-        return None
-    tests = same_verdicts(canonical(original), canonical(mutant))
-    if tests is None:
-        return None
-    return f"no combination of outcomes of its {tests} tests gives another verdict"
 
 
 def _stale(accepted: Mapping[str, EquivalentMutant], results: Sequence[MutantResult]) -> Iterator[str]:
@@ -356,3 +341,5 @@ def _stale(accepted: Mapping[str, EquivalentMutant], results: Sequence[MutantRes
             yield f"equivalent_mutants names {name!r}, and the rule has no such mutant"
         elif result.status == "killed":
             yield f"equivalent_mutants names {name!r}, and the case {result.reason!r} kills it"
+        elif result.proposal is not None:
+            yield f"equivalent_mutants names {name!r}, and a record tells it from the rule: see the proposed case"

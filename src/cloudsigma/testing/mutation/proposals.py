@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Final
 
+from cloudsigma import ir
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.testing.cases.case import CaseFile
 from cloudsigma.testing.coverage.clauses import Memo
-from cloudsigma.testing.mutation.record_search import Proposal, SearchStart, propose
+from cloudsigma.testing.mutation.case_text import Proposal, SearchStart, head, made_from
+from cloudsigma.testing.mutation.recompile import Definition
 from cloudsigma.testing.mutation.sequence_search import changed_matches, content, propose_sequence
 from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial, Trial
+from cloudsigma.testing.solver.questions import Found, Impossible, tell_apart
 
-_EARLIER = 6
-"""Number of earlier proposals to start the next search from."""
-_MOST_FAILED = 5
-"""After this many searches without a result, the others of the document are short: each takes about a second."""
+_MOST_STARTS = 15
 _MOST_SEARCHED = 60
-"""Searches for one document: if more cases are missing, details are of no use yet."""
+"""Records to search for one document: if more cases are missing, details are of no use yet."""
+
+
+class Same(Enum):
+    """The answer for a mutant that is proved to mean the same as the rule."""
+
+    SAME = "no record is matched by only one of the two"
+
+
+SAME: Final = Same.SAME
 
 
 class Proposer:
@@ -30,39 +41,54 @@ class Proposer:
     def __init__(self, case_file: Callable[[str], CaseFile]) -> None:
         self._case_file = case_file
         self._records: list[tuple[Proposal, Memo]] = []
-        self._failed = 0
         self._searched = 0
         self._sequences: list[tuple[SequenceTrial, Proposal]] = []
 
-    def propose(self, changed: ChangedRules, trials: Sequence[Trial], name: str) -> Proposal | None:
-        """A case with another result under the changed rules; `name` describes the change."""
-        return self._record(changed, trials, name) or self._sequence(changed, trials, name)
+    def propose(
+        self, rules: Mapping[str, Definition], changed: ChangedRules, trials: Sequence[Trial], name: str
+    ) -> Proposal | Same | None:
+        """A case with another result under the changed rules, or the proof that there is none.
 
-    def _record(self, changed: ChangedRules, trials: Sequence[Trial], name: str) -> Proposal | None:
-        own = [trial for trial in trials if trial.rule_id in changed.predicates and trial.predicate is not None]
-        if not own or own[0].predicate is None:
+        Args:
+            rules: The unchanged rules by ID.
+            changed: The changed rules.
+            trials: The cases that depend on them.
+            name: Description of the change.
+        """
+        same = True
+        for key, mutant in changed.definitions.items():
+            found = self._record(rules[key], mutant, [trial for trial in trials if trial.rule_id == key], changed, name)
+            if isinstance(found, Proposal):
+                return found
+            same = same and found is SAME
+        return SAME if same else self._sequence(changed, trials, name)
+
+    def _record(
+        self, original: Definition, mutant: Definition, trials: Sequence[Trial], changed: ChangedRules, name: str
+    ) -> Proposal | Same | None:
+        if not isinstance(original, ir.DetectionRule) or not isinstance(mutant, ir.DetectionRule):
             return None
-        original, mutant = own[0].predicate, changed.predicates[own[0].rule_id]
-        for known, memo in self._records:
-            if original.matches(known.records[0], memo) is not mutant.matches(known.records[0], memo):
-                return known
-        mine = [trial for trial in own if trial.rule_id == own[0].rule_id]
-        if self._searched >= _MOST_SEARCHED:
-            return None
+        own = next((trial.predicate for trial in trials if trial.predicate is not None), None)
+        if own is not None:
+            theirs = changed.predicates[original.metadata.id]
+            for known, memo in self._records:
+                if own.matches(known.records[0], memo) is not theirs.matches(known.records[0], memo):
+                    return known
         self._searched += 1
-        starts = list(self._starts(mine))
-        earlier = [
-            SearchStart(known.records[0], known.near, start.base, start.base_name)
-            for known, _ in reversed(self._records[-_EARLIER:])
-            for start in starts[:1]
-        ]
-        changes = 3 if self._failed < _MOST_FAILED else 1
-        found = propose(original, mutant, starts, earlier, name=name, most_changes=changes)
-        if found is not None:
-            self._records.append((found, {}))
-        else:
-            self._failed += 1
-        return found
+        starts = list(self._starts(trials)) if self._searched <= _MOST_SEARCHED else []
+        if own is not None:  # a base, then records that match
+            starts.sort(key=lambda start: (bool(start.case), not own.matches(start.record)))
+        starts = starts[:_MOST_STARTS]
+        answer = tell_apart(original, mutant, [start.record for start in starts])
+        if isinstance(answer, Impossible):
+            return SAME
+        if own is None or not isinstance(answer, Found) or (answer.near is None and not starts):
+            return None
+        start = starts[answer.near] if answer.near is not None else SearchStart(answer.record, "")
+        lines = [*head(name, match=answer.matches), *(f"  {line}" for line in made_from(answer.record, start))]
+        proposal = Proposal(start.case, answer.matches, (answer.record,), "\n".join(lines))
+        self._records.append((proposal, {}))
+        return proposal
 
     def _sequence(self, changed: ChangedRules, trials: Sequence[Trial], name: str) -> Proposal | None:
         sequences = [trial for trial in trials if isinstance(trial, SequenceTrial)]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from cloudsigma.escaping import printable
-from cloudsigma.testing.mutation.record_search import Proposal
+from cloudsigma.testing.mutation.case_text import Proposal
 
 Status = Literal["killed", "survived", "equivalent", "accepted"]
 

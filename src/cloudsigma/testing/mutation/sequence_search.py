@@ -10,10 +10,11 @@ from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.context.event_time import event_time
-from cloudsigma.testing.mutation.candidate_values import Candidates
-from cloudsigma.testing.mutation.record_search import Proposal, SearchStart, made_from, placed
+from cloudsigma.testing.mutation.case_text import Proposal, SearchStart, head, made_from
 from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial
 from cloudsigma.testing.records.changes import copied
+from cloudsigma.testing.records.places import placed
+from cloudsigma.testing.solver.questions import Found, tell_apart
 
 MOST_TRIED = 600
 """Sequences to try for one mutant."""
@@ -83,15 +84,9 @@ def _changed(sequence: _Sequence, trial: SequenceTrial, changed: ChangedRules) -
     both = [*trial.correlated.correlations.values(), *changed.correlations.values()]
     for rule_id, mutant in changed.predicates.items():
         original = trial.correlated.predicates.get(rule_id)
-        if original is None:
-            continue
-        candidates = Candidates(original, mutant)
-        for at, (_, record) in enumerate(sequence):
-            for field in candidates.fields:
-                for value in candidates.values(field, record):
-                    made = placed(record, field, value)
-                    if made is not None and original.matches(made) is not mutant.matches(made):
-                        yield _with(sequence, at, made)
+        for at, (_, record) in enumerate(sequence if original is not None else ()):
+            if original is not None and (made := _told_apart(original.rule, mutant.rule, record)) is not None:
+                yield _with(sequence, at, made)
     yield from _at_other_times(sequence, both)
     for at in range(len(sequence)):
         if len(sequence) > 1:
@@ -109,6 +104,12 @@ def _changed(sequence: _Sequence, trial: SequenceTrial, changed: ChangedRules) -
             {**other, "eventTime": one.get("eventTime")},
         )
     yield from _copies(sequence, both)
+
+
+def _told_apart(original: ir.DetectionRule, mutant: ir.DetectionRule, record: Mapping[str, Any]) -> Any:
+    """The record, changed so that only one of the two rules matches it."""
+    answer = tell_apart(original, mutant, [record])
+    return answer.record if isinstance(answer, Found) and answer.near is not None else None
 
 
 def _with(sequence: _Sequence, at: int, record: dict[str, Any]) -> _Sequence:
@@ -179,12 +180,7 @@ def _is_temporal(rule: ir.CorrelationRule) -> bool:
 def _case(trial: SequenceTrial, sequence: _Sequence, matches: int, base_names: Mapping[str, str], name: str) -> str:
     times = [event_time(record) for _, record in sequence]
     first = min((when for when in times if when is not None), default=0.0)
-    lines = [
-        f"- name: {json.dumps(f'tells the rule from: {name}', ensure_ascii=False)}",
-        "  reason: say why this is the right verdict",
-        f"  match: {'true' if matches else 'false'}",
-        "  records:",
-    ]
+    lines = [*head(name, match=matches > 0), "  records:"]
     for (origin, record), when in zip(sequence, times, strict=True):
         base = trial.case.bases[origin] if origin < len(trial.case.bases) else None
         start = SearchStart(record, trial.name, base, base_names.get(content(base)) if base is not None else None)

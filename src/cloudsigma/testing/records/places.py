@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cloudsigma.testing.records.changes import ABSENT, copied, same
+
 KeyPath = tuple[str | int, ...]
 """Keys and list positions from the top of a record."""
 
@@ -75,3 +77,22 @@ def put(record: Any, path: KeyPath, value: Any) -> None:
 def remove(record: Any, path: KeyPath) -> None:
     """Remove the value at a path."""
     del at(record, path[:-1])[path[-1]]
+
+
+def placed(record: Mapping[str, Any], name: str, value: Any) -> dict[str, Any] | None:
+    """A copy of the record with a value at each place of a field, or without the field (`ABSENT`).
+
+    `None` if nothing changes. The copy shares the members that the field is not in.
+    """
+    first = name.partition(".")[0]
+    touched = [key for key in record if key == first or key.startswith(f"{first}.")]
+    made = {**record, **{key: copied(record[key]) for key in touched}}
+    found = list(paths(made, name))
+    for path in found:
+        if value is ABSENT:
+            remove(made, path)
+        else:
+            put(made, path, value)
+    if not found and value is not ABSENT:
+        put(made, tuple(name.split(".")), value)
+    return None if all(same(made.get(key, ABSENT), record.get(key, ABSENT)) for key in (*touched, first)) else made

@@ -5,11 +5,13 @@ An atom is one value of a rule on one field. The formula is no larger than the r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from cloudsigma import ir
+from cloudsigma.engine.evaluate import operators
 from cloudsigma.ir.walk import Joint, Leaf, asks_for_all, fold, members_of, names_in, tests_of
 
 
@@ -44,6 +46,8 @@ class AnyOf:
 
 
 Node = Literal | AllOf | AnyOf
+Memo = MutableMapping[Atom, bool]
+"""Known truth values of atoms on one record."""
 TRUE = AllOf(())
 FALSE = AnyOf(())
 
@@ -223,6 +227,14 @@ def _asked(field: str | None, matcher: ir.Matcher, holds: bool) -> Node:  # noqa
     return Literal(Atom(field, matcher), holds)
 
 
+def simplified(node: Node, truths: Mapping[Atom, bool]) -> Node:
+    """The formula that is left if some atoms have known truth values."""
+    if isinstance(node, Literal):
+        known = truths.get(node.atom)
+        return node if known is None else TRUE if known is node.holds else FALSE
+    return _joined(tuple(simplified(each, truths) for each in node.nodes), all_of=isinstance(node, AllOf))
+
+
 def _joined(nodes: tuple[Node, ...], *, all_of: bool) -> Node:
     """The conjunction or disjunction of nodes, without constants and repetitions."""
     kind, neutral, absorbing = (AllOf, TRUE, FALSE) if all_of else (AnyOf, FALSE, TRUE)
@@ -233,3 +245,24 @@ def _joined(nodes: tuple[Node, ...], *, all_of: bool) -> Node:
         if node != neutral:
             kept.extend(node.nodes if isinstance(node, kind) else (node,))
     return kept[0] if len(kept) == 1 else kind(tuple(kept))
+
+
+def holds_in(node: Node, record: Mapping[str, Any], memo: Memo | None = None) -> bool:
+    """Whether a record satisfies a formula; each atom is evaluated at most once.
+
+    Args:
+        node: The formula.
+        record: The record.
+        memo: Known truth values of atoms on this record; it is extended.
+    """
+    known = {} if memo is None else memo
+
+    def holds(each: Node) -> bool:
+        if isinstance(each, Literal):
+            truth = known.get(each.atom)
+            if truth is None:
+                truth = known[each.atom] = operators.field_matches(each.atom.matcher, record, each.atom.field)
+            return truth is each.holds
+        return all(map(holds, each.nodes)) if isinstance(each, AllOf) else any(map(holds, each.nodes))
+
+    return holds(node)

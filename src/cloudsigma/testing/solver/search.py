@@ -6,7 +6,7 @@ inside one filter is found once, and not again for every combination of the othe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cloudsigma.testing.solver.field_constraints import Conflict, FieldConstraints
@@ -76,10 +76,22 @@ Nogood = frozenset[tuple[Atom, bool]]
 class Search:
     """Finds models of formulas over one set of fields."""
 
-    def __init__(self, fields: FieldConstraints, known_calls: Collection[str] = ()) -> None:
-        """Take the fields, and the names of calls (in lower case) to prefer if a rule has several."""
+    def __init__(
+        self,
+        fields: FieldConstraints,
+        known_calls: Collection[str] = (),
+        preferred: Mapping[Atom, bool] | None = None,
+    ) -> None:
+        """Take the fields.
+
+        Args:
+            fields: The fields of the formulas.
+            known_calls: Names of calls (in lower case) to prefer if a rule has several.
+            preferred: Truth values to prefer, those of a record.
+        """
         self._fields = fields
         self._known_calls = known_calls
+        self._preferred = preferred or {}
         self._single = True
         self._nogoods: Sequence[Nogood] = ()
 
@@ -200,6 +212,8 @@ class Search:
 
         def cost(node: Node) -> int:
             if isinstance(node, Literal):
+                if self._preferred:
+                    return 0 if self._preferred.get(node.atom) is node.holds else 1
                 if node.holds:
                     known = node.atom.field == "eventName" and str(node.atom.matcher).lower() in self._known_calls
                     return 0 if known else 2 if node.atom.field is None else 1

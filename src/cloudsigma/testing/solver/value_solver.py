@@ -6,6 +6,7 @@ a value or proves that none exists.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -154,7 +155,12 @@ def _numbers(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> No
     tried = _between([*orders, *against])
     if any(meets(value, orders, against) for value in tried):
         return None
-    return _smallest(orders, against, lambda some, others: not any(meets(value, some, others) for value in tried))
+
+    def excludes_numbers(some: Sequence[ir.Matcher], others: Sequence[ir.Matcher]) -> bool:
+        # Without an order that it must pass, the value need not be a number.
+        return bool(some) and not any(meets(value, some, others) for value in tried)
+
+    return _smallest(orders, against, excludes_numbers)
 
 
 def _between(orders: Sequence[ir.Number | ir.Compare]) -> list[int | float]:
@@ -171,11 +177,11 @@ def _networks(wanted: Sequence[ir.Matcher], unwanted: Sequence[ir.Matcher]) -> N
         for other in cidrs[at + 1 :]:
             if not first.overlaps(operators.parse_network(other.network)):  # also if the IP versions differ
                 return NoValue((one, other), ())
-        for outer in unwanted:
-            if isinstance(outer, ir.Cidr):
-                second = operators.parse_network(outer.network)
-                if first.overlaps(second) and first.prefixlen >= second.prefixlen:
-                    return NoValue((one,), (outer,))
+        others = [(each, operators.parse_network(each.network)) for each in unwanted if isinstance(each, ir.Cidr)]
+        near: list[Any] = [network for _, network in others if network.overlaps(first)]
+        for joined in ipaddress.collapse_addresses(near):  # networks side by side may cover it together
+            if joined.overlaps(first) and joined.prefixlen <= first.prefixlen:
+                return NoValue((one,), tuple(each for each, network in others if network.overlaps(joined)))
     return None
 
 

@@ -39,9 +39,9 @@ def is_cloudtrail(rule: ir.DetectionRule) -> bool:
     return rule.logsource.covers(CLOUDTRAIL)
 
 
-def starts(rule: ir.DetectionRule, asked: Assignment, known: FieldConstraints) -> Iterator[StartRecord]:
+def starts(asked: Assignment, known: FieldConstraints, *, is_cloudtrail: bool) -> Iterator[StartRecord]:
     """Start records for an assignment, the best first; the last is empty."""
-    if is_cloudtrail(rule):
+    if is_cloudtrail:
         found = _calls(asked, known)
         for call in found:
             yield from _made(call, asked)

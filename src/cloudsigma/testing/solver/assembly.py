@@ -29,7 +29,7 @@ def assemble(start: Mapping[str, Any], asked: Assignment, known: FieldConstraint
     """
     record: dict[str, Any] = copied(start)
     by_field = grouped(asked)
-    fixed = _referred(asked, known)
+    fixed = _referred(record, asked, known)
     for name in reversed(known.names):  # the deepest fields first: the fields around them may be satisfied then
         _absent(record, name, by_field.get(name, {}), known)
     for name in reversed(known.names):
@@ -105,8 +105,8 @@ def _free(taken: set[str]) -> KeyPath:
 # --- fieldref -----------------------------------------------------------------------------------------------
 
 
-def _referred(asked: Assignment, known: FieldConstraints) -> dict[str | None, Any]:
-    """Values for pairs of fields that `fieldref` compares."""
+def _referred(record: Mapping[str, Any], asked: Assignment, known: FieldConstraints) -> dict[str | None, Any]:
+    """Values for pairs of fields that `fieldref` compares; the values of the record are kept where they can be."""
     found: dict[str | None, Any] = {}
     references = [(atom, wanted) for atom, wanted in asked.items() if isinstance(atom.matcher, ir.FieldRef)]
     by_field = grouped(asked)
@@ -121,16 +121,23 @@ def _referred(asked: Assignment, known: FieldConstraints) -> dict[str | None, An
         assert isinstance(reference, ir.FieldRef)  # noqa: S101  # selected above
         theirs, not_theirs = constraints(reference.field)
         ours, not_ours = constraints(atom.field)
+        refused = [
+            each.matcher
+            for each, wanted in references
+            if not wanted and isinstance(each.matcher, ir.FieldRef) and _pair(each) == _pair(atom)
+        ]
         if asked[atom]:
             given = [found[each] for each in (atom.field, reference.field) if each in found]
+            given += [value for _, value in leaves(record, reference.field) if value is not None]
             both = find_value([*ours, *theirs], [*not_ours, *not_theirs], atom.field, given)
-            if isinstance(both, FoundValue):
+            if isinstance(both, FoundValue) and not refused:
                 found[atom.field] = found[reference.field] = both.value
                 continue
             other = find_value(theirs, not_theirs, reference.field, given)
             if isinstance(other, FoundValue):
-                more = _around(operators.text(other.value) or "", reference)
-                mine = find_value([*ours, more], not_ours, atom.field)
+                text = operators.text(other.value) or ""
+                avoided = [_around(text, each) for each in refused]
+                mine = find_value([*ours, _around(text, reference)], [*not_ours, *avoided], atom.field)
                 if isinstance(mine, FoundValue):
                     found[atom.field], found[reference.field] = mine.value, other.value
         elif ours or atom.field in found or by_field.get(atom.field, {}).get(Atom(atom.field, _NULL)) is False:
@@ -146,6 +153,11 @@ def _referred(asked: Assignment, known: FieldConstraints) -> dict[str | None, An
                 if theirs:
                     found[reference.field] = other_value
     return found
+
+
+def _pair(atom: Atom) -> tuple[str | None, str | None]:
+    """The two fields that a reference compares."""
+    return atom.field, getattr(atom.matcher, "field", None)
 
 
 def _around(text: str, reference: ir.FieldRef) -> ir.Pattern:
