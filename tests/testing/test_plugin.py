@@ -497,3 +497,31 @@ def test_sigmahqs_regression_data_as_it_is(pytester: pytest.Pytester, shared_cor
     result.assert_outcomes(failed=3, passed=98, deselected=102)
     failed = [line for line in result.outlines if line.startswith("FAILED")]
     assert {re.findall(r"\(([0-9a-f-]{36})", line)[0] for line in failed} == MISCOUNTED
+
+
+def test_distinct_cases_have_distinct_node_ids(pytester: pytest.Pytester, project: Path) -> None:
+    names = ["one [x]", "one (x)", "two::x", "two:x", "two:x (2)"]
+    case = "  - {{name: '{0}', reason: that is it., match: true, set: {{userAgent: '{0}'}}}}\n"
+    text = CASES.partition("cases:")[0] + "cases:\n" + "".join(map(case.format, names))
+    write(project, {"rules/group.cases.yml": text})
+    found = [node for node in node_ids(pytester.runpytest("--co", "-q")) if ".cases.yml" in node]
+    assert [node.partition("::")[2] for node in found] == [
+        "one (x) (2)", "one (x)", "two:x (3)", "two:x", "two:x (2)",
+    ]  # fmt: skip
+    for node in found:
+        pytester.runpytest(node).assert_outcomes(passed=1)
+
+
+def test_a_failure_names_the_file_of_the_filter_that_decided(pytester: pytest.Pytester, project: Path) -> None:
+    narrow = """\
+title: Not by automation
+logsource: {product: aws, service: cloudtrail}
+filter:
+  rules: [6e1b0c8e-2f7d-4f5b-9d3e-0c6f8a4b2d10]
+  selection:
+    eventName: CreateGroup
+  condition: not selection
+"""
+    write(project, {"rules/narrow.yml": narrow})
+    result = pytester.runpytest("rules")
+    result.stdout.fnmatch_lines(["*rule 'Group Created' (rules/group.yml:1), decided by*", "*rules/narrow.yml:6: *"])

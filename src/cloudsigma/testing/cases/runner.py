@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -241,30 +242,31 @@ def _sequence(result: Result, case: Case) -> Iterator[str]:
 
 
 def _deciding_lines(rule: Rule, explanation: Explanation) -> Iterator[str]:
-    """The lines of the rule file whose tests decide the verdict."""
+    """The lines whose tests decide the verdict, each with the file of the rule, or of the Sigma filter that has it."""
     if rule.path is None or not explanation.applies:
         return
-    try:
-        written = Path(rule.path).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        return
-    numbers = [number for number in dict.fromkeys(_deciding(explanation.tree)) if number <= len(written)]
-    for number in numbers[:_SHOWN_LINES]:
-        yield printable(f"{rule.path}:{number}: {written[number - 1].strip()}")
-    if len(numbers) > _SHOWN_LINES:
-        yield f"… and {len(numbers) - _SHOWN_LINES} more lines"
+    texts: dict[str, list[str]] = {}
+    places = list(dict.fromkeys(_deciding(explanation.tree, rule.path)))
+    for path in dict.fromkeys(path for path, _ in places):
+        with suppress(OSError, ValueError):
+            texts[path] = Path(path).read_text(encoding="utf-8").splitlines()
+    shown = [(path, number) for path, number in places if number <= len(texts.get(path, ()))]
+    for path, number in shown[:_SHOWN_LINES]:
+        yield printable(f"{path}:{number}: {texts[path][number - 1].strip()}")
+    if len(shown) > _SHOWN_LINES:
+        yield f"… and {len(shown) - _SHOWN_LINES} more lines"
 
 
-def _deciding(step: Step) -> Iterator[int]:
-    """Line numbers of the tests that decide the outcome of a step."""
+def _deciding(step: Step, path: str) -> Iterator[tuple[str, int]]:
+    """File and line number of the tests that decide the outcome of a step."""
     if step.kind == "test":
         if step.line is not None:
-            yield step.line
+            yield path, step.line
         return
     single = step.kind in ("not", "selection")
     for child in step.steps:
         if single or child.matched is step.matched:
-            yield from _deciding(child)
+            yield from _deciding(child, step.path or path)
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -254,12 +255,24 @@ class CasesFile(pytest.File):
         """Yield an item for each case; a bad case is an item that fails."""
         session = session_of(self.config)
         if session.first_time(str(self.path)):
-            for plan in session.read(str(self.path)):
-                yield RuleCase.from_parent(self, name=_node_name(plan.name), plan=plan)
+            plans = session.read(str(self.path))
+            for plan, name in zip(plans, _node_names([plan.name for plan in plans]), strict=True):
+                yield RuleCase.from_parent(self, name=name, plan=plan)
+
+
+def _node_names(names: Sequence[str]) -> Iterator[str]:
+    """The names as parts of node IDs, in which `::` and `[` have a meaning; equal ones get a number."""
+    taken = {written for name in names if (written := _node_name(name)) == name}
+    for name in names:
+        written = _node_name(name)
+        if written != name:
+            numbered = (f"{written} ({number})" for number in count(2))
+            written = next(each for each in chain([written], numbered) if each not in taken)
+            taken.add(written)
+        yield written
 
 
 def _node_name(name: str) -> str:
-    """The name as part of a node ID, in which `::` and `[` have a meaning."""
     return printable(name).replace("::", ":").replace("[", "(").replace("]", ")")
 
 
