@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudsigma import compile_text, ir
 from cloudsigma.engine.evaluate.explain import explain
-from cloudsigma.testing import Coverage, RuleCoverage, Suite, find_tests, measure_coverage
+from cloudsigma.testing import Coverage, RuleCoverage, Suite, find_tests, measure_coverage, mutate
 from cloudsigma.testing.coverage.clauses import Predicate
 
 ROOT = Path(__file__).parent.parent.parent
@@ -233,6 +236,119 @@ def test_a_rule_below_a_correlation_decides_if_the_correlation_would_change() ->
     assert made.cases == ("made only", "one after the other")
     # It is false of the other rule's record, where a match more would be no match of the correlation.
     assert missing(made) == {"eventName: CreatePolicy": "where it is false, the verdict never depends on it"}
+
+
+# --- a case must ask ----------------------------------------------------------------------------------------
+
+LINES = [
+    "a: [x, y]", "a|contains: [x, xy]", "a|contains|all: [x, y]", "a|neq: [x, y]", "a|startswith: [x]", "b: [x, null]",
+    "b|exists: true", "b: [1, 2]", "b|gte: [1]",
+]  # fmt: skip
+VALUES = ["x", "y", "xy", "xyz", "z", None, 1, 2, "", ["x", "y"]]
+RECORD = st.fixed_dictionaries({}, optional={"a": st.sampled_from(VALUES), "b": st.sampled_from(VALUES)})
+
+
+def written(body: list[str]) -> str:
+    """A selection with one line for each value."""
+    lines = []
+    for line in body:
+        key, _, values = line.partition(": ")
+        lines.append(f"    {key}:" + (f" {values}\n" if values[0] != "[" else "\n"))
+        if values[0] == "[":
+            lines += [f"      - {value}\n" for value in values[1:-1].split(", ")]
+    return "".join(lines)
+
+
+@fuzz(25)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(LINES), min_size=1, max_size=2, unique_by=lambda line: line[0]), min_size=2, max_size=2
+    ),
+    st.sampled_from(["s0 and s1", "s0 or s1", "s0 and not s1", "not (s0 or s1)"]),
+    st.lists(RECORD, min_size=1, max_size=6, unique_by=json.dumps),
+)
+def test_nothing_that_is_covered_has_a_removal_that_survives(
+    bodies: list[list[str]], condition: str, records: list[dict[str, Any]]
+) -> None:
+    detection = "".join(f"  s{at}:\n{written(body)}" for at, body in enumerate(bodies)) + f"  condition: {condition}\n"
+    [rule] = compile_text(HEAD + detection)
+    assert rule.predicate is not None
+    with tempfile.TemporaryDirectory() as folder:
+        verdicts = [(rule.predicate(record), record) for record in records]
+        covered = {clause.line for clause in measured(Path(folder), detection, verdicts).clauses if clause.covered}
+        [mutation] = mutate(find_tests(folder)).rules
+    survivors = {mutant.line for mutant in mutation.of("survived") if mutant.id.endswith(" dropped")}
+    assert survivors & covered == set()
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_no_part_that_is_covered_has_a_removal_that_survives(name: str) -> None:
+    lines: dict[tuple[str | None, int | None], bool] = {}
+    for rule in measure_coverage(SUITES[name]).rules:
+        for clause in rule.clauses:
+            lines[rule.path, clause.line] = lines.get((rule.path, clause.line), True) and clause.covered
+    survivors = {
+        (rule.path, mutant.line)
+        for rule in mutate(SUITES[name]).rules
+        for mutant in rule.of("survived")
+        if mutant.id.endswith(" dropped")
+    }
+    assert survivors & {place for place, covered in lines.items() if covered} == set()
+
+
+def test_a_record_counts_only_if_its_case_depends_on_it(tmp_path: Path) -> None:
+    (tmp_path / "rule.yml").write_text(HEAD + "  s:\n    a:\n      - x\n      - y\n  condition: s\n")
+    (tmp_path / "rule.cases.yml").write_text(json.dumps({"cases": [
+        {"name": "both", "reason": "r", "match": True, "record": {"a": "x"}},
+        {"name": "none", "reason": "r", "match": False, "record": {"a": "z"}},
+    ]}))  # fmt: skip
+    suite = find_tests(tmp_path)
+    both, none = suite.tests
+    assert both.case is not None
+    for count, expected in ((None, "where it is true, the verdict never depends on it"), (2, "")):
+        case = dataclasses.replace(both.case, records=({"a": "x"}, {"a": "y"}), bases=(), count=count)
+        [rule] = measure_coverage(suite, [dataclasses.replace(both, case=case), none]).rules
+        assert set(missing(rule).values()) == {expected}
+
+
+def test_a_case_that_fails_covers_nothing(tmp_path: Path) -> None:
+    (tmp_path / "rule.yml").write_text(HEAD + "  s: {a: x}\n  condition: s\n")
+    cases = [{"name": verdict, "reason": "r", "match": verdict == "no", "record": {"a": verdict}} for verdict in "xz"]
+    (tmp_path / "rule.cases.yml").write_text(json.dumps({"cases": cases}))
+    [rule] = measure_coverage(find_tests(tmp_path)).rules
+    assert not rule.clauses[0].covered
+
+
+CORRELATION = """\
+---
+title: Several
+correlation:
+  type: event_count
+  rules: [single]
+  group-by: [userIdentity.arn]
+  timespan: 5m
+  condition: {gte: 2}
+"""
+SEQUENCES = """\
+rule: Several
+bases: {a: {record: {eventName: A, userIdentity: {arn: one}}}, b: {record: {eventName: A, userIdentity: {arn: two}}}}
+cases:
+  - {name: two, reason: r, match: true%s, records: [{base: a, after: 0s}, {base: b, after: 1s}, {base: a, after: 2s}]}
+  - {name: late, reason: r, match: false, records: [{base: a, after: 0s}, {base: a, after: 6m}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"), [("", "never false"), (", matches: [{group: {userIdentity.arn: one}}]", "")]
+)
+def test_a_group_is_covered_if_the_case_asks_for_it(tmp_path: Path, asked: str, expected: str) -> None:
+    single = HEAD.replace("title: T\n", "title: T\nname: single\n") + "  s: {eventName: A}\n  condition: s\n"
+    (tmp_path / "rule.yml").write_text(single + CORRELATION)
+    (tmp_path / "rule.cases.yml").write_text(SEQUENCES % asked)
+    suite = find_tests(tmp_path)
+    assert [str(result) for result in suite.run() if not result.passed] == []
+    [rule] = [rule for rule in measure_coverage(suite).rules if rule.title == "Several"]
+    assert missing(rule)["group-by userIdentity.arn"] == expected
 
 
 # --- adding up ----------------------------------------------------------------------------------------------

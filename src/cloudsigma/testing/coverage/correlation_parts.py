@@ -1,12 +1,8 @@
-"""The parts of a correlation that its cases must cover: rules, order, group-by, time span, condition.
-
-A part *prevents* a match in a case if the case gives other matches with the part removed. It *carries* a match if the
-match depends on it.
-"""
+"""The parts of a correlation that its cases must cover: rules, order, group-by, time span, condition."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +10,6 @@ from msgspec.structs import replace
 
 from cloudsigma import ir
 from cloudsigma.ir.walk import Joint, Leaf, fold
-from cloudsigma.testing.coverage.correlation_replay import CorrelationReplay, Members
 
 _ALWAYS = ir.Threshold("gte", -(10**30))
 _NO_END = 100 * 31_556_952
@@ -62,33 +57,6 @@ class CorrelationPart:
                 return replace(rule, group_by=tuple(each for each in rule.group_by if each != self.name))
             case "timespan":
                 return replace(rule, timespan=_NO_END)
-
-    def prevents(
-        self,
-        correlated: CorrelationReplay,
-        records: Sequence[Mapping[str, Any]],
-        verdicts: Mapping[str, Sequence[bool]],
-        members: Members,
-    ) -> bool:
-        """Whether the case gives other matches without this part."""
-        relaxed = {self.correlation.metadata.id: self.without()}
-        without = correlated.members(records, verdicts, relaxed)
-        if self.kind == "rule":  # without the rule, its events are not members: only the number of matches counts
-            return len(without) != len(members)
-        return without != members
-
-    def carries(
-        self,
-        correlated: CorrelationReplay,
-        records: Sequence[Mapping[str, Any]],
-        verdicts: Mapping[str, Sequence[bool]],
-        members: Members,
-    ) -> bool:
-        """Whether a match of the case depends on this part; a rule without an event in the match does not carry it."""
-        if self.kind != "rule" or self.name not in verdicts:
-            return bool(members)
-        absent = {**verdicts, self.name: (False,) * len(records)}
-        return correlated.members(records, absent) != members
 
 
 def parts_of(rule: ir.CorrelationRule) -> tuple[CorrelationPart, ...]:

@@ -1,34 +1,33 @@
 """Measure condition coverage (MC/DC): do the cases show the effect of each part of a rule?
 
-A *clause* is one value of one test of a rule: field, modifiers, value. It is covered by two records with different
-verdicts, in which the clause has different outcomes and flipping it alone flips the verdict. This is *masking* MC/DC
-(modified condition/decision coverage; in logic testing, correlated active clause coverage): other clauses may differ
-between the two records, as long as none masks this one.
+A *clause* is one value of one test of a rule: field, modifiers, value. It is covered if the cases ask for it: in one
+case it is true, in another it is false, both pass, and each fails once the clause is turned in its records. So a clause
+that is covered cannot be removed without a failing case. This is *masking* MC/DC (modified condition/decision coverage;
+in logic testing, correlated active clause coverage) in which a record counts only if its case depends on it: other
+clauses may differ between the two cases, as long as none masks this one.
 
 The parts of a correlation are the rules that it refers to, its condition, their order, each field of `group-by` and the
-time span. A part is covered by a case that matches and another case whose matches change if the part is removed. The
-cases of a correlation also cover the rules that it refers to: a clause decides if flipping it changes the correlation's
-matches.
+time span. A part is covered by a case that expects a match and one that fails if the part is removed. The cases of a
+correlation also cover the clauses of the rules that it refers to.
 
 Outcomes come from the operators that explanations use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from cloudsigma import ir
 from cloudsigma.engine.rule import Rule
-from cloudsigma.errors import CaseError
 from cloudsigma.escaping import printable
 from cloudsigma.testing.cases.suite import RuleTest, Suite
 from cloudsigma.testing.coverage.clause_places import Places, label
 from cloudsigma.testing.coverage.clauses import Predicate
-from cloudsigma.testing.coverage.correlation_parts import parts_of
-from cloudsigma.testing.coverage.correlation_replay import CorrelationReplay, Members
+from cloudsigma.testing.coverage.correlation_parts import CorrelationPart, parts_of
+from cloudsigma.testing.coverage.trials import Trial, trials_of
 
 Seen = Literal["true", "false"]
 _SHOWN = 100
@@ -217,9 +216,8 @@ def measure_coverage(suite: Suite, tests: Iterable[RuleTest] | None = None) -> C
         tests: The tests to count; default: all tests of the suite.
     """
     measured = _Measured(suite)
-    for test in suite.tests if tests is None else tests:
-        if test.rule is not None and test.case is not None:
-            measured.add(test)
+    for test, trial in trials_of(suite.tests if tests is None else tests):
+        measured.add(test, trial)
     return measured.coverage()
 
 
@@ -228,8 +226,6 @@ class _Measured:
         self._places = Places()
         self._rules: dict[tuple[str | None, str, int], RuleCoverage] = {}
         """A rule that was compiled with several lists of pipelines has several entries."""
-        self._correlated: dict[tuple[int, str], CorrelationReplay] = {}
-        self._predicates: dict[int, Predicate] = {}
         self._suite = suite
         for rule in suite.rules:
             self._of(rule)
@@ -249,7 +245,7 @@ class _Measured:
         if key not in self._rules:
             definition = rule.definition
             if isinstance(definition, ir.DetectionRule):
-                clauses = tuple(self._clauses(self._predicate(definition), rule.path))
+                clauses = tuple(self._clauses(Predicate(definition), rule.path))
             else:
                 names = {each.id: each.name or each.title for each in self._suite.rules}
                 clauses = tuple(
@@ -261,104 +257,78 @@ class _Measured:
             self._rules[key] = RuleCoverage(rule.id, rule.title, rule.path, rule.line, (), clauses)
         return self._rules[key]
 
-    def _predicate(self, definition: ir.DetectionRule) -> Predicate:
-        if id(definition) not in self._predicates:  # the predicate keeps the rule, and so its id, alive
-            self._predicates[id(definition)] = Predicate(definition)
-        return self._predicates[id(definition)]
-
     def _clauses(self, predicate: Predicate, path: str | None) -> Iterator[ClauseCoverage]:
         for position, clause in enumerate(predicate.clauses):
             place = self._places.of_clause(clause, path)
             text = f"{label(clause.test)}: {clause.written}"
             yield ClauseCoverage(clause.selection.name, text, *place, unused=position in predicate.unused)
 
-    def add(self, test: RuleTest) -> None:
-        """Count one case; a case that cannot run is ignored."""
-        rule, case = test.rule, test.case
-        if rule is None or case is None or (case.sequence and rule.correlation is None):
-            return
-        if rule.correlation is not None:
-            self._add_sequence(test, rule)
-            return
-        if not isinstance(rule.definition, ir.DetectionRule):  # not reached: a rule is one or the other
-            return
-        predicate = self._predicate(rule.definition)
-        applies = rule.definition.logsource.covers(test.rules.declared)
-        for record in case.records:
-            outcomes = predicate.outcomes(record)
-            verdict = applies and predicate.verdict(outcomes)
-            deciding = predicate.deciding(outcomes) if applies else set()
-            self._note(rule, case.name, outcomes, deciding, verdict=verdict)
+    def add(self, test: RuleTest, trial: Trial) -> None:
+        """Count one case."""
+        passes = trial.passes()
+        for rule_id in trial.needs:
+            rule = test.rules[rule_id] if rule_id != trial.rule_id or test.rule is None else test.rule
+            known = self._of(rule)
+            given: list[dict[str, str]] = [{} for _ in known.clauses]
+            if isinstance(rule.definition, ir.DetectionRule):
+                predicate = trial.predicates.get(rule_id) or Predicate(rule.definition)
+                witnesses = _of_clauses(trial, rule_id, predicate, passes=passes)
+            else:
+                witnesses = _of_parts(trial, parts_of(rule.definition)) if passes else iter(())
+            for position, name in witnesses:
+                given[position][name] = trial.name
+            clauses = tuple(map(_with, known.clauses, given))
+            cases = tuple(sorted({*known.cases, trial.name}))
+            self._rules[_key(rule)] = msgspec.structs.replace(known, cases=cases, clauses=clauses)
 
-    def _note(self, rule: Rule, case: str, outcomes: list[bool], deciding: set[int], *, verdict: bool) -> None:
-        before = self._of(rule)
-        clauses = []
-        for position, (clause, outcome) in enumerate(zip(before.clauses, outcomes, strict=True)):
-            word = "true" if outcome else "false"
-            given = {f"seen_{word}": case}
-            if position in deciding:
-                given[f"{word}_{'match' if verdict else 'no_match'}"] = case
-            clauses.append(_with(clause, given))
-        cases = before.cases if case in before.cases else tuple(sorted({*before.cases, case}))
-        self._rules[_key(rule)] = msgspec.structs.replace(before, cases=cases, clauses=tuple(clauses))
 
-    # --- correlations -----------------------------------------------------------------------------------------
+_Witnesses = Iterator[tuple[int, str]]
+"""Positions of clauses, and the members of `ClauseCoverage` that a case is named in."""
 
-    def _add_sequence(self, test: RuleTest, rule: Rule) -> None:
-        case = test.case
-        if case is None or rule.correlation is None:
-            raise CaseError("there is no case")  # not reached: checked by `add`
-        key = (id(test.rules), rule.id)
-        if key not in self._correlated:
-            self._correlated[key] = CorrelationReplay(test.rules, rule)
-        correlated = self._correlated[key]
-        verdicts = correlated.verdicts(case.records)
-        members = correlated.members(case.records, verdicts)
-        for key_of, definition in correlated.correlations.items():
-            own = test.rules[key_of]
-            outcomes: list[bool] = []
-            deciding: set[int] = set()
-            for position, part in enumerate(parts_of(definition)):
-                alone = part.prevents(correlated, case.records, verdicts, members)
-                outcomes.append(not alone)
-                if alone or part.carries(correlated, case.records, verdicts, members):
-                    deciding.add(position)
-            if members or any(any(each) for each in verdicts.values()):
-                self._note_parts(own, case.name, outcomes, deciding, members)
-        for rule_id, predicate in correlated.predicates.items():
-            for position, record in enumerate(case.records):
-                outcomes = predicate.outcomes(record)
-                local = predicate.deciding(outcomes)
-                verdict = verdicts[rule_id][position]
-                if local:
-                    flipped = list(verdicts[rule_id])
-                    flipped[position] = not verdict
-                    if correlated.members(case.records, {**verdicts, rule_id: tuple(flipped)}) == members:
-                        local = set()
-                self._note(test.rules[rule_id], case.name, outcomes, local, verdict=verdict)
 
-    def _note_parts(self, rule: Rule, case: str, outcomes: list[bool], deciding: set[int], members: Members) -> None:
-        """Record the parts: a part that holds decides a match, a part that fails decides that there is none."""
-        before = self._of(rule)
-        clauses = []
-        for position, (clause, outcome) in enumerate(zip(before.clauses, outcomes, strict=True)):
-            given = {}
-            if not outcome:
-                given = {"seen_false": case, "false_no_match": case}
-            elif members:
-                given = {"seen_true": case}
-                if position in deciding:
-                    given["true_match"] = case
-            clauses.append(_with(clause, given))
-        cases = tuple(sorted({*before.cases, case}))
-        self._rules[_key(rule)] = msgspec.structs.replace(before, cases=cases, clauses=tuple(clauses))
+def _of_clauses(trial: Trial, rule_id: str, predicate: Predicate, *, passes: bool) -> _Witnesses:
+    verdicts = trial.verdicts()
+    own = verdicts.get(rule_id, (False,) * len(trial.case.records))
+    outcomes = [trial.outcomes(predicate, position) for position in range(len(own))]
+    for row in outcomes:
+        yield from ((position, "seen_true" if outcome else "seen_false") for position, outcome in enumerate(row))
+    if not passes or rule_id not in verdicts:
+        return
+    deciding = [predicate.deciding(row) for row in outcomes]
+    fails: dict[tuple[bool, ...], bool] = {tuple(own): False}
+    """Verdicts of the rule → whether the case fails with them."""
+    for position in frozenset[int]().union(*deciding):
+        for outcome in (True, False):
+            turns = [
+                position in each and row[position] is outcome for each, row in zip(deciding, outcomes, strict=True)
+            ]
+            turned = tuple(verdict is not turn for verdict, turn in zip(own, turns, strict=True))
+            if turned not in fails:
+                fails[turned] = not trial.accepts({**verdicts, rule_id: turned})
+            if fails[turned]:
+                word = "true" if outcome else "false"
+                for verdict in {verdict for verdict, turn in zip(own, turns, strict=True) if turn}:
+                    yield position, f"{word}_{'match' if verdict else 'no_match'}"
+
+
+def _of_parts(trial: Trial, parts: Sequence[CorrelationPart]) -> _Witnesses:
+    """The parts of a correlation that a passing case asks for."""
+    verdicts = trial.verdicts()
+    for position, part in enumerate(parts):
+        if not trial.accepts(verdicts, {part.correlation.metadata.id: part.without()}):
+            yield from ((position, "seen_false"), (position, "false_no_match"))
+        if trial.case.match:
+            yield position, "seen_true"
+            absent = {**verdicts, part.name: (False,) * len(trial.case.records)}
+            if part.name not in verdicts or not trial.accepts(absent):
+                yield position, "true_match"
 
 
 def _key(rule: Rule) -> tuple[str | None, str, int]:
     return rule.path, rule.id, id(rule.definition)  # the suite keeps it alive
 
 
-def _with(clause: ClauseCoverage, given: dict[str, str]) -> ClauseCoverage:
+def _with(clause: ClauseCoverage, given: Mapping[str, str]) -> ClauseCoverage:
     new = {
         name: least
         for name, case in given.items()

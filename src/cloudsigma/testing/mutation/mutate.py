@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from cloudsigma.engine.json_form import json_ready
 from cloudsigma.testing.cases.case import CaseFile, EquivalentMutant
 from cloudsigma.testing.cases.case_file import read_case_file
 from cloudsigma.testing.cases.regression import TYPES
-from cloudsigma.testing.cases.suite import Options, RuleTest, Suite
-from cloudsigma.testing.coverage.correlation_replay import CorrelationReplay
+from cloudsigma.testing.cases.suite import Options, Suite
+from cloudsigma.testing.coverage.trials import ChangedRules, Trial, trials_of
 from cloudsigma.testing.mutation.cache import Cache, default_cache
 from cloudsigma.testing.mutation.case_text import Proposal
 from cloudsigma.testing.mutation.edits import Mutant, diff, edited
@@ -33,7 +33,6 @@ from cloudsigma.testing.mutation.mutants import document_mutants
 from cloudsigma.testing.mutation.proposals import SAME, Proposer
 from cloudsigma.testing.mutation.recompile import Definition, Recompiler, RuleFile
 from cloudsigma.testing.mutation.report import MutantResult, MutationReport, RuleMutation
-from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial, Trial
 from cloudsigma.testing.solver.meaning import meaning
 
 __all__ = ["MutantResult", "MutationReport", "Proposal", "RuleMutation", "default_cache", "mutate"]
@@ -90,7 +89,7 @@ class _Mutation:
             mine = [test for test in waiting if test.rule is not None and same[test.rule.id]]
             waiting = [test for test in waiting if test.rule is not None and not same[test.rule.id]]
             if mine:
-                yield _Compilation(sources, own, rules, list(_trials(mine)))
+                yield _Compilation(sources, own, rules, [trial for _, trial in trials_of(mine)])
         for test in waiting:
             title = test.rule.title if test.rule is not None else test.name
             self._unread.append(f"{title}: compiling the rule again gave another result, so it is not mutated")
@@ -291,20 +290,6 @@ class _Variant:
     def killer(self) -> Trial | None:
         """The first trial that fails with the mutant."""
         return next((trial for trial in self.trials if not trial.passes(self.changed)), None)
-
-
-def _trials(tests: Iterable[RuleTest]) -> Iterator[Trial]:
-    correlated: dict[tuple[int, str], CorrelationReplay] = {}
-    for test in tests:
-        if test.rule is None or test.case is None:
-            continue
-        if test.rule.correlation is not None:
-            key = (id(test.rules), test.rule.id)
-            if key not in correlated:
-                correlated[key] = CorrelationReplay(test.rules, test.rule)
-            yield SequenceTrial(test, correlated[key])
-        elif not test.case.sequence:
-            yield Trial(test)
 
 
 def _owners(source: RuleFile, compilations: Sequence[_Compilation]) -> dict[int, frozenset[str]]:

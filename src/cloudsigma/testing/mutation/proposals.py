@@ -11,10 +11,10 @@ from cloudsigma import ir
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.testing.cases.case import CaseFile
 from cloudsigma.testing.coverage.clauses import Memo
+from cloudsigma.testing.coverage.trials import ChangedRules, SequenceTrial, Trial
 from cloudsigma.testing.mutation.case_text import Proposal, SearchStart, head, made_from
 from cloudsigma.testing.mutation.recompile import Definition
 from cloudsigma.testing.mutation.sequence_search import changed_matches, content, propose_sequence
-from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial, Trial
 from cloudsigma.testing.solver.questions import Found, Impossible, tell_apart
 
 _MOST_STARTS = 15

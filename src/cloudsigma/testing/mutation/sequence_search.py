@@ -10,8 +10,8 @@ from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.context.event_time import event_time
+from cloudsigma.testing.coverage.trials import ChangedRules, SequenceTrial
 from cloudsigma.testing.mutation.case_text import Proposal, SearchStart, head, made_from
-from cloudsigma.testing.mutation.trials import ChangedRules, SequenceTrial
 from cloudsigma.testing.records.changes import copied
 from cloudsigma.testing.records.places import placed
 from cloudsigma.testing.solver.questions import Found, tell_apart
