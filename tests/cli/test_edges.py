@@ -199,7 +199,15 @@ for module in pkgutil.walk_packages(cloudsigma.__path__, "cloudsigma."):
 def test_the_help_of_scan_groups_its_options() -> None:
     lines = run("scan", "--help").stdout.splitlines()
     headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert headings == ["Rules:", "What to read:", "Output:", "Long scans:", "Limits:", "Options:"]
+    assert headings == [
+        "Rules:",
+        "What to read:",
+        "Output:",
+        "Long scans:",
+        "Queues (sqs://NAME, its URL or ARN):",
+        "Limits:",
+        "Options:",
+    ]
 
 
 def test_rules_takes_paths(tmp_path: Path) -> None:

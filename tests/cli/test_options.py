@@ -97,6 +97,10 @@ ELSEWHERE = {
     "--follow": "test_follow.py",
     "--interval": "test_follow.py",
     "--lateness": "test_follow.py",
+    "--once": "test_queue.py",
+    "--idle-close": "test_queue.py",
+    "--bucket": "test_queue.py",
+    "--dead": "test_queue.py",
 }
 """Options of `scan` whose effect takes more to be seen, and the file with the tests of it."""
 

@@ -18,8 +18,10 @@ import click
 from cloudsigma.cli.option_groups import Decorator, option, option_value
 from cloudsigma.cli.output_options import OutputOptions
 from cloudsigma.cli.path_types import OUTPUT_FILE
+from cloudsigma.cli.queue_options import QueueChoice
 from cloudsigma.escaping import printable
 from cloudsigma.reading.scope.time_window import TimeWindow
+from cloudsigma.reading.sources.sqs.location import is_queue
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.checkpoint import Checkpoint, digests
 from cloudsigma.scanning.config import Follow
@@ -33,7 +35,7 @@ _NO_MATTER = frozenset(
     {
         "jobs", "checkpoint", "interval", "strict", "exit_zero", "ledger", "no_cache", "outputs", "paths", "rule_paths",
         "no_bundled", "correlations", "compiled", "placeholders", "pipelines", "level", "status", "tag", "rule_id",
-        "exclude",
+        "exclude", "once", "idle_close", "buckets", "dead",
     }
 )  # fmt: skip
 """Options that do not change the output, or whose effect is compared by the rules or paths themselves."""
@@ -135,7 +137,7 @@ class LongWork:
         if self.checkpoint is None:
             return None
         settings = {
-            "rules": digests(rules),
+            "rules": None if any(map(is_queue, paths)) else digests(rules),  # they may change between rounds
             "PATH": list(paths),
             "current folder": str(Path.cwd()) if any(map(_is_relative, paths)) else None,
             "--output": [_absolute(path) for path in outputs],
@@ -163,17 +165,17 @@ class LongWork:
             return []
         return [self.checkpoint.with_name(self.checkpoint.name + end) for end in ("", "-wal", "-shm", "-journal")]
 
-    def following(self, paths: Sequence[str], stop: threading.Event) -> Follow | None:
+    def following(self, paths: Sequence[str], stop: threading.Event, queue: QueueChoice) -> Follow | None:
         """How to follow the paths, if that was asked for."""
         if not self.follow:
             return None
         usual = _INTERVAL_S3 if any(path.startswith("s3:") for path in paths) else _INTERVAL
         lateness = self.lateness if self.lateness is not None else _LATENESS
-        return Follow(stop, self.interval or usual, lateness)
+        return Follow(stop, self.interval or usual, lateness, queue.options(self.interval))
 
 
 def _is_relative(path: str) -> bool:
-    return not path.startswith("s3:") and not Path(path).is_absolute()
+    return not path.startswith("s3:") and not is_queue(path) and not Path(path).is_absolute()
 
 
 def _absolute(path: Path) -> str:

@@ -17,6 +17,7 @@ from cloudsigma.cli.option_groups import GroupedCommand
 from cloudsigma.cli.output_options import OutputOptions, output_options
 from cloudsigma.cli.path_types import INPUT
 from cloudsigma.cli.progress import progress_bar
+from cloudsigma.cli.queue_options import QueueChoice, queue_options
 from cloudsigma.cli.reading_options import ReadingOptions, or_standard_input, reading_options
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.cli.scan_summary import summary_of
@@ -43,6 +44,7 @@ _SHOWN = 20
 @reading_options()
 @output_options()
 @long_work_options()
+@queue_options()
 @limit_options()
 def command(
     paths: tuple[str, ...],
@@ -50,16 +52,21 @@ def command(
     reading: ReadingOptions,
     output: OutputOptions,
     work: LongWork,
+    queue: QueueChoice,
     limits: Limits,
 ) -> int:
     """Find what matches in files of CloudTrail records.
 
-    PATH is a log file (.json, .json.gz, JSON lines), a folder of them, a pattern, s3://BUCKET/PREFIX, or - (the
-    standard input). Matches go to standard output or FILE; what was read, and what was not and why, to standard error.
+    PATH is a log file (.json, .json.gz, JSON lines), a folder of them, a pattern, s3://BUCKET/PREFIX, a queue of
+    notifications (sqs://NAME), or - (the standard input). Matches go to standard output or FILE; what was read, and
+    what was not and why, to standard error.
     """
     paths = or_standard_input(paths)
     work.check(paths, output)
-    written = {"--output": output.outputs, "--ledger": output.ledger_files, "--checkpoint": work.files}
+    queue.check(paths)
+    written = {"--output": output.outputs, "--ledger": output.ledger_files, "--checkpoint": work.files,
+        "--dead": [queue.dead] if queue.dead is not None else [],
+    }  # fmt: skip
     with usage_errors():
         check_apart(written)
         check_written(paths, written)
@@ -85,7 +92,7 @@ def command(
                 sessions=by_time, dedup=not output.no_dedup, jobs=reading.jobs, selection=selection, limits=limits,
                 coverage=reading.coverage, strict=reading.strict, named_files=reading.named_files,
                 exclude=tuple(str(file) for files in written.values() for file in files),
-                follow=work.following(paths, signals.stopping), filter_counts=output.filter_counts,
+                follow=work.following(paths, signals.stopping, queue), filter_counts=output.filter_counts,
             )  # fmt: skip
             callbacks = ScanCallbacks(
                 on_progress=bar.advance if bar is not None else None,
@@ -110,7 +117,7 @@ def command(
             if scan.ledger.files:
                 account.tell("stopped; until then:")
             raise
-        if work.follow:
+        if work.follow and not (queue.once and not signals.stopping.is_set()):
             account.tell("stopped; until then:")
             return signals.exit_code
     account.tell()

@@ -63,10 +63,12 @@ class SourceReader:
                 yield from self._read(source, stream, recorder)
         except Unreadable as error:
             recorder.lose(error.name, error.reason)
+            recorder.failures[error.name] = error.kind
         except MemoryError:
             recorder.lose(source.name, "there is not enough memory to read it")
         except OSError as error:
             recorder.lose(source.name, f"it cannot be read: {(error.strerror or str(error)).lower()}")
+            recorder.failures[source.name] = "passing"
 
     def _read(self, source: Source, stream: BinaryIO, recorder: Recorder) -> Iterator[Found]:
         limits, view = self._limits, self._view

@@ -40,7 +40,7 @@ _KIND = FileKind(
     name="checkpoint",
     user="scan",
     application=0x63736370,
-    version=2,
+    version=3,
     schema=(
         "CREATE TABLE scan (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
         "CREATE TABLE matches (number INTEGER PRIMARY KEY, digest BLOB NOT NULL, path TEXT, position INTEGER)",

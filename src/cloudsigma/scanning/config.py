@@ -12,6 +12,7 @@ from cloudsigma.reading import Progress
 from cloudsigma.reading.account.ledger import Loss
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
+from cloudsigma.reading.sources.sqs.options import QueueOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Follow:
     """Seconds between two listings of the paths."""
     lateness: dt.timedelta
     """How long after its time an event may be delivered and still take part in correlations and links of sessions."""
+    queue: QueueOptions = field(default_factory=QueueOptions)
+    """How a queue is read, if the path names one."""
 
 
 @dataclass(frozen=True, slots=True)

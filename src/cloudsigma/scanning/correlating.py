@@ -97,11 +97,19 @@ class ScanCorrelations:
         if latest is not None and closed_until is not None and latest < closed_until:
             state.closed_until = None  # the first times of the stream were not confirmed
 
-    def end_of_pass(self) -> Iterator[Match]:
-        """Close all frames that later events cannot change, and return their matches; called between two passes."""
+    def end_of_pass(self, *, drained: bool = True, idle: float = 0.0) -> Iterator[Match]:
+        """Close all frames that later events cannot change, and return their matches; called between two passes.
+
+        Args:
+            drained: Whether nothing waits to be read. After an outage a queue has hours of files in any order; until
+                it is drained, no frame is closed.
+            idle: Seconds for which there has been nothing to read. More than the lateness count as time that passed.
+        """
         state, follow = self._state, self._follow
-        if follow is None or self._correlator is None:
+        if follow is None or self._correlator is None or not drained:
             return
+        if idle > follow.lateness.total_seconds():
+            state.watermark.set(time.time())
         bound = state.watermark.bound(follow.lateness.total_seconds())
         if bound > (state.closed_until if state.closed_until is not None else float("-inf")):
             state.closed_until = bound

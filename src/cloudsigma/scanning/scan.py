@@ -21,6 +21,7 @@ from cloudsigma.reading.account.repeats import Repeats
 from cloudsigma.reading.sources.finder import SourceFinder
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.register import Register
+from cloudsigma.reading.sources.sqs.location import queue_of
 from cloudsigma.reading.sources.value import Value
 from cloudsigma.rulesets.filter_counts import FilterCounts
 from cloudsigma.rulesets.rule_set import RuleSet
@@ -36,6 +37,7 @@ from cloudsigma.scanning.workers import read_sources
 from cloudsigma.storage.sqlite import open_temporary
 
 if TYPE_CHECKING:
+    from cloudsigma.scanning.queue_rounds import QueueRounds
     from cloudsigma.sessions import Sessions
 
 _Found = MatchedRecord | SerializedMatch | None
@@ -80,14 +82,17 @@ class Scan:
         self.config = config
         """The settings."""
         self._callbacks = callbacks or ScanCallbacks()
-        self._finder = SourceFinder(tuple(paths), config.selection, stdin)
+        given = tuple(paths)
+        self._location = queue_of(given, resumable=config.follow is not None and checkpoint is not None)
+        self._finder = SourceFinder(given if self._location is None else (), config.selection, stdin)
         if "-" in self._finder.paths and (checkpoint is not None or config.follow is not None):
             raise UsageError("standard input can be read only once: it can be neither followed nor resumed")
-        if config.named_files:
+        if config.named_files or self._location is not None:
             from cloudsigma.reading.sources.named_files import check_named_files  # imports the S3 clients
 
             check_named_files()
         self._checkpoint = checkpoint
+        self._rounds: QueueRounds | None = None
         self._correlates = any(rule.correlation is not None for rule in rules)
         self._prepared = self._finished = False
         self._sessions: Sessions | None = None
@@ -114,7 +119,7 @@ class Scan:
     @property
     def paths(self) -> tuple[str, ...]:
         """The files, folders, patterns and S3 URLs that are read; not the values."""
-        return self._finder.paths
+        return self._finder.paths if self._location is None else (str(self._location),)
 
     @property
     def counts(self) -> Counter[str]:
@@ -159,7 +164,7 @@ class Scan:
         self._state = ScanState(dedup=config.dedup, on_new=checkpoint.note_match if checkpoint is not None else None)
         if config.filter_counts:
             self._state.filtered.update(dict.fromkeys(FilterCounts(self.rules).filters, 0))
-        register = database = None
+        register = database = self._rounds = None
         if checkpoint is not None:
             checkpoint.restore(self._state)
             register, database = checkpoint.register, checkpoint.database
@@ -175,13 +180,30 @@ class Scan:
         self._prepared, self._finished = True, False
 
     def _new_queue(self, register: Register | None) -> SourceQueue:
-        named = None
-        if self.config.named_files and register is not None:
+        config, named = self.config, None
+        if self._reads_named_files and register is not None:
             from cloudsigma.reading.sources.named_files import NamedFiles
 
-            named = NamedFiles(register, self.config.selection)
+            buckets = config.follow.queue.buckets if config.follow is not None else frozenset()
+            named = NamedFiles(register, config.selection, buckets)
+        if self._location is not None and config.follow is not None and register is not None:
+            from cloudsigma.scanning.queue_rounds import QueueRounds
+
+            self._rounds = QueueRounds(self._location, config.follow, register)
         on_loss = self._callbacks.on_loss
-        return SourceQueue(self._finder, self._state, self.config, register, on_loss=on_loss, named=named)
+        return SourceQueue(
+            self._finder,
+            self._state,
+            config,
+            register,
+            on_loss=on_loss,
+            named=named,
+            messages=self._rounds.messages if self._rounds is not None else None,
+        )
+
+    @property
+    def _reads_named_files(self) -> bool:
+        return self.config.named_files or self._location is not None
 
     def __iter__(self) -> Iterator[Match]:
         return (match for match in self._stream() if match is not None)
@@ -249,7 +271,9 @@ class Scan:
         if correlations is None:  # for mypy: `_begin` has created them
             return
         for each in found:
-            if each is None:
+            if each is None and self._rounds is not None:
+                yield from correlations.end_of_pass(drained=self._rounds.is_drained, idle=self._rounds.idle)
+            elif each is None:
                 yield from correlations.end_of_pass()
                 yield None
             elif isinstance(each, MatchedRecord):
@@ -263,26 +287,32 @@ class Scan:
         config = self.config
         batches = BatchConfig(
             self.rules, config.selection, config.limits, serialization, config.coverage, config.strict,
-            config.named_files, config.sessions, config.filter_counts,
+            self._reads_named_files, config.sessions, config.filter_counts,
         )  # fmt: skip
-        yield from self._pass(batches, config.jobs)
-        follow = config.follow
-        while follow is not None:
-            yield None
-            self._save()
-            if self._callbacks.on_idle is not None:
-                self._callbacks.on_idle()
-            if follow.stop.wait(follow.interval):
-                return
-            yield from self._pass(batches, None)
+        try:
+            yield from self._pass(batches, config.jobs)
+            while config.follow is not None:
+                yield None
+                self._save()
+                if self._callbacks.on_idle is not None:
+                    self._callbacks.on_idle()
+                stop, rounds = config.follow.stop, self._rounds
+                if rounds.end_round() if rounds is not None else stop.wait(config.follow.interval):
+                    return
+                yield from self._pass(batches, None)
+        finally:
+            if self._rounds is not None:
+                self._rounds.close()
 
     def _pass(self, batches: BatchConfig, jobs: int | None) -> Iterator[MatchedRecord | SerializedMatch]:
         """The matches in the present sources, then in the files that notifications in them name."""
         progress = None
         if self._callbacks.on_progress is not None and self.config.follow is None:
             progress = ScanProgress(self._callbacks.on_progress, self._state.recorder)
+        if self._rounds is not None:
+            jobs = 1  # messages are small, and each is answered for by itself
         yield from self._found_in(self._queue.sources(), batches, jobs, progress)
-        if self.config.named_files and not self._is_stopping:
+        if self._reads_named_files and not self._is_stopping:
             self._check(self._state.recorder)
             batches = batches._replace(references=False)
             yield from self._found_in(self._queue.named_sources(), batches, jobs, progress, named=True)

@@ -17,6 +17,7 @@ from cloudsigma.scanning.scan_state import ScanState
 
 if TYPE_CHECKING:  # imports the S3 clients
     from cloudsigma.reading.sources.named_files import NamedFiles
+    from cloudsigma.reading.sources.sqs.message_queue import MessageQueue
 
 _CHANGED = "it has changed since it was read; without dedup its matches would be given twice, so it was not read again"
 
@@ -32,6 +33,7 @@ class SourceQueue:
         register: Records the sources that were read; `None`: read all, in one pass.
         on_loss: Called with each loss as it occurs.
         named: Collects the files that notifications name, to read them too; needs a register.
+        messages: The queue whose messages are the sources of a pass, instead of listed ones; needs `named`.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class SourceQueue:
         *,
         on_loss: Callable[[Loss], None] | None = None,
         named: NamedFiles | None = None,
+        messages: MessageQueue | None = None,
     ) -> None:
         self._finder = finder
         self._state = state
@@ -52,6 +55,7 @@ class SourceQueue:
         self._watch = Watch()
         self._on_loss = on_loss or (lambda _: None)
         self._named = named
+        self._messages = messages
         self._exclude = frozenset(map(os.path.abspath, config.exclude))
         self._changed: set[bytes] = set()
         self._lost_before: set[str] = set()
@@ -64,6 +68,12 @@ class SourceQueue:
             yield from self._finder.find(self.listing, self._is_input if self._exclude else None)
             return
         self._register.begin_listing()
+        if self._messages is not None and self._config.follow is not None:
+            for message in self._messages.receive(self._config.follow.stop):
+                if message.message.receives > 1 and self._state.recorder.forget_losses(message.name):
+                    self._lost_before.add(message.name)
+                yield message
+            return
         self._watch.begin_look()
         listing, known = Recorder(), set(self.listing.losses)
         for source in self._finder.find(listing, self._is_wanted):
@@ -115,6 +125,7 @@ class SourceQueue:
             named: Whether the sources came from notifications, not from a listing.
         """
         recorder, losses = self._state.recorder, result.recorder.losses
+        references = result.recorder.references or []
         if named:
             recorder.named_files_read += result.recorder.files
         elif self._named is not None:
@@ -127,10 +138,22 @@ class SourceQueue:
                 self._on_loss(loss)
         if self._register is None:
             return
+        lost = {loss.path for loss in losses}
         for source in result.sources:
-            if isinstance(source, Source):
-                self._register.note(source, failed=source.name in result.recorder.unread)
-                self._forget(source)
+            if not isinstance(source, Source):
+                continue
+            if self._messages is not None and not named:
+                self._messages.note_read(source, references, damaged=source.name in lost)
+                self._lost_before.discard(source.name)
+                continue
+            failure = result.recorder.failures.get(source.name)
+            failed = source.name in result.recorder.unread
+            if named and self._named is not None:
+                self._named.note_attempt(source, denied=failure == "denied")
+                if self._messages is not None:  # S3 sends notifications of complete objects: waiting mends no damage
+                    failed = failure in {"passing", "denied"}
+            self._register.note(source, failed=failed, damaged=source.name in lost and failure is None)
+            self._forget(source)
 
     def _forget(self, source: Source) -> None:
         state = self._state

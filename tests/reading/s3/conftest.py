@@ -88,11 +88,14 @@ class Proxy:
     signed: list[str] = field(default_factory=list)
     """The header of each request that holds its signature."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    delay: float = 0.0
+    """Seconds that each request for an object takes."""
     secret: str = SECRET
     token: str = TOKEN
 
     def forget(self) -> None:
         self.fault = lambda _: None
+        self.delay = 0.0
         self.requests.clear()
         self.signed.clear()
         self.injected.clear()
@@ -130,6 +133,8 @@ def handler(proxy: Proxy, upstream: tuple[str, int]) -> type[BaseHTTPRequestHand
                 fault = proxy.fault(request) if self.command == "GET" else None
                 if fault:
                     proxy.injected[fault] += 1
+            if self.command == "GET" and listed is None:
+                time.sleep(proxy.delay)
             if fault in ERRORS:
                 status, text = ERRORS[fault]
                 self.reply(status, {"Content-Type": "application/xml"}, text.encode())

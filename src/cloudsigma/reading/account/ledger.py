@@ -224,6 +224,8 @@ class Recorder:
         """Called regularly while a file is streamed on the fast path, which returns few records."""
         self.unread: set[str] = set()
         """Files and folders from which nothing was read; `add` does not merge them."""
+        self.failures: dict[str, str] = {}
+        """The kinds of failure of unread files, by name: `passing`, `denied` or `lasting`; not merged either."""
         self._losses: list[Loss] = []
 
     def note_file(self, stored: int, inflated: int, forms: Mapping[str, int]) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from typing import BinaryIO
+from typing import BinaryIO, Literal
+
+FailureKind = Literal["passing", "denied", "lasting"]
+"""Whether a later attempt may succeed; `denied`: once somebody gives the permission."""
 
 
 class Source(ABC):
@@ -37,10 +40,11 @@ class Source(ABC):
 class Unreadable(Exception):  # noqa: N818  # turned into an entry of the ledger
     """A path that cannot be read, with the reason."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(name, reason)
+    def __init__(self, name: str, reason: str, kind: FailureKind = "passing") -> None:
+        super().__init__(name, reason, kind)
         self.name = name
         self.reason = reason
+        self.kind: FailureKind = kind
 
 
 class NothingThere(Unreadable):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from cloudsigma.errors import UsageError
 from cloudsigma.reading.account.ledger import Recorder
 from cloudsigma.reading.scope.selection import Selection
+from cloudsigma.reading.sources.bucket_pause import BucketPause
 from cloudsigma.reading.sources.interface import Source
 from cloudsigma.reading.sources.log_names import packed
 from cloudsigma.reading.sources.register import Register
@@ -25,10 +26,12 @@ _LONGEST = 1024
 class NamedFiles:
     """Collects the files that notifications name, and returns them as sources."""
 
-    def __init__(self, register: Register, selection: Selection) -> None:
-        """`register` stores the names and the sources that have been read."""
+    def __init__(self, register: Register, selection: Selection, buckets: frozenset[str] = frozenset()) -> None:
+        """`register` stores the names and the sources that were read; `buckets`: the allowed ones, empty for any."""
         self._register = register
         self._selection = selection
+        self._buckets = buckets
+        self._pause = BucketPause()
 
     def note(self, found: Recorder, recorder: Recorder) -> None:
         """Take the names from `found`; `recorder` counts those that the filters exclude."""
@@ -43,19 +46,26 @@ class NamedFiles:
                 possible = 0 < len(key.encode()) <= _LONGEST
             except (UsageError, UnicodeEncodeError):
                 possible = False
-            if not possible:
-                recorder.lose(
-                    url.encode(errors="backslashreplace").decode(),
-                    "a notification names it, but an S3 key cannot have this name",
-                )
-            elif (why := packed(key)) is not None:
-                recorder.lose(url, why)
+            why = packed(key) if possible else "a notification names it, but an S3 key cannot have this name"
+            if possible and self._buckets and bucket not in self._buckets:
+                why = "a notification names it, but its bucket is not among those of --bucket"
+            if why is not None:
+                recorder.lose(url.encode(errors="backslashreplace").decode(), why)
+                self._register.refuse_named(url)
             elif chosen.keeps_named(key):
                 self._register.await_named(url)
 
     def sources(self, wanted: Callable[[Source], bool]) -> Iterator[Source]:
         """The named files that are `wanted` and have not been read, in the order in which they were named."""
-        return named_objects(self._register.awaited(), wanted=wanted)
+
+        def allowed(source: Source) -> bool:
+            return wanted(source) and self._pause.allows(parse_location(source.name).bucket)
+
+        return named_objects(self._register.awaited(), wanted=allowed)
+
+    def note_attempt(self, source: Source, *, denied: bool) -> None:
+        """Note that a named file was read or, if `denied`, that access to it was denied."""
+        self._pause.note(parse_location(source.name).bucket, source.name, denied=denied)
 
 
 def check_named_files() -> None:

@@ -13,11 +13,17 @@ Standing = Literal["new", "read", "changed", "failed", "failed, wait"]
 """The state of a source. `changed`: modified since it was read; `failed`: could not be read, and may be retried now;
 `failed, wait`: may be retried later."""
 
+NamedState = Literal["done", "damaged", "waits"]
+"""What became of a named source: `done`: read, or left out by the filters; `damaged`: not, or not wholly, readable;
+`waits`: it is read later."""
+
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS sources (
-        key BLOB PRIMARY KEY, version TEXT, failures INTEGER NOT NULL, again REAL NOT NULL) WITHOUT ROWID""",
+        key BLOB PRIMARY KEY, version TEXT, failures INTEGER NOT NULL, again REAL NOT NULL,
+        damaged INTEGER NOT NULL, seen REAL NOT NULL) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS named (
-        number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, awaited INTEGER NOT NULL DEFAULT 0)""",
+        number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, awaited INTEGER NOT NULL DEFAULT 0,
+        refused INTEGER NOT NULL DEFAULT 0, seen REAL NOT NULL)""",
     "CREATE TEMP TABLE IF NOT EXISTS listed (key BLOB PRIMARY KEY) WITHOUT ROWID",
 )
 _LONGEST_PAUSE = 3600.0
@@ -60,16 +66,19 @@ class Register:
             return "read"
         return "failed" if self._clock() >= again else "failed, wait"
 
-    def note(self, source: Source, *, failed: bool = False) -> None:
-        """Record that a source was read or, with `failed`, could not be read."""
+    def note(self, source: Source, *, failed: bool = False, damaged: bool = False) -> None:
+        """Record that a source was read, with or without losses, or could not be read (`failed`)."""
         self._database.execute(
-            "INSERT INTO sources VALUES (:key, :version, :failed, :again) ON CONFLICT (key) DO UPDATE SET "
-            "version = :version, failures = CASE WHEN :failed THEN failures + 1 ELSE 0 END, again = :again",
+            "INSERT INTO sources VALUES (:key, :version, :failed, :again, :damaged, :seen) "
+            "ON CONFLICT (key) DO UPDATE SET version = :version, again = :again, damaged = :damaged, seen = :seen, "
+            "failures = CASE WHEN :failed THEN failures + 1 ELSE 0 END",
             {
                 "key": source.key,
                 "version": source.version,
                 "failed": int(failed),
                 "again": self._clock() + self._wait(source) if failed else 0.0,
+                "damaged": int(damaged),
+                "seen": self._clock(),
             },
         )
 
@@ -86,8 +95,32 @@ class Register:
 
     def is_first_named(self, name: str) -> bool:
         """Whether a source is named for the first time."""
-        found = self._database.execute("INSERT OR IGNORE INTO named (key) VALUES (?)", (_key(name),))
+        found = self._database.execute(
+            "INSERT OR IGNORE INTO named (key, seen) VALUES (?, ?)", (_key(name), self._clock())
+        )
         return found.rowcount == 1
+
+    def refuse_named(self, name: str) -> None:
+        """Mark a named source that is never read."""
+        self._database.execute("UPDATE named SET refused = 1 WHERE key = ?", (_key(name),))
+
+    def named_state(self, name: str) -> NamedState:
+        """What became of a named source."""
+        row = self._database.execute("SELECT failures, damaged FROM sources WHERE key = ?", (_key(name),)).fetchone()
+        if row is not None:
+            failures, damaged = row
+            return "waits" if failures else ("damaged" if damaged else "done")
+        row = self._database.execute("SELECT awaited, refused FROM named WHERE key = ?", (_key(name),)).fetchone()
+        if row is None:
+            return "waits"
+        awaited, refused = row
+        return "damaged" if refused else ("waits" if awaited else "done")
+
+    def forget(self, age: float) -> None:
+        """Forget the sources that were read or named longer than `age` seconds ago."""
+        before = self._clock() - age
+        self._database.execute("DELETE FROM named WHERE seen < ?", (before,))
+        self._database.execute("DELETE FROM sources WHERE seen < ?", (before,))
 
     def await_named(self, name: str) -> None:
         """Mark a named source for reading."""

@@ -42,7 +42,7 @@ class Boto3Store(ObjectStore):
             self._session = boto3.session.Session()
             self._client = self._session.client("s3", config=self._config)
         except wrong.BotoCoreError as error:
-            raise _fault(error) from None
+            raise botocore_fault(error) from None
         except ValueError:  # a malformed endpoint, which the exception's text would reveal
             raise Fault("other", "the endpoint is no URL; check AWS_ENDPOINT_URL_S3") from None
 
@@ -56,7 +56,7 @@ class Boto3Store(ObjectStore):
         try:
             answer = self._client.list_objects_v2(**asked)
         except Exception as error:  # noqa: BLE001  # its parsers raise other errors
-            raise _fault(error) from None
+            raise botocore_fault(error) from None
         return Page(
             tuple(ListedObject(item["Key"], item["Size"], item.get("ETag")) for item in answer.get("Contents", ())),
             tuple(item["Prefix"] for item in answer.get("CommonPrefixes", ())),
@@ -75,7 +75,7 @@ class Boto3Store(ObjectStore):
             with closing(answer["Body"]) as stream:  # its own context manager raises untranslated errors
                 data: bytes = stream.read()
         except Exception as error:  # noqa: BLE001  # its parsers and urllib3 raise other errors
-            raise _fault(error) from None
+            raise botocore_fault(error) from None
         if len(data) != answer["ContentLength"]:
             raise Fault("transient", "the answer was cut short")
         size = len(data)
@@ -99,7 +99,7 @@ class Boto3Store(ObjectStore):
         except wrong.ClientError as error:
             answer = error.response
         except (wrong.BotoCoreError, OSError) as error:
-            raise _fault(error) from None
+            raise botocore_fault(error) from None
         told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
         region = told or self._client.meta.region_name
         if region in {None, "aws-global"}:
@@ -115,7 +115,7 @@ class Boto3Store(ObjectStore):
             found = self._session.get_credentials()
             frozen = found.get_frozen_credentials() if found is not None else None
         except (wrong.ClientError, wrong.BotoCoreError, OSError) as error:
-            raise _fault(error) from None
+            raise botocore_fault(error) from None
         if frozen is None:
             raise Fault("credentials", "none were found")
         return frozen.access_key, frozen.secret_key, frozen.token
@@ -133,7 +133,7 @@ def _md5(answer: dict[str, Any]) -> str | None:
     return etag if plain and len(etag) == _MD5_LENGTH and "-" not in etag else None
 
 
-def _fault(error: Exception) -> Fault:
+def botocore_fault(error: Exception) -> Fault:
     """Translate an exception of botocore; its text may contain secrets and is dropped."""
     if isinstance(error, wrong.ClientError):
         told = error.response.get("Error", {})

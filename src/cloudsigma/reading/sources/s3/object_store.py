@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from cloudsigma.reading.sources.interface import FailureKind
+
 Kind = Literal[
     "transient", "denied", "bucket", "key", "archived", "key needed", "kms", "credentials", "region", "other"
 ]
@@ -117,6 +119,13 @@ def fault_of(code: str, status: int | None, message: str = "") -> Fault:
     if kind is None and (not code or code.isdigit()) and status is not None:
         kind = _KINDS_OF_STATUS.get(status)
     return Fault(kind or "other", said)
+
+
+def failure_kind(fault: Fault) -> FailureKind:
+    """Whether a later attempt to read the object may succeed. S3 is consistent: a missing object stays missing."""
+    if fault.kind in {"denied", "kms"}:
+        return "denied"
+    return "lasting" if fault.kind in {"key", "bucket", "archived", "key needed"} else "passing"
 
 
 def reason(fault: Fault, doing: Literal["list", "read"]) -> str:

@@ -19,7 +19,7 @@ from cloudsigma.reading.sources.s3.clients import open_store, shared_store
 from cloudsigma.reading.sources.s3.download import PartStream, ReadAhead, Ticket, fetch_whole
 from cloudsigma.reading.sources.s3.key_layout import Location, parse_location
 from cloudsigma.reading.sources.s3.listing import Listing
-from cloudsigma.reading.sources.s3.object_store import Fault, ListedObject, ObjectStore, reason
+from cloudsigma.reading.sources.s3.object_store import Fault, ListedObject, ObjectStore, failure_kind, reason
 from cloudsigma.reading.sources.s3.options import S3Options
 from cloudsigma.reading.sources.s3.retry import Retry
 
@@ -102,7 +102,7 @@ class S3Source(Source):
         return cast("BinaryIO", io.BufferedReader(parts, 1 << 20))
 
     def _unreadable(self, fault: Fault) -> Unreadable:
-        return Unreadable(self.name, f"it cannot be read: {reason(fault, 'read')}")
+        return Unreadable(self.name, f"it cannot be read: {reason(fault, 'read')}", failure_kind(fault))
 
     def __reduce__(self) -> tuple[Any, ...]:
         outcome, ahead, ticket = self._outcome, self._ahead, self._ticket
