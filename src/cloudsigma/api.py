@@ -16,6 +16,7 @@ from cloudsigma.reading.scope.time_window import Moment
 from cloudsigma.reading.sources.value import Value
 from cloudsigma.rulesets.bundled import bundled_rules
 from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.scanning.approving import Approver
 from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
 from cloudsigma.scanning.scan import Scan as _Scan
 
@@ -116,6 +117,7 @@ def scan(
     coverage: bool = False,
     strict: bool = False,
     named_files: bool = False,
+    approvals: Approver | None = None,
 ) -> Scan:
     """The matches of files and folders of CloudTrail logs: iterate the result.
 
@@ -140,6 +142,8 @@ def scan(
             rules that could not match, since their event never occurred. It costs time.
         strict: Raise `InputLostError` at the first loss; nothing after it is read.
         named_files: Read the files in S3 that notifications name, too; see `read_records`.
+        approvals: Approved changes (`Approvals.load`): each match has its decision in `match.approval`. If one has
+            `max_matches` or `roots`, read the matches by time: `scan(…).by_time()`.
 
     Raises:
         UsageError: A time, account, region or S3 URL is not valid, or the extra that reads S3 is not installed.
@@ -151,6 +155,7 @@ def scan(
         check_flag(argument, flag)
     check_callable("progress", progress)
     check_instance("limits", limits, Limits, "a cloudsigma.Limits, or None")
+    check_instance("approvals", approvals, Approver, "cloudsigma.Approvals.load(PATH), or None")
     if jobs is not None and type(jobs) is not int:
         raise WrongTypeError("jobs", jobs, "a whole number above 0, or None for as many as there are cores")
     config = ScanConfig(
@@ -161,5 +166,7 @@ def scan(
         coverage=coverage,
         strict=strict,
         named_files=named_files,
+        approvals=approvals,
+        sessions=approvals is not None and approvals.needs_sessions,
     )
     return Scan(paths, _chosen(rules), config, callbacks=ScanCallbacks(on_progress=progress), stdin=stdin)

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from effort import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudsigma
@@ -295,7 +296,7 @@ def slowly_decided(entries: list[dict[str, Any]], matches: list[cloudsigma.Match
     return {key: tuple(ids) for key, ids in by.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@fuzz(60)
 @given(st.lists(ENTRIES, max_size=4), MATCHES, st.randoms(use_true_random=False))
 def test_decisions_agree_with_the_slow_judge_in_any_order(
     drawn: list[dict[str, Any]], plans: list[tuple[int, str, str, bool]], order: random.Random

@@ -64,6 +64,8 @@ CHANGES: dict[str, tuple[list[str], list[str]]] = {
     "--exclude": (["--rules", "own.yml"], ["own"]),
     "--format": ([], ["ids"]),
     "--sort": ([], ["time"]),
+    "--approvals": (["--format", "table"], ["approvals.yml"]),
+    "--show-approved": (["--format", "table", "--approvals", "approvals.yml"], []),
     "--csv-raw": (["--format", "csv"], []),
     "--no-record": ([], []),
     "--no-dedup": ([], []),
@@ -131,6 +133,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "filter: {rules: [own], f: {awsRegion: eu-west-1}, condition: not f}\n",
         "values.yml": "title: V\nlogsource: {product: aws}\n"
         "detection: {s: {'eventName|expand': '%calls%'}, condition: s}\n",
+        "approvals.yml": "version: 1\napprovals: [{id: CHG1, from: 2025-03-01T00:00:00Z, until: 2025-03-10T00:00:00Z, "
+        "rules: [aws_cloudtrail_iam_group_created], accounts: ['444455556666'], resources: [admins]}]\n",
         "values.txt": "calls: [CreateGroup]\n",
         "pipeline.yml": "name: p\npriority: 1\ntransformations: [{type: add_condition, conditions: {awsRegion: x}}]\n",
     }

@@ -289,6 +289,7 @@ def test_s19_all_metadata_of_a_rule_is_in_the_output_in_one_order(tmp_path: Path
         "evidence",
         "origin",
         "session",
+        "approval",
         "group",
         "matches",
         "record",

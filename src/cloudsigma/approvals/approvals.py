@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import structs
@@ -14,9 +13,7 @@ from cloudsigma.approvals.approval import MAX_DAYS, Approval
 from cloudsigma.approvals.conditions import Failure, failures, first_failures
 from cloudsigma.engine.approval import ApprovalUse, Decision, NearMiss
 from cloudsigma.engine.match import Match
-
-if TYPE_CHECKING:
-    from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.engine.rule import Rule
 
 _NEAR = 5
 """Most near misses of one match; the nearest in time come first."""
@@ -44,7 +41,7 @@ class Approvals(msgspec.Struct, frozen=True):
     """ID of an approval with `max_matches` → keys of the matches that it covers; see `counting`."""
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], rules: RuleSet | None = None) -> Approvals:
+    def load(cls, path: str | os.PathLike[str], rules: Iterable[Rule] | None = None) -> Approvals:
         """Read an approvals file (`docs/reference/approvals-file.md`).
 
         Args:

@@ -101,6 +101,7 @@ def _sink(path: Path | None, output: LineOutput, options: OutputOptions) -> Sink
             terminal=terminal,
             wide=options.wide,
             raw=options.csv_raw,
+            show_approved=options.show_approved,
             matches_file=options.matches_file(),
         ),
     )

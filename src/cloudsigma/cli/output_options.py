@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cloudsigma.cli.option_groups import Decorator, option, option_value
-from cloudsigma.cli.path_types import OUTPUT_FILE
+from cloudsigma.cli.path_types import FILE, OUTPUT_FILE
 from cloudsigma.sinks.formats import FORMATS, Format, format_of
 
 _ENDINGS = ", ".join(f"{each.endings[0]} {each.name}" for each in FORMATS.values())
@@ -24,8 +24,14 @@ _OPTIONS = (
     ),
     option(
         "--sort", type=click.Choice(["time", "none"]),
-        help="time: once all is read, by time, with linked sessions. Default: none for jsonl and ids, time for others.",
+        help="time: once all is read, by time, with linked sessions. Default: none for jsonl and ids without "
+        "--approvals, time for others.",
     ),
+    option(
+        "--approvals", metavar="FILE", type=FILE,
+        help="Decide which matches are approved changes; the exit code then looks at the others alone.",
+    ),
+    option("--show-approved", is_flag=True, help="Show approved matches in table and markdown, too."),
     option("--wide", is_flag=True, help="Cut nothing in a table, however narrow the terminal is."),
     option("--csv-raw", is_flag=True, help="Write cells of csv unchanged: a spreadsheet may run them as formulas."),
     option("--no-record", is_flag=True, help="Leave the records out of jsonl."),
@@ -46,6 +52,8 @@ class OutputOptions:
     outputs: tuple[Path, ...]
     form: str | None
     sort: str | None
+    approvals: Path | None
+    show_approved: bool
     wide: bool
     csv_raw: bool
     no_record: bool
@@ -71,7 +79,7 @@ class OutputOptions:
         if self.sort is not None or resumable:
             return self.sort == "time"
         paths = self.outputs or (None,)
-        return any(self.format_for(path, terminal=terminal).by_time for path in paths)
+        return self.approvals is not None or any(self.format_for(path, terminal=terminal).by_time for path in paths)
 
     def matches_file(self) -> str | None:
         """The output that has every match as JSON, if there is one."""

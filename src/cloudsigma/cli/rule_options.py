@@ -181,6 +181,10 @@ class Choice:
             raise click.ClickException(f"no rule is left: {why}.")
         return chosen
 
+    def without_choice(self) -> RuleSet:
+        """All good rules, without a choice among them; nothing is reported."""
+        return self._compiled()
+
     def _compiled(self) -> RuleSet:
         if self.compiled is not None:
             return self._read(self.compiled)

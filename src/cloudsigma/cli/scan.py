@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 import click
 
 from cloudsigma.cli import exit_codes
+from cloudsigma.cli.approvals_file import load_approvals
 from cloudsigma.cli.checkpoint_options import LongWork, long_work_options
 from cloudsigma.cli.limit_options import limit_options
 from cloudsigma.cli.open_sinks import open_sinks
@@ -27,6 +28,7 @@ from cloudsigma.errors import InputLostError
 from cloudsigma.escaping import printable, printable_json, printable_lines
 from cloudsigma.reading.account.ledger import Loss
 from cloudsigma.reading.scope.limits import Limits
+from cloudsigma.scanning.approving import check_stream
 from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
 from cloudsigma.scanning.malloc import keep_freed_memory
 from cloudsigma.scanning.scan import Scan
@@ -70,12 +72,13 @@ def command(
     with usage_errors():
         check_apart(written)
         check_written(paths, written)
-        check_spared(choice.files, written)
+        check_spared([*choice.files, *([output.approvals] if output.approvals is not None else [])], written)
         selection = reading.selection()
     _check_ledger(output)
     keep_freed_memory()
     with stop_signals() as signals, ExitStack() as stack, progress_bar(wanted=not work.follow) as bar:
         rules = choice.load()
+        approvals = load_approvals(output.approvals, choice) if output.approvals is not None else None
         sinks: list[Sink] = []
 
         def flush() -> None:
@@ -88,11 +91,14 @@ def command(
                 stack.callback(checkpoint.close)
             terminal = sys.stdout is not None and sys.stdout.isatty()
             by_time = output.by_time(resumable=checkpoint is not None or work.follow, terminal=terminal)
+            if not by_time:
+                check_stream(approvals, linked=False)
             config = ScanConfig(
                 sessions=by_time, dedup=not output.no_dedup, jobs=reading.jobs, selection=selection, limits=limits,
                 coverage=reading.coverage, strict=reading.strict, named_files=reading.named_files,
                 exclude=tuple(str(file) for files in written.values() for file in files),
                 follow=work.following(paths, signals.stopping, queue), filter_counts=output.filter_counts,
+                approvals=approvals,
             )  # fmt: skip
             callbacks = ScanCallbacks(
                 on_progress=bar.advance if bar is not None else None,
@@ -127,7 +133,7 @@ def command(
     if len(left_out) > _SHOWN:
         click.echo(f"NOT WRITTEN: and {len(left_out) - _SHOWN:,} more", err=True)
     return exit_codes.combined(
-        found=bool(scan.counts),
+        found=bool(scan.outcome.unapproved),
         rules_left_out=bool(rules.errors),
         input_lost=not scan.outcome.complete or bool(left_out),
         exit_zero=output.exit_zero,

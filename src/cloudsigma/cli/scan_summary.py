@@ -26,6 +26,10 @@ def summary_of(
     lines.append(f"{_counted(outcome.total, 'match', 'matches')}{repeated}")
     found = [(outcome.matches[rule.id], rule.title) for rule in rules if rule.id in outcome.matches]
     lines += [f"  {count:>6}  {printable(title)}" for count, title in found if count]
+    if outcome.approvals is not None:
+        near = outcome.approvals.near
+        misses = f"; {_counted(near, 'near miss', 'near misses')}" if near else ""
+        lines.append(printable(f"{outcome.approvals}{misses}"))
     if suppressed := sum(outcome.suppressed.values()):
         lines.append(f"{_counted(suppressed, 'match', 'matches')} of rules that only correlations show")
     if outcome.filtered:

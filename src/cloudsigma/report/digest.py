@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from cloudsigma.engine.approval import approval_note
 from cloudsigma.engine.match import Match
 from cloudsigma.report.chain_tree import ChainTree
 from cloudsigma.report.row import Row, make_row, shorten
@@ -15,6 +16,8 @@ from cloudsigma.report.timeline import Timeline
 
 LEVELS = ("critical", "high", "medium", "low", "informational", "none")
 """From the most severe; `none` for rules without a level."""
+APPROVED = "approved"
+"""Beside the levels, in the chart: approved changes of any level."""
 
 ROWS = 2_000
 """Matches that are shown with their evidence."""
@@ -71,6 +74,8 @@ class Group:
     regions: Counter[str] = field(default_factory=Counter)
     key: str = ""
     """The key of the first match, for looking it up."""
+    notes: Counter[str] = field(default_factory=Counter)
+    """The approvals that nearly cover its matches, and how they differ."""
 
 
 @dataclass(slots=True)
@@ -100,6 +105,11 @@ class Digest:
         self.span = Span()
         """Of all matches."""
         self.levels: Counter[str] = Counter()
+        """Level → matches that are not approved changes."""
+        self.outcomes: Counter[str] = Counter()
+        """Outcome → matches that are not approved changes."""
+        self.approved = 0
+        """Matches that are approved changes; they have rows, and are in no group and of no actor."""
         self.accounts: Counter[str] = Counter()
         self.regions: Counter[str] = Counter()
         self.rules: Counter[tuple[str, str, str]] = Counter()
@@ -115,17 +125,22 @@ class Digest:
     def add(self, match: Match) -> None:
         """Count a match; keep it if it ranks among the rows that are shown."""
         context, level = match.context, match.rule.level or "none"
+        approved = match.approval is not None and match.approval.approved
         self.span.add(match)
-        self.levels[level] += 1
         _count(self.accounts, context.account)
         _count(self.regions, context.region)
         self.rules[level, shorten(match.rule.title), shorten(match.rule.author or "")] += 1
         if context.time is not None:
-            self.timeline.add(context.time, level)
+            self.timeline.add(context.time, APPROVED if approved else level)
+        self._keep(match, level)
+        if approved:
+            self.approved += 1
+            return
+        self.levels[level] += 1
+        self.outcomes[context.outcome] += 1
         root = _root(match)
         self._add_to_group(match, level, root)
         self._add_to_actor(match, level, root)
-        self._keep(match, level)
 
     def _add_to_group(self, match: Match, level: str, root: str) -> None:
         context = match.context
@@ -138,6 +153,8 @@ class Digest:
                 return
             group = self.groups[key] = Group(key=match.key)
         group.span.add(match)
+        note = approval_note(match.approval, [each.approval for each in match.matches])
+        _count(group.notes, note or None)
         _count(group.addresses, context.source_ip)
         _count(group.regions, context.region)
 

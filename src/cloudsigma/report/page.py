@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from cloudsigma.engine.approval import ApprovalUse
 from cloudsigma.escaping import printable
 from cloudsigma.reading.account.coverage import Gap
 from cloudsigma.reading.account.ledger import Ledger
+from cloudsigma.report.approval_row import ApprovalRow, make_rows, section_of
 from cloudsigma.report.chart import Chart, chart
 from cloudsigma.report.digest import LEVELS, Digest, top
 from cloudsigma.report.row import shorten
@@ -47,6 +49,10 @@ class Account:
     """Further sentences of the answer, for a manager."""
     sections: Sequence[Section] = ()
     """Further parts of the page, before the list of all matches."""
+    approvals: Sequence[ApprovalUse] | None = None
+    """The approvals that decided the matches; `None` if there are none."""
+    approvals_digest: str = ""
+    """Identifies the approvals."""
 
 
 def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:
@@ -60,6 +66,7 @@ def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:
     from markupsafe import escape
 
     bars = digest.timeline.bars()
+    approvals = make_rows(account.approvals or (), *_period(digest, account))
     missing = _missing(account)
     return _template("report.html").render(
         made=made,
@@ -72,9 +79,10 @@ def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:
         levels=[(level, digest.levels[level]) for level in LEVELS if digest.levels[level]],
         groups=list(digest.worst_groups()),
         actors=list(digest.busiest_actors()),
-        chart=chart(bars, _gaps(account)) if bars else Chart((), (), ()),
+        chart=chart(bars, _gaps(account), approvals) if bars else Chart((), (), ()),
         bars=[bar for bar in bars if bar.total],
         gaps=_gaps(account)[:_GAPS],
+        sections=[*_approvals(account, digest, approvals), *account.sections],
         silent=_silent(account)[:_RULES],
         silent_count=len(_silent(account)),
         losses=account.ledger.losses[:_LOSSES],
@@ -108,6 +116,21 @@ def render_sections(
     )
 
 
+def _period(digest: Digest, account: Account) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """The first and last time of the events if they were counted, else of the matches."""
+    covered = account.ledger.coverage.accounts if account.ledger.coverage is not None else ()
+    if covered:
+        return min(each.first for each in covered), max(each.end for each in covered)
+    return digest.span.first, digest.span.last
+
+
+def _approvals(account: Account, digest: Digest, rows: Sequence[ApprovalRow]) -> list[Section]:
+    """The part about approvals, if there are any."""
+    if account.approvals is None:
+        return []
+    return [section_of(rows, digest.approved, digest.span.count, account.approvals_digest)]
+
+
 def _missing(account: Account) -> list[str]:
     """Why the report is not complete; empty if it is."""
     ledger, reasons = account.ledger, []
@@ -127,14 +150,20 @@ def _answer(digest: Digest, account: Account, missing: Sequence[str]) -> str:
     read = f"{account.ledger.records:,} events were checked against {account.rules:,} rules."
     if not count:
         found = "Nothing matched."
+    elif digest.approved == count:
+        found = f"{count:,} {'event' if count == 1 else 'events'} matched, all of them approved changes."
     else:
+        count -= digest.approved
         worst = next((level for level in LEVELS if digest.levels[level]), "none")
         principals = len(digest.actors)
         found = (
             f"{count:,} {'event' if count == 1 else 'events'} matched, {digest.levels[worst]:,} at level {worst}, "
             f"by {principals:,} {'principal' if principals == 1 else 'principals'}. "
-            f"{digest.span.outcomes['denied']:,} were denied and {digest.span.outcomes['failed']:,} failed."
+            f"{digest.outcomes['denied']:,} were denied and {digest.outcomes['failed']:,} failed."
         )
+        if account.approvals is not None:
+            changes = "1 is an approved change" if digest.approved == 1 else f"{digest.approved:,} are approved changes"
+            found = f"Of {digest.span.count:,} matches, {changes}. Beside these, {found}"
     sure = "Everything was read." if not missing else "The answer may change: not everything was read."
     return f"{read} {found} {sure}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from cloudsigma.engine.approval import approval_note
 from cloudsigma.engine.match import Match
 
 _TEXT = 300
@@ -38,6 +39,10 @@ class Row:
     """How the session was linked."""
     evidence: tuple[str, ...]
     """The tests that matched, one line each."""
+    approved: bool
+    """Whether it is an approved change."""
+    approval: str
+    """The approvals that cover the match, or nearly do."""
     contributing: int
     """Number of matches in a correlation; 0 for a detection rule."""
 
@@ -66,6 +71,8 @@ def make_row(match: Match) -> Row:
         origin=shorten(f"{origin.path}, record {origin.position}") if origin is not None else "-",
         why=shorten(session.why) if session is not None else "",
         evidence=_evidence(match),
+        approved=match.approval is not None and match.approval.approved,
+        approval=shorten(approval_note(match.approval, [each.approval for each in match.matches])),
         contributing=len(match.matches),
     )
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 from msgspec import structs
 
 from cloudsigma.engine.approval import ApprovalUse
 from cloudsigma.engine.match import Match
+from cloudsigma.errors import UsageError
 
 
+@runtime_checkable
 class Approver(Protocol):
     """Decides matches by approvals; a scan takes one (`ScanConfig.approvals`)."""
 
@@ -83,56 +84,104 @@ def approved_line(count: int, by: Mapping[str, int]) -> str:
     return f"{count:,} approved: {named}" if named else f"{count:,} approved"
 
 
-class ApprovalCounts:
-    """Counts the decisions of a scan; it can be saved and restored."""
+class ApprovalCounts(msgspec.Struct):
+    """Counts the decisions of a scan; saved with its state."""
 
-    def __init__(self) -> None:
-        self.statuses: Counter[str] = Counter()
-        self.near = 0
-        self.used: Counter[str] = Counter()
-        self.missed: Counter[str] = Counter()
-        """ID of an approval → matches that it all but covers."""
-        self.late: Counter[str] = Counter()
-        """The same for those after its end."""
+    statuses: dict[str, int] = {}
+    near: int = 0
+    used: dict[str, int] = {}
+    """ID of an approval → matches that it covers."""
+    missed: dict[str, int] = {}
+    """ID of an approval → matches that it all but covers."""
+    late: dict[str, int] = {}
+    """The same for those after its end."""
 
     def add(self, match: Match, ends: Mapping[str, dt.datetime]) -> None:
         """Count the decision about a match; `ends` has the end of each approval."""
         decision, when = match.approval, match.context.time
         if decision is None:
             return
-        self.statuses[decision.status] += 1
+        _add(self.statuses, decision.status)
         if decision.approved:
-            self.used.update(decision.by)
+            for approval in decision.by:
+                _add(self.used, approval)
             return
         self.near += bool(decision.near)
         for near in decision.near:
-            self.missed[near.id] += 1
+            _add(self.missed, near.id)
             if near.key == "time" and when is not None and when >= ends[near.id]:
-                self.late[near.id] += 1
+                _add(self.late, near.id)
 
-    def outcome(self, approver: Approver) -> ApprovalOutcome:
-        """The counts with the approvals that they are of."""
+
+def _add(counts: dict[str, int], name: str) -> None:
+    counts[name] = counts.get(name, 0) + 1
+
+
+class Approving:
+    """Decides the matches of one scan by its approvals, and counts the decisions.
+
+    Args:
+        approver: The approvals; `None`: no match is decided.
+        counts: The counts so far.
+    """
+
+    def __init__(self, approver: Approver | None, counts: ApprovalCounts) -> None:
+        self._approver = approver
+        self._counts = counts
+        self._uses = approver.uses() if approver is not None else ()
+        self._ends = {use.id: use.until for use in self._uses}
+
+    def count(self, matches: Callable[[], Iterable[Match]]) -> None:
+        """Count all matches for `max_matches`, if an approval has it; `matches` returns them."""
+        if self._approver is not None and self._approver.needs_all_matches:
+            self._approver = self._approver.counting(matches())
+
+    def decided(self, match: Match) -> Match:
+        """The match with its decision."""
+        if self._approver is None:
+            return match
+        match = self._approver.apply(match)
+        self._counts.add(match, self._ends)
+        return match
+
+    @property
+    def outcome(self) -> ApprovalOutcome | None:
+        """The decisions so far; `None` without approvals."""
+        if self._approver is None:
+            return None
+        counts, statuses = self._counts, self._counts.statuses
         uses = tuple(
-            structs.replace(use, used=self.used[use.id], near=self.missed[use.id], after=self.late[use.id])
-            for use in approver.uses()
+            structs.replace(
+                use,
+                used=counts.used.get(use.id, 0),
+                near=counts.missed.get(use.id, 0),
+                after=counts.late.get(use.id, 0),
+            )
+            for use in self._uses
         )
-        statuses = self.statuses
-        return ApprovalOutcome(
-            statuses["approved"], statuses["partly"], statuses["none"], self.near, approver.digest, uses
+        approved, partly, none = (statuses.get(status, 0) for status in ("approved", "partly", "none"))
+        return ApprovalOutcome(approved, partly, none, counts.near, self._approver.digest, uses)
+
+
+def check_stream(approver: Approver | None, *, linked: bool) -> None:
+    """Refuse approvals that cannot decide each match as it is found.
+
+    Args:
+        approver: The approvals.
+        linked: Whether the sessions of matches are linked before they are decided.
+
+    Raises:
+        UsageError: An approval has `max_matches`; or `roots`, and sessions are not linked.
+    """
+    if approver is None:
+        return
+    if approver.needs_all_matches:
+        raise UsageError(
+            "an approval has max_matches, which counts all matches by time; here, each is decided as it is found. "
+            "Leave out max_matches, or read the matches by time"
         )
-
-    def to_form(self) -> dict[str, dict[str, int]]:
-        """The counts as plain values, to be saved."""
-        return {
-            "statuses": dict(self.statuses),
-            "near": {"": self.near},
-            "used": dict(self.used),
-            "missed": dict(self.missed),
-            "late": dict(self.late),
-        }
-
-    def restore(self, form: Mapping[str, Mapping[str, int]]) -> None:
-        """Restore saved counts."""
-        self.near = form.get("near", {}).get("", 0)
-        for name in ("statuses", "used", "missed", "late"):
-            getattr(self, name).update(form.get(name, {}))
+    if approver.needs_sessions and not linked:
+        raise UsageError(
+            "an approval has roots, which linked sessions tell; here, no sessions are linked. Leave out roots, or "
+            "read the matches by time"
+        )

@@ -13,6 +13,7 @@ from cloudsigma.reading.account.ledger import Loss
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.sqs.options import QueueOptions
+from cloudsigma.scanning.approving import Approver
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class ScanConfig:
     """Raise `InputLostError` at the first loss."""
     sessions: bool = False
     """Collect the events that issue credentials, to link the sessions of matches; see `Scan.by_time`."""
+    approvals: Approver | None = None
+    """Decides which matches are approved changes, once sessions are linked. A streaming scan takes none with
+    `max_matches`, and a scan that is not read by time none with `roots` either."""
     filter_counts: bool = False
     """Count the matches that each Sigma filter removes. It costs time: the rules are also evaluated without filters."""
     named_files: bool = False

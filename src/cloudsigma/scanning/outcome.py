@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudsigma.reading.account.ledger import Ledger
+from cloudsigma.scanning.approving import ApprovalOutcome
 
 
 class ScanOutcome(msgspec.Struct, frozen=True):
@@ -29,6 +30,14 @@ class ScanOutcome(msgspec.Struct, frozen=True):
     not_written: tuple[str, ...] = ()
     """Matches that an output's format cannot hold, each with the reason; known once the outputs are written."""
 
+    approvals: ApprovalOutcome | None = None
+    """The decisions about the matches; `None` without approvals. Approved matches are among `matches`."""
+
+    @property
+    def unapproved(self) -> int:
+        """Number of matches that no approval covers."""
+        return self.total - (self.approvals.approved if self.approvals is not None else 0)
+
     @property
     def total(self) -> int:
         """Number of matches reported."""
@@ -47,6 +56,7 @@ class ScanOutcome(msgspec.Struct, frozen=True):
             "suppressed": self.suppressed,
             "filtered": self.filtered,
             "not_written": list(self.not_written),
+            "approvals": self.approvals.to_dict() if self.approvals is not None else None,
             "finished": self.finished,
             "ledger": self.ledger.to_dict(),
         }

@@ -25,6 +25,7 @@ from cloudsigma.reading.sources.sqs.location import queue_of
 from cloudsigma.reading.sources.value import Value
 from cloudsigma.rulesets.filter_counts import FilterCounts
 from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.scanning.approving import Approving, check_stream
 from cloudsigma.scanning.batch import BatchConfig, MatchedRecord, Serialization, SerializedMatch
 from cloudsigma.scanning.checkpoint import Checkpoint
 from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
@@ -87,6 +88,8 @@ class Scan:
         self._finder = SourceFinder(given if self._location is None else (), config.selection, stdin)
         if "-" in self._finder.paths and (checkpoint is not None or config.follow is not None):
             raise UsageError("standard input can be read only once: it can be neither followed nor resumed")
+        if checkpoint is not None or config.follow is not None:
+            check_stream(config.approvals, linked=config.sessions)
         if config.named_files or self._location is not None:
             from cloudsigma.reading.sources.named_files import check_named_files  # imports the S3 clients
 
@@ -97,6 +100,7 @@ class Scan:
         self._prepared = self._finished = False
         self._sessions: Sessions | None = None
         self._state = ScanState(dedup=config.dedup)
+        self._approving = Approving(config.approvals, self._state.approvals)
         self._queue = SourceQueue(self._finder, self._state, config)
         self._correlations: ScanCorrelations | None = None
 
@@ -114,6 +118,7 @@ class Scan:
             self._finished,
             self.ledger,
             dict(state.filtered),
+            approvals=self._approving.outcome,
         )
 
     @property
@@ -172,6 +177,7 @@ class Scan:
             temporary = open_temporary()
             weakref.finalize(self, temporary.close)
             register = Register(temporary, pause=config.follow.interval if config.follow is not None else 0.0)
+        self._approving = Approving(config.approvals, self._state.approvals)
         self._correlations = ScanCorrelations(self.rules, self._state, config.follow, database)
         self._queue = self._new_queue(register)
         if checkpoint is not None:
@@ -206,7 +212,8 @@ class Scan:
         return self.config.named_files or self._location is not None
 
     def __iter__(self) -> Iterator[Match]:
-        return (match for match in self._stream() if match is not None)
+        check_stream(self.config.approvals, linked=False)
+        return (self._approving.decided(match) for match in self._stream() if match is not None)
 
     def _stream(self) -> Iterator[Match | None]:
         """The matches as they are found. While following, `None` ends a pass."""
@@ -233,18 +240,23 @@ class Scan:
                     spool.add(match)
                 elif follow is not None:
                     lateness = follow.lateness.total_seconds()
-                    yield from map(self._linked, spool.release(self._state.watermark.bound(lateness), lateness))
-            yield from map(self._linked, spool)
+                    due = spool.release(self._state.watermark.bound(lateness), lateness)
+                    yield from map(self._decided, map(self._linked, due))
+            self._approving.count(lambda: map(self._linked, spool))
+            yield from map(self._decided, map(self._linked, spool))
 
     def _linked(self, match: Match) -> Match:
         return self._sessions.linked(match) if self._sessions is not None else match
+
+    def _decided(self, match: Match) -> Match:
+        return self._approving.decided(match)
 
     def serialized(self, serialization: Serialization) -> Iterator[SerializedMatch]:
         """The matches as JSON.
 
         With several jobs and no correlations, the workers serialize; this is faster than sending `Match` values.
         """
-        if self._correlates:
+        if self._correlates or self.config.approvals is not None:
             yield from map(serialization.of, self)
             return
         for match in self._begin(serialization):

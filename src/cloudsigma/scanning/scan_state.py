@@ -15,6 +15,7 @@ from cloudsigma.origin import Origin
 from cloudsigma.reading.account.coverage_counts import CoverageCounts, CoverageForm
 from cloudsigma.reading.account.ledger import CorrelationLosses, Ledger, Recorder
 from cloudsigma.reading.account.repeats import Repeats
+from cloudsigma.scanning.approving import ApprovalCounts
 from cloudsigma.scanning.dedup import KnownMatch, MatchDedup
 
 
@@ -32,6 +33,7 @@ class SavedState(msgspec.Struct, frozen=True):
     repeats: Repeats | None
     coverage: CoverageForm | None
     filtered: dict[str, int] = {}
+    approvals: ApprovalCounts = msgspec.field(default_factory=ApprovalCounts)
 
 
 class ScanState:
@@ -49,6 +51,8 @@ class ScanState:
         """Matches of rules that only correlations show, by rule ID."""
         self.filtered: Counter[str] = Counter()
         """Matches that Sigma filters removed, by filter ID, if they are counted."""
+        self.approvals = ApprovalCounts()
+        """The decisions of approvals."""
         self.read_again = 0
         """Files that were read a second time because they had changed."""
         self.watermark = Watermark()
@@ -90,6 +94,7 @@ class ScanState:
                 self.dedup.repeats if self.dedup is not None else None,
                 coverage.to_form() if coverage is not None else None,
                 dict(self.filtered),
+                self.approvals,
             )
         )
 
@@ -99,6 +104,7 @@ class ScanState:
         self.counts.update(saved.counts)
         self.suppressed.update(saved.suppressed)
         self.filtered.update(saved.filtered)
+        self.approvals = saved.approvals
         self.read_again = saved.read_again
         self.watermark, self.closed_until = saved.watermark, saved.closed_until
         self.correlations = saved.correlations

@@ -102,6 +102,8 @@ def finding(match: Match, made: dt.datetime) -> dict[str, Any]:
         made_finding |= {"FirstObservedAt": _time(times[0]), "LastObservedAt": _time(times[-1])}
     if rule.references and rule.references[0].startswith("https://"):
         made_finding["SourceUrl"] = rule.references[0]
+    if match.approval is not None and match.approval.approved:
+        made_finding["Workflow"] = {"Status": "SUPPRESSED"}  # of a new finding; imports change it in no known one
     if action := _action(context):
         made_finding["Action"] = action
     if _size(made_finding) > MAX_FINDING:
@@ -238,6 +240,9 @@ def _product_fields(match: Match) -> dict[str, str]:
         "cloudsigma/user_agent": row["user_agent"],
         "cloudsigma/error_code": row["error_code"],
         "cloudsigma/tags": row["tags"],
+        "cloudsigma/approval": row["approval"],
+        "cloudsigma/approved_by": row["approved_by"] or None,
+        "cloudsigma/near_misses": row["near_misses"] or None,
     }
     fields = {name: _cut(str(value), _FIELD_VALUE) for name, value in named.items() if value is not None}
     for name, values in match.context.fields.items():

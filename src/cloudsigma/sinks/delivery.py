@@ -75,8 +75,8 @@ def write_files(
 ) -> ScanOutcome:
     """Run a scan, and write its matches to files.
 
-    All files are opened before the first is truncated. If one of the formats is written by time, all files are, with
-    linked sessions.
+    All files are opened before the first is truncated. With approvals, or if one of the formats is written
+    by time, all files are written by time, with linked sessions.
 
     Args:
         scan: The scan; its settings are changed to link sessions and to skip the files that are written.
@@ -93,7 +93,7 @@ def write_files(
     paths = [Path(target) for target in targets if isinstance(target, (str, os.PathLike))]
     check_apart({"the output": paths})
     check_written(scan.paths, {"the output": paths})
-    by_time = any(each.by_time for each in forms)
+    by_time = scan.config.approvals is not None or any(each.by_time for each in forms)
     exclude = (*scan.config.exclude, *map(str, paths))
     scan.config = dataclasses.replace(scan.config, sessions=by_time, exclude=exclude)
     options = options or SinkOptions()

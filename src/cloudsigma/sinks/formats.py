@@ -28,6 +28,8 @@ class SinkOptions(NamedTuple):
     """Whether a table shows every value in full, even on a terminal."""
     raw: bool = False
     """Whether CSV cells are written unchanged, although a spreadsheet may run them as formulas."""
+    show_approved: bool = False
+    """Whether tables and Markdown show the matches that are approved changes."""
     matches_file: str | None = None
     """The file that the same scan writes all matches to, if there is one; the report names it."""
     sections: Callable[[], Sequence[Section]] = tuple
@@ -56,7 +58,7 @@ def _jsonl(stream: LineOutput, options: SinkOptions) -> Sink:
 def _table(stream: LineOutput, options: SinkOptions) -> Sink:
     from cloudsigma.sinks.table import TableSink
 
-    return TableSink(stream, terminal=options.terminal, wide=options.wide)
+    return TableSink(stream, terminal=options.terminal, wide=options.wide, show_approved=options.show_approved)
 
 
 def _ids(stream: LineOutput, options: SinkOptions) -> Sink:  # noqa: ARG001  # the signature of `Format.make`
@@ -71,10 +73,10 @@ def _csv(stream: LineOutput, options: SinkOptions) -> Sink:
     return CsvSink(stream, raw=options.raw, terminal=options.terminal)
 
 
-def _markdown(stream: LineOutput, options: SinkOptions) -> Sink:  # noqa: ARG001  # the signature of `Format.make`
+def _markdown(stream: LineOutput, options: SinkOptions) -> Sink:
     from cloudsigma.sinks.markdown import MarkdownSink
 
-    return MarkdownSink(stream)
+    return MarkdownSink(stream, show_approved=options.show_approved)
 
 
 def _html(stream: LineOutput, options: SinkOptions) -> Sink:

@@ -48,6 +48,8 @@ class HtmlSink(Sink):
             rules_digest=_digest(self._rules),
             rule_errors=[str(error) for error in self._rules.errors],
             notes=notes_of(outcome),
+            approvals=outcome.approvals.uses if outcome.approvals is not None else None,
+            approvals_digest=outcome.approvals.digest if outcome.approvals is not None else "",
             matches_file=self._matches_file,
             sections=self._sections(),
         )

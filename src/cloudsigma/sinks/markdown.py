@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from cloudsigma.engine.approval import approval_note
 from cloudsigma.engine.match import Match
 from cloudsigma.escaping import printable
 from cloudsigma.scanning.outcome import ScanOutcome
@@ -39,9 +40,14 @@ def neutral(text: str) -> str:
 
 
 class MarkdownReport:
-    """Counts matches by rule, and keeps the rows that fit; its memory is bounded."""
+    """Counts matches by rule, and keeps the rows that fit; its memory is bounded.
 
-    def __init__(self) -> None:
+    With `show_approved`, matches that are approved changes get a row, too; otherwise they are left to `closing`.
+    """
+
+    def __init__(self, *, show_approved: bool = False) -> None:
+        self._show_approved = show_approved
+        self._decided = False
         self._counts: Counter[tuple[str | None, str]] = Counter()
         self._rows: list[str] = []
         self._size = 0
@@ -49,6 +55,9 @@ class MarkdownReport:
 
     def add(self, match: Match) -> None:
         """Count a match; it gets a row if there is room."""
+        self._decided = self._decided or match.approval is not None
+        if match.approval is not None and match.approval.approved and not self._show_approved:
+            return
         self._counts[match.rule.level, match.rule.title] += 1
         line = _row(match)
         if self._left_out or self._size + len(line) >= MAX_CHARACTERS:
@@ -57,11 +66,12 @@ class MarkdownReport:
             self._rows.append(line)
             self._size += len(line) + 1
 
-    def text(self, notes: Iterable[str] = ()) -> str:
+    def text(self, notes: Iterable[str] = (), closing: str | None = None) -> str:
         """The report, at most `MAX_CHARACTERS` long; rows that do not fit are counted.
 
         Args:
             notes: Lines about the scan, such as unreadable files; they are shown first.
+            closing: The last line, such as the number of approved matches.
         """
         total = self._counts.total()
         ordered = sorted(
@@ -74,9 +84,10 @@ class MarkdownReport:
         lines += groups[:_GROUPS]
         if len(groups) > _GROUPS:
             lines += ["", f"… and {len(groups) - _GROUPS:,} more rules."]
-        lines += ["", "| Time (UTC) | Level | Event | Outcome | Principal | Resource | Address | Account | Region |"]
-        lines += ["| --- " * 9 + "|"]
-        used, shown = sum(map(len, lines)) + len(lines) + 100, 0
+        heads = "| Time (UTC) | Level | Event | Outcome | Principal | Resource | Address | Account | Region |"
+        lines += ["", heads + " Approval |" * self._decided, "| --- " * (9 + self._decided) + "|"]
+        last = f"\n{neutral(closing)}\n" if closing is not None else ""
+        used, shown = sum(map(len, lines)) + len(lines) + len(last) + 100, 0
         for line in self._rows:
             used += len(line) + 1
             if used > MAX_CHARACTERS:
@@ -85,15 +96,16 @@ class MarkdownReport:
             shown += 1
         if more := total - shown:
             lines += ["", f"… and {more:,} more, which do not fit in {MAX_CHARACTERS:,} characters."]
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + last
 
 
 class MarkdownSink(Sink):
     """Writes the report when the scan has ended."""
 
-    def __init__(self, stream: LineOutput) -> None:
+    def __init__(self, stream: LineOutput, *, show_approved: bool = False) -> None:
+        """`show_approved`: show the matches that are approved changes, too."""
         self._stream = stream
-        self._report = MarkdownReport()
+        self._report = MarkdownReport(show_approved=show_approved)
 
     def write(self, match: Match) -> None:
         """Count one match."""
@@ -102,7 +114,9 @@ class MarkdownSink(Sink):
     def finish(self, outcome: ScanOutcome) -> None:
         """Write the report."""
         notes = [] if outcome.complete else ["NOT COMPLETE: not everything was read, or the scan was stopped."]
-        self._stream.write(self._report.text([*notes, *str(outcome.ledger).splitlines()[:_NOTES]]))
+        approvals = outcome.approvals
+        closing = str(approvals) if approvals is not None and approvals.approved else None
+        self._stream.write(self._report.text([*notes, *str(outcome.ledger).splitlines()[:_NOTES]], closing))
 
 
 def _rank(group: tuple[str | None, str]) -> tuple[int, str]:
@@ -117,7 +131,7 @@ def _row(match: Match) -> str:
     if match.session is not None and match.session.root not in (None, who):
         who = f"{match.session.root} → {who}"
     outcome = context.outcome if context.error_code is None else f"{context.outcome}: {context.error_code}"
-    cells = (
+    cells: tuple[object, ...] = (
         context.event_name,
         outcome,
         who,
@@ -126,5 +140,7 @@ def _row(match: Match) -> str:
         context.account,
         context.region,
     )
+    if match.approval is not None:
+        cells = (*cells, approval_note(match.approval, [each.approval for each in match.matches]) or "none")
     shown = " | ".join(neutral(str(cell)) if cell is not None else "-" for cell in cells)
     return f"| {when} | {match.rule.level or '-'} | {shown} |"

@@ -61,6 +61,7 @@ def detection_finding(match: Match, made: dt.datetime, *, record: bool = False) 
     times = sorted(each.context.time for each in (match.matches or (match,)) if each.context.time is not None)
     first, last = (_milliseconds(times[0]), _milliseconds(times[-1])) if times else (None, None)
     title = match.rule.title
+    approved = match.approval is not None and match.approval.approved
     finding = {
         "activity_id": 1,
         "activity_name": "Create",
@@ -72,8 +73,8 @@ def detection_finding(match: Match, made: dt.datetime, *, record: bool = False) 
         "type_name": "Detection Finding: Create",
         "severity_id": severity_id,
         "severity": severity,
-        "status_id": 1,
-        "status": "New",
+        "status_id": 3 if approved else 1,
+        "status": "Suppressed" if approved else "New",
         "is_alert": True,
         "time": _milliseconds(made),
         "start_time": first,
@@ -229,6 +230,7 @@ def _unmapped(match: Match) -> dict[str, Any]:
         references=list(match.rule.references),
         falsepositives=list(match.rule.falsepositives),
         fields=json_ready(match.context.fields),
+        approval=match.approval.to_dict() if match.approval is not None else None,
         group=dict(match.group),
         origin=f"{match.origin.path}#{match.origin.position}" if match.origin is not None else None,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, cast
 
 from cloudsigma.engine.match import Match
+from cloudsigma.escaping import printable
+from cloudsigma.scanning.outcome import ScanOutcome
 from cloudsigma.sinks.interface import Sink
 from cloudsigma.sinks.output import LineOutput
 from cloudsigma.sinks.table_row import Row, make_row
@@ -24,23 +26,33 @@ _UNBOUNDED = 100_000
 class TableSink(Sink):
     """Draws a table: colored and as wide as the screen on a terminal; elsewhere plain, with every value in full."""
 
-    def __init__(self, stream: LineOutput, *, terminal: bool, wide: bool = False) -> None:
-        """`wide`: show every value in full, even on a terminal."""
+    def __init__(self, stream: LineOutput, *, terminal: bool, wide: bool = False, show_approved: bool = False) -> None:
+        """`wide`: show every value in full, even on a terminal; `show_approved`: show approved matches, too."""
         self._stream = stream
         self._terminal = terminal
         self._wide = wide
+        self._show_approved = show_approved
         self._rows: list[Row] = []
         self._accounts: set[str] = set()
         self._layout: Layout | None = None
 
     def write(self, match: Match) -> None:
-        """Hold one row until the batch is full."""
+        """Hold one row until the batch is full; approved matches are counted at the end."""
+        if not self._show_approved and match.approval is not None and match.approval.approved:
+            return
         row = make_row(match)
         self._rows.append(row)
         if len(self._accounts) < 2:
             self._accounts.add(row.account)
         if len(self._rows) >= _BATCH:
             self.close()
+
+    def finish(self, outcome: ScanOutcome) -> None:
+        """Draw the held rows, and the number of approved matches below them."""
+        self.close()
+        approvals = outcome.approvals
+        if approvals is not None and approvals.approved:
+            self._stream.write(f"{printable(str(approvals))}\n")
 
     def flush(self) -> None:
         """Draw the held rows and flush the output."""
@@ -81,6 +93,6 @@ def _text(line: Line) -> Text:
 def _style(name: str, text: str) -> str:
     if name == "outcome":
         return _OUTCOME_STYLES.get(text.strip(), "")
-    if name == "title":
-        return "bold"
+    if name in {"title", "note"}:
+        return "bold" if name == "title" else "italic"
     return _LEVEL_STYLES.get(text.strip(), "") if name == "level" else ""

@@ -24,7 +24,7 @@ _LEVELS = {"informational": "INFO", "low": "LOW", "medium": "MEDIUM", "high": "H
 
 
 class Cell(NamedTuple):
-    """A text with the name of its style (`level`, `outcome`, `title`, or an empty name)."""
+    """A text with the name of its style (`level`, `outcome`, `title`, `note`, or an empty name)."""
 
     text: str
     style: str = ""
@@ -81,6 +81,8 @@ class Layout:
                 self._heading = (row.level, row.title)
                 yield [Cell(self._cut("heading", row.title, self.width), "title")]
             yield from self._cut_lines(each, accounts=accounts)
+            if row.note:
+                yield [Cell("     "), Cell(self._cut("note", row.note, self.width - 7), "note")]
 
     def _cut_lines(self, folded: Folded, *, accounts: bool) -> Iterator[Line]:
         width, row = self.width or 0, folded.row
@@ -120,7 +122,7 @@ class Layout:
     def _uncut(self, folded: Sequence[Folded]) -> Iterator[Line]:
         """One line a row, each column as wide as its widest cell."""
         texts = [_whole(each) for each in folded]
-        styles = ("", "level", "", "", "outcome", "", "", "", "", "")
+        styles = ("", "level", "", "", "outcome", "", "", "", "", "", "note")
         widths = [max(map(cell_len, column)) for column in zip(*texts, strict=True)]
         widths[-1] = 0  # no blanks at the end of a line
         for row in texts:
@@ -143,7 +145,7 @@ def _whole(folded: Folded) -> tuple[str, ...]:
     resource = f"{row.full_resource}{_repeats(folded)}"
     return (
         _time(row.time, year=True), row.level.upper(), row.title, row.event, row.outcome, row.principal, resource,
-        row.address, row.account, row.region,
+        row.address, row.account, row.region, row.note,
     )  # fmt: skip
 
 

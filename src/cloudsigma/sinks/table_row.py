@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
+from cloudsigma.engine.approval import approval_note
 from cloudsigma.engine.context.context import Principal, Resource
 from cloudsigma.engine.match import Match
 from cloudsigma.escaping import printable
@@ -33,6 +34,8 @@ class Row:
     address: str
     account: str
     region: str
+    note: str = ""
+    """The decision of approvals: the approval that covers the match, or nearly does."""
 
 
 def make_row(match: Match) -> Row:
@@ -54,6 +57,7 @@ def make_row(match: Match) -> Row:
         printable(context.source_ip or "-"),
         printable(context.account or "-"),
         printable(context.region or "-"),
+        printable(approval_note(match.approval, [each.approval for each in match.matches])),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from cloudsigma.approvals.approval import MAX_DAYS, Approval
@@ -15,25 +15,25 @@ from cloudsigma.arguments import check_instance, check_path, compiling
 from cloudsigma.compiler.document import Document, Path, read_documents
 from cloudsigma.compiler.files import read_file
 from cloudsigma.compiler.remedies import quoted
+from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import ApprovalError, Location, Mistake, RuleError
-from cloudsigma.rulesets.rule_set import RuleSet
 
 _VERSION = "1"
 _KEYS = ("version", "limits", "approvals")
 _EXAMPLE = "Write version: 1, then approvals: with a list of them."
 
 
-def read_approvals(path: str | os.PathLike[str], rules: RuleSet | None = None) -> Approvals:
+def read_approvals(path: str | os.PathLike[str], rules: Iterable[Rule] | None = None) -> Approvals:
     """The approvals of a file; see `Approvals.load`."""
     check_path("path", path)
-    check_instance("rules", rules, RuleSet, "a RuleSet, or None")
+    check_instance("rules", rules, Iterable, "a RuleSet, another iterable of rules, or None")
     data = read_file(path)
     if isinstance(data, RuleError):
         raise ApprovalError([_of_yaml(data)])
     return parse_approvals(data, os.fspath(path), rules)
 
 
-def parse_approvals(data: bytes | str, path: str | None = None, rules: RuleSet | None = None) -> Approvals:
+def parse_approvals(data: bytes | str, path: str | None = None, rules: Iterable[Rule] | None = None) -> Approvals:
     """The approvals of a text.
 
     Args:
@@ -58,7 +58,7 @@ def parse_approvals(data: bytes | str, path: str | None = None, rules: RuleSet |
     return Approvals(tuple(file.entries), path, hashlib.sha256(content).hexdigest()[:16], file.max_days)
 
 
-def _known(rules: RuleSet | None) -> frozenset[str] | None:
+def _known(rules: Iterable[Rule] | None) -> frozenset[str] | None:
     if rules is None:
         return None
     return frozenset(each for rule in rules for each in (rule.id, rule.name) if each is not None)
