@@ -88,8 +88,13 @@ def test_every_exit_code_is_explained() -> None:
 
 def commands() -> dict[str, click.Command]:
     context = click.Context(group)
-    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
-    return {name: command for name, command in found.items() if command is not None}
+    found: dict[str, click.Command] = {}
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        parts = command.commands if isinstance(command, click.Group) else {}
+        found |= {f"{name} {part}": each for part, each in parts.items()} or {name: command}
+    return found
 
 
 @pytest.mark.parametrize("name", sorted(commands()))

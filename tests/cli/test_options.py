@@ -17,16 +17,28 @@ from cloudsigma.cli import group, main
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "reference" / "cli.md"
-COMMANDS = group.list_commands(click.Context(group))
+
+
+def commands() -> dict[str, click.Command]:
+    """Every command by its words: `scan`, `approvals check`."""
+    context = click.Context(group)
+    found: dict[str, click.Command] = {}
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        parts = command.commands if isinstance(command, click.Group) else {}
+        found |= {f"{name} {part}": each for part, each in parts.items()} or {name: command}
+    return found
+
+
+COMMANDS = commands()
 OWN = "b7c1f7d0-0a3b-4c52-9b0e-2f6a5d8c9e01"
 
 
 def options_of(name: str) -> set[str]:
-    command = group.get_command(click.Context(group), name)
-    assert command is not None
     return {
         option
-        for parameter in command.params
+        for parameter in COMMANDS[name].params
         if isinstance(parameter, click.Option)
         for option in parameter.opts
         if option.startswith("--")

@@ -24,6 +24,7 @@ from cloudsigma.errors import CloudSigmaError, UnknownRuleError
 from cloudsigma.escaping import printable, printable_lines
 
 _COMMANDS = {
+    "approvals": "Check a file of approvals, draft an entry for matches, import changes as drafts.",
     "compile": "Write rules to a file that needs neither pySigma nor YAML.",
     "config": "Show the configuration file and the options that it sets.",
     "explain": "Show the predicate of a rule, or why it matches a record or not.",

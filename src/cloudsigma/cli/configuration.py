@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ class Configuration:
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Command → option, without `--` → value; paths are absolute."""
     defaults: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """The same by parameter, as click's `default_map`."""
+    """The same by parameter, as click's `default_map`; of a command with parts, by part and parameter."""
+    parts: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    """Command → part (`approvals check`) → its parameters; an option is set for each part that has it."""
 
 
 def read_configuration(folder: Path, commands: Commands) -> Configuration:
@@ -76,6 +78,7 @@ def _checked(file: Path, table: dict[str, Any], commands: Mapping[str, click.Com
     options = {name: dict(_options(command)) for name, command in commands.items()}
     known = {name for of_command in options.values() for name in of_command}
     made = Configuration(file, {name: {} for name in options}, {name: {} for name in options})
+    made = replace(made, parts={name: _parts(command) for name, command in commands.items()})
     sections = {name: value for name, value in table.items() if isinstance(value, dict)}
     for name, value in table.items():
         if name in sections:
@@ -95,8 +98,15 @@ def _checked(file: Path, table: dict[str, Any], commands: Mapping[str, click.Com
     return made
 
 
+def _parts(command: click.Command) -> dict[str, set[str]]:
+    if not isinstance(command, click.Group):
+        return {}
+    return {name: {each.name or "" for each in part.params} for name, part in command.commands.items()}
+
+
 def _options(command: click.Command) -> Iterator[tuple[str, click.Option]]:
-    for parameter in command.params:
+    parts = command.commands.values() if isinstance(command, click.Group) else ()
+    for parameter in [*command.params, *(each for part in parts for each in part.params)]:
         if isinstance(parameter, click.Option):
             name = max(parameter.opts, key=len).removeprefix("--")
             if name not in _NOT_SET:
@@ -107,7 +117,12 @@ def _set(made: Configuration, command: str, name: str, option: click.Option, giv
     assert made.file is not None  # noqa: S101  # made with a file
     value = _value(made.file, name, option, given)
     made.values[command][name] = value
-    made.defaults[command][option.name or name] = value
+    parameter = option.name or name
+    if not made.parts[command]:
+        made.defaults[command][parameter] = value
+    for part, parameters in made.parts[command].items():
+        if parameter in parameters:
+            made.defaults[command].setdefault(part, {})[parameter] = value
 
 
 def _value(file: Path, name: str, option: click.Option, given: Any) -> Any:
