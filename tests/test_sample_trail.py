@@ -70,6 +70,24 @@ def test_scan_finds_the_four_detections_once_each() -> None:
     ]
 
 
+def test_approvals_cover_one_match_and_nearly_two_others() -> None:
+    rules = cloudsigma.bundled_rules()
+    approvals = cloudsigma.Approvals.load(EXAMPLES / "approvals.yml", rules)
+    decisions = {
+        match.context.event_name: match.approval for match in approvals.decided(cloudsigma.scan(TRAIL, rules=rules))
+    }
+    assert decisions == {
+        "CreateGroup": cloudsigma.Decision("approved", ("CHG0031337",)),
+        "CreateTrustAnchor": cloudsigma.Decision(
+            "none", near=(cloudsigma.NearMiss("CHG0031419", "expect", "sourceType is CERTIFICATE_BUNDLE"),)
+        ),
+        "CreateProfile": cloudsigma.Decision("none"),
+        "DeleteGroup": cloudsigma.Decision(
+            "none", near=(cloudsigma.NearMiss("CHG0031402", "time", "20 min 57 s after CHG0031402 ended"),)
+        ),
+    }
+
+
 def test_trail_is_what_its_builder_builds(tmp_path: Path) -> None:
     """Compared are the records, not the bytes: those depend on the version of zlib."""
     subprocess.run([sys.executable, EXAMPLES / "build_trail.py", tmp_path], check=True)

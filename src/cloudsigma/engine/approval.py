@@ -92,7 +92,7 @@ def approval_note(decision: Decision | None, members: Sequence[Decision | None] 
         return ""
     if decision.status == "approved":
         return f"approved by {', '.join(decision.by)}"
-    notes = [near.why for near in decision.near]
+    notes = [near.why if near.id in near.why else f"{near.id}: {near.why}" for near in decision.near]
     if decision.status == "partly":
         approved = sum(each is not None and each.approved for each in members)
         notes.insert(0, f"{approved:,} of {len(members):,} members approved ({', '.join(decision.by)})")
