@@ -20,6 +20,7 @@ from msgspec import structs
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import cloudsigma
+from cloudsigma.engine.approval import ApprovalUse
 from cloudsigma.engine.match import Match
 from cloudsigma.reading.account.ledger import Ledger, Loss
 from cloudsigma.report import Account, Digest, render
@@ -64,16 +65,20 @@ def main() -> int:
 
 
 def sample() -> str:
-    """The report of the sample trail, with linked sessions."""
+    """The report of the sample trail, with linked sessions and approvals."""
     trail = ROOT / "examples" / "trail"
     rules = cloudsigma.bundled_rules(correlations=True)
+    approvals = cloudsigma.Approvals.load(ROOT / "examples" / "approvals.yml", rules)
     sessions, digest = cloudsigma.Sessions(), Digest()
     for record in cloudsigma.read_records(trail):
         sessions.add(record)
-    scan = cloudsigma.scan(trail, rules=rules, coverage=True)
+    scan = cloudsigma.scan(trail, rules=rules, coverage=True, approvals=approvals)
     for match in scan:
         digest.add(structs.replace(match, session=sessions.link(match.record)))
-    return render(digest, Account(scan.ledger, len(rules)), made=MADE)
+    assert scan.outcome.approvals is not None
+    uses, digest_of_approvals = scan.outcome.approvals.uses, scan.outcome.approvals.digest
+    account = Account(scan.ledger, len(rules), approvals=uses, approvals_digest=digest_of_approvals)
+    return render(digest, account, made=MADE)
 
 
 def hostile() -> str:
@@ -82,7 +87,13 @@ def hostile() -> str:
     for text in HOSTILE:
         digest.add(hostile_match(text))
     losses = tuple(Loss(text, text, text) for text in HOSTILE)
-    account = Account(Ledger(losses=losses), 4, notes=HOSTILE, rule_errors=HOSTILE, matches_file=HOSTILE[0])
+    uses = [
+        ApprovalUse(text, None, MADE, used=1, near=1, after=1, ticket=text, owner=text, reason=text) for text in HOSTILE
+    ]
+    account = Account(
+        Ledger(losses=losses), 4, notes=HOSTILE, rule_errors=HOSTILE, matches_file=HOSTILE[0],
+        approvals=uses, approvals_digest=HOSTILE[0],
+    )  # fmt: skip
     return render(digest, account, made=MADE)
 
 
@@ -99,7 +110,8 @@ def hostile_match(text: str) -> Match:
         "requestParameters": {"groupName": text},
     }
     [match] = cloudsigma.evaluate([record])
-    return match
+    near = cloudsigma.NearMiss(text, "expect", f"groupName is {text}")
+    return structs.replace(match, approval=cloudsigma.Decision("none", near=(near,)))
 
 
 def check(browser: Browser, path: Path, scheme: Any) -> list[str]:

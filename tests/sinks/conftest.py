@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 import cloudsigma
 from cloudsigma.engine.match import Match
@@ -69,3 +70,15 @@ def hostile_matches(match_of: Callable[..., Match]) -> list[Match]:
         )
         for text in HOSTILE
     ]
+
+
+@pytest.fixture(scope="session")
+def decided_matches(root: Path, sample_matches: list[Match], hostile_matches: list[Match]) -> list[Match]:
+    """The matches of the sample trail with the approvals beside it, and hostile matches with hostile near misses."""
+    approvals = cloudsigma.Approvals.load(root / "examples" / "approvals.yml")
+    near = [cloudsigma.NearMiss(text, "expect", f"groupName is {text}") for text in HOSTILE]
+    hostile = [
+        structs.replace(match, approval=cloudsigma.Decision("none", near=(miss,)))
+        for match, miss in zip(hostile_matches, near, strict=False)
+    ]
+    return [*approvals.decided(sample_matches), *hostile]

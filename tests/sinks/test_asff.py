@@ -44,6 +44,16 @@ def test_hostile_records_make_valid_findings(hostile_matches: list[Match], sampl
     assert faults([finding(match, MADE) for match in [*hostile_matches, *sample_matches]]) == ""
 
 
+def test_decisions_make_valid_findings(decided_matches: list[Match]) -> None:
+    findings = [finding(match, MADE) for match in decided_matches]
+    assert faults(findings) == ""
+    for match, made in zip(decided_matches, findings, strict=True):
+        assert match.approval is not None
+        assert ("Workflow" in made) is match.approval.approved
+        assert made["ProductFields"]["cloudsigma/approval"] == match.approval.status
+        assert all(len(value) <= 2048 for value in made["ProductFields"].values())
+
+
 def test_the_model_is_strict(sample_matches: list[Match]) -> None:
     assert "Unknown parameter" in faults([finding(sample_matches[0], MADE) | {"Unheard": 1}])
 

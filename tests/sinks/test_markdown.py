@@ -52,3 +52,24 @@ def test_long_names_are_cut_in_the_middle() -> None:
     assert shown.startswith("begin")
     assert shown.endswith("end")
     assert "…" in shown
+
+
+def test_approved_matches_are_counted_in_the_last_line(decided_matches: list[Match]) -> None:
+    report = MarkdownReport()
+    for match in decided_matches:
+        report.add(match)
+    text = report.text(closing="1 approved: CHG0031337 1")
+    assert text.startswith(f"# {len(decided_matches) - 1} matches\n")
+    assert text.endswith("\n\n1 approved: CHG0031337 1\n")
+    rows = [line for line in text.splitlines() if line.startswith("| 2026")]
+    assert len(rows) == len(decided_matches) - 1
+    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1  # hostile near misses add no cell
+
+
+def test_a_long_report_keeps_its_last_line(match_of: Callable[..., Match]) -> None:
+    report = MarkdownReport()
+    for _ in range(1000):
+        report.add(match_of())
+    text = report.text(closing="3 approved: CHG1 3")
+    assert len(text) <= MAX_CHARACTERS
+    assert text.endswith("\n\n3 approved: CHG1 3\n")

@@ -48,6 +48,21 @@ def test_findings_of_hostile_records_are_valid(version: str, hostile_matches: li
     assert faults(version, hostile_matches) == []
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_findings_of_decided_matches_are_valid(version: str, decided_matches: list[Match]) -> None:
+    assert faults(version, decided_matches) == []
+
+
+def test_an_approved_match_is_suppressed(decided_matches: list[Match]) -> None:
+    for match in decided_matches:
+        finding: dict[str, Any] = detection_finding(match, MADE)
+        assert match.approval is not None
+        wanted = (3, "Suppressed") if match.approval.approved else (1, "New")
+        assert (finding["status_id"], finding["status"]) == wanted
+        assert finding["unmapped"]["cloudsigma"]["approval"] == match.approval.to_dict()
+    assert sum(match.approval is not None and match.approval.approved for match in decided_matches) == 1
+
+
 def test_the_schema_is_strict(sample_matches: list[Match]) -> None:
     finding = detection_finding(sample_matches[0], MADE)
     for wrong in ({"unheard_of": 1}, {"severity_id": "high"}, {"evidences": [{}]}):
