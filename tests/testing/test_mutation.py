@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -502,6 +503,43 @@ def test_a_folder_that_cannot_be_used_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     suite = find_tests(WEAK / "contains.yml")
     assert mutate(suite, cache=tmp_path / "file" / "cache") == mutate(suite)
+
+
+# --- long lists ---------------------------------------------------------------------------------------------
+
+
+def test_values_of_long_lists_have_the_results_of_compiling_each(
+    weak: MutationReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("mutate", "value_drops"):
+        monkeypatch.setattr(f"cloudsigma.testing.mutation.{module}.LONG", 1)
+    monkeypatch.setattr("cloudsigma.testing.mutation.value_drops.DETAILED", 0)
+    quick = mutate(find_tests(WEAK))
+    for before, after in zip(weak.rules, quick.rules, strict=True):
+        assert [(each.id, each.status, each.diff) for each in before.mutants] == [
+            (each.id, each.status, each.diff) for each in after.mutants
+        ]
+    assert sum(each.proposal is None for rule in quick.rules for each in rule.of("survived")) > 0
+
+
+def test_a_thousand_values_take_seconds(tmp_path: Path) -> None:
+    values = "".join(f"      - Verb{number}Thing\n" for number in range(1000))
+    started = time.process_time()
+    rule = mutated(
+        tmp_path,
+        f"  s:\n    eventName:\n{values}  condition: s\n",
+        [(True, {"eventName": "Verb7Thing"}), (False, {"eventName": "Other"})],
+    )
+    assert time.process_time() - started < 10
+    assert "s.eventName 'Verb7Thing' dropped" in ids(rule, "killed")
+    assert len(ids(rule, "survived")) > 1000
+
+
+def test_letter_case_of_event_names_is_one_mutant_a_rule() -> None:
+    detection = "  a: {eventName: [A, B]}\n  b: {eventName: C, eventSource: x}\n  condition: a or b\n"
+    cased = {name: changed for name, changed in mistakes(detection).items() if name.endswith("cased added")}
+    assert list(cased) == ["b.eventSource cased added", "every eventName cased added"]
+    assert cased["every eventName cased added"].count("eventName|cased") == 2
 
 
 # --- what ships ---------------------------------------------------------------------------------------------

@@ -33,6 +33,36 @@ def progress_bar(*, wanted: bool = True) -> Iterator[Bar | None]:
         bar.hide()
 
 
+@contextmanager
+def progress_line(text: str) -> Iterator[Callable[..., None] | None]:
+    """Shows a line of numbers, or gives `None` if standard error is not a terminal.
+
+    Args:
+        text: The line, with a `{}` for each number that the function is called with.
+    """
+    error = sys.stderr
+    if error is None or not error.isatty():
+        yield None
+        return
+    updated = time.monotonic() + _PATIENCE - _UPDATES
+    shown = False
+
+    def show(*numbers: int) -> None:
+        nonlocal updated, shown
+        now = time.monotonic()
+        if now - updated >= _UPDATES:
+            updated, shown = now, True
+            error.write("\r\x1b[2K" + text.format(*(f"{number:,}" for number in numbers)))
+            error.flush()
+
+    try:
+        yield show
+    finally:
+        if shown:
+            error.write("\r\x1b[2K")
+            error.flush()
+
+
 class Rate:
     """Records a second, over the last few seconds."""
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
+from cloudsigma.cli.progress import progress_line
 from cloudsigma.testing.cases.suite import RuleTest, Suite
 from cloudsigma.testing.coverage.measure import Coverage, measure_coverage
 from cloudsigma.testing.mutation.mutate import MutationReport, default_cache, mutate
@@ -107,7 +108,8 @@ def measure(suite: Suite, tests: Sequence[RuleTest], wanted: Wanted) -> Measured
         too_low.append(coverage.shortfall(wanted.coverage_limit))
     if wanted.mutation:
         cache: Path = default_cache()
-        mutation = mutate(dataclasses.replace(suite, tests=tuple(tests)), cache=cache)
+        with progress_line("mutating: {} of {} rule files, {} mutants") as progress:
+            mutation = mutate(dataclasses.replace(suite, tests=tuple(tests)), cache=cache, progress=progress)
         if chosen:
             mutation = replace(mutation, untested=())
         too_low.append(mutation.shortfall(wanted.mutation_limit))

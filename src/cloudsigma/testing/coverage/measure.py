@@ -272,7 +272,7 @@ class _Measured:
             given: list[dict[str, str]] = [{} for _ in known.clauses]
             if isinstance(rule.definition, ir.DetectionRule):
                 predicate = trial.predicates.get(rule_id) or Predicate(rule.definition)
-                witnesses = _of_clauses(trial, rule_id, predicate, passes=passes)
+                witnesses = clause_witnesses(trial, rule_id, predicate, passes=passes)
             else:
                 witnesses = _of_parts(trial, parts_of(rule.definition)) if passes else iter(())
             for position, name in witnesses:
@@ -282,11 +282,12 @@ class _Measured:
             self._rules[_key(rule)] = msgspec.structs.replace(known, cases=cases, clauses=clauses)
 
 
-_Witnesses = Iterator[tuple[int, str]]
+Witnesses = Iterator[tuple[int, str]]
 """Positions of clauses, and the members of `ClauseCoverage` that a case is named in."""
 
 
-def _of_clauses(trial: Trial, rule_id: str, predicate: Predicate, *, passes: bool) -> _Witnesses:
+def clause_witnesses(trial: Trial, rule_id: str, predicate: Predicate, *, passes: bool) -> Witnesses:
+    """The outcomes of a rule's clauses in a case; if it passes, also the clauses that it asks for."""
     verdicts = trial.verdicts()
     own = verdicts.get(rule_id, (False,) * len(trial.case.records))
     outcomes = [trial.outcomes(predicate, position) for position in range(len(own))]
@@ -311,7 +312,7 @@ def _of_clauses(trial: Trial, rule_id: str, predicate: Predicate, *, passes: boo
                     yield position, f"{word}_{'match' if verdict else 'no_match'}"
 
 
-def _of_parts(trial: Trial, parts: Sequence[CorrelationPart]) -> _Witnesses:
+def _of_parts(trial: Trial, parts: Sequence[CorrelationPart]) -> Witnesses:
     """The parts of a correlation that a passing case asks for."""
     verdicts = trial.verdicts()
     for position, part in enumerate(parts):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cloudsigma.compiler.spans import TextNode
 from cloudsigma.testing.cases.yaml_text import is_plain
@@ -29,6 +30,8 @@ class Mutant:
     line: int
     """Line of the change, from 1."""
     edits: tuple[Edit, ...]
+    dropped: tuple[int, int] | None = None
+    """Line and column, from 1, of the value that is dropped from a list."""
 
 
 def edited(text: str, edits: Sequence[Edit]) -> str:
@@ -42,6 +45,24 @@ def diff(before: str, after: str, path: str) -> str:
     """The unified diff of a rule file, with one line of context."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), path, path, n=1, lineterm="")
     return "\n".join(lines)
+
+
+def line_diff(before: str, mutant: Mutant, path: str) -> str:
+    """`diff` for a mutant that removes lines or parts of them, made from the lines around."""
+    start, end = min(edit.start for edit in mutant.edits), max(edit.end for edit in mutant.edits)
+    first = max(before.rfind("\n", 0, before.rfind("\n", 0, start)), 0)
+    last = before.find("\n", before.find("\n", end) + 1)
+    around = before[first : last if last >= 0 else len(before)].lstrip("\n")
+    offset = before.index(around, first) if around else first
+    moved = [Edit(edit.start - offset, edit.end - offset, edit.text) for edit in mutant.edits]
+    above = before.count("\n", 0, offset)
+
+    def at_its_line(header: re.Match[str]) -> str:
+        return f"@@ -{int(header[1]) + above}{header[2]} +{int(header[3]) + above}"
+
+    return re.sub(
+        r"^@@ -(\d+)(\S*) \+(\d+)", at_its_line, diff(around, edited(around, moved), path), flags=re.MULTILINE
+    )
 
 
 # --- scalars ------------------------------------------------------------------------------------------------
@@ -143,4 +164,4 @@ def with_unique_ids(mutants: Sequence[Mutant]) -> Iterator[Mutant]:
     taken: dict[str, int] = {}
     for mutant in mutants:
         number = taken[mutant.id] = taken.get(mutant.id, 0) + 1
-        yield mutant if number == 1 else Mutant(f"{mutant.id} #{number}", mutant.line, mutant.edits)
+        yield mutant if number == 1 else replace(mutant, id=f"{mutant.id} #{number}")

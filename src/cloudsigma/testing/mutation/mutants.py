@@ -1,7 +1,7 @@
 """Mutants: each known mistake that can be made in a rule, as an edit of its text.
 
 This module has the mistakes in selections, `mutants_values` those in single values, `mutants_condition` and
-`mutants_correlation` those in the other parts. A mutant may mean the same as the rule; `equivalence` checks that.
+`mutants_correlation` those in the other parts. A mutant may mean the same as the rule; the solver checks that.
 """
 
 from __future__ import annotations
@@ -41,10 +41,32 @@ def document_mutants(text: str) -> list[tuple[int, list[Mutant]]]:
     """Line and mutants of each rule, filter and correlation in a rule file."""
     found = []
     for document in text_nodes(text):
-        mutants = list(with_unique_ids(list(_of_document(text, document))))
+        mutants = list(with_unique_ids(list(_merged(_of_document(text, document)))))
         if mutants:
             found.append((document.line, mutants))
     return found
+
+
+_NAMES_CASED = re.compile(r".*\.eventName cased added")
+
+
+def _merged(mutants: Iterator[Mutant]) -> Iterator[Mutant]:
+    """The mutants of a document, with all that make letter case of exact event names count as one mutant."""
+    names: list[Mutant] = []
+    for mutant in mutants:
+        if _NAMES_CASED.fullmatch(mutant.id) and (not names or not _overlap(names, mutant)):
+            names.append(mutant)
+        else:
+            yield mutant
+    if names:
+        edits = tuple(edit for mutant in names for edit in mutant.edits)
+        yield Mutant(names[0].id if len(names) == 1 else "every eventName cased added", names[0].line, edits)
+
+
+def _overlap(mutants: list[Mutant], other: Mutant) -> bool:
+    return any(
+        one.start < two.end and two.start < one.end for mutant in mutants for one in mutant.edits for two in other.edits
+    )
 
 
 def _of_document(text: str, document: TextNode) -> Iterator[Mutant]:
@@ -120,7 +142,8 @@ def _item(text: str, key: TextNode, value: TextNode, way: str) -> Iterator[Mutan
             continue
         yield from value_mutants(text, each, way, modifiers, keyword=not key.text.split("|")[0])
         if value.kind == "list" and (edit := without_item(text, value, position)):
-            yield Mutant(f"{way} {each.text!r} dropped", each.line, (edit,))
+            place = each.line, each.start - text.rfind("\n", 0, each.start)
+            yield Mutant(f"{way} {each.text!r} dropped", each.line, (edit,), place)
 
 
 def _keys(key: TextNode, values: tuple[TextNode, ...], way: str) -> Iterator[Mutant]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,12 @@ from cloudsigma.testing.cases.suite import Options, Suite
 from cloudsigma.testing.coverage.trials import ChangedRules, Trial, trials_of
 from cloudsigma.testing.mutation.cache import Cache, default_cache
 from cloudsigma.testing.mutation.case_text import Proposal
-from cloudsigma.testing.mutation.edits import Mutant, diff, edited
+from cloudsigma.testing.mutation.edits import Mutant, diff, edited, line_diff
 from cloudsigma.testing.mutation.mutants import document_mutants
 from cloudsigma.testing.mutation.proposals import SAME, Proposer
 from cloudsigma.testing.mutation.recompile import Definition, Recompiler, RuleFile
 from cloudsigma.testing.mutation.report import MutantResult, MutationReport, RuleMutation
+from cloudsigma.testing.mutation.value_drops import LONG, ValueDrops
 from cloudsigma.testing.solver.meaning import meaning
 
 __all__ = ["MutantResult", "MutationReport", "Proposal", "RuleMutation", "default_cache", "mutate"]
@@ -42,20 +43,25 @@ _FORMAT = 2
 _SAME_MEANING = "it compiles to the same tests"
 
 
-def mutate(suite: Suite, *, cache: Path | None = None) -> MutationReport:
+def mutate(
+    suite: Suite, *, cache: Path | None = None, progress: Callable[[int, int, int], None] | None = None
+) -> MutationReport:
     """Mutate the rules of a suite that have cases, and the rules that correlations with cases refer to.
 
     Args:
         suite: The suite. A case that fails with the unchanged rule kills no mutant.
         cache: Folder of cached results, by the content of rules and case files and by version (`default_cache()` is
             the user's); `None`: no cache.
+        progress: Called for each mutant with the number of rule files done, of all rule files, and of mutants done.
     """
-    return _Mutation(suite, cache).report()
+    return _Mutation(suite, cache, progress or (lambda *_: None)).report()
 
 
 class _Mutation:
-    def __init__(self, suite: Suite, cache: Path | None) -> None:
+    def __init__(self, suite: Suite, cache: Path | None, progress: Callable[[int, int, int], None]) -> None:
         self._suite = suite
+        self._progress = progress
+        self._files = self._mutants = 0
         self._cache = Cache(cache, RuleMutation)
         self._sources = {path: RuleFile(path) for path in suite.rule_files}
         self._case_files: dict[str, CaseFile] = {}
@@ -66,6 +72,7 @@ class _Mutation:
         found: list[RuleMutation] = []
         for source in self._sources.values():
             found += self._of_file(source)
+            self._files += 1
         self._cache.trim()
         untested = tuple(rule.title for rule in self._suite.untested)
         return MutationReport(tuple(found), untested, tuple(dict.fromkeys(self._unread)))
@@ -144,7 +151,14 @@ class _Mutation:
         proposer = Proposer(self._case_file)
         alone = len(source.documents) == 1
         seen: set[Any] = set()
+        drops = self._drops(ids, failing) if len(mutants) > LONG else None
         for mutant in mutants:
+            self._mutants += 1
+            self._progress(self._files, len(self._sources), self._mutants)
+            if drops is not None and (known := drops.verdict(mutant)) is not None:
+                shown = "" if known[0] == "killed" else line_diff(source.text, mutant, source.path)
+                yield MutantResult(mutant.id, mutant.line, known[0], known[1], shown)
+                continue
             text = edited(source.text, mutant.edits)
             variants = []
             same = False
@@ -179,6 +193,18 @@ class _Mutation:
                 yield MutantResult(mutant.id, mutant.line, "accepted", accepted[mutant.id].reason, shown)
             else:
                 yield MutantResult(mutant.id, mutant.line, "survived", "", shown, proposal)
+
+    def _drops(self, ids: frozenset[str], failing: set[int]) -> ValueDrops | None:
+        """The values of long lists, if the document is one detection rule that was compiled in one way."""
+        needing = [each for each in self._compilations if each.needing(ids)]
+        if len(needing) != 1 or len(ids) != 1:
+            return None
+        [rule_id] = ids
+        rule = needing[0].rules.get(rule_id)
+        trials = [trial for trial in needing[0].needing(ids) if id(trial) not in failing]
+        if needing[0].options.pipelines or not isinstance(rule, ir.DetectionRule):
+            return None
+        return ValueDrops(rule, trials)
 
     def _case_file(self, path: str) -> CaseFile:
         if path not in self._case_files:
@@ -259,6 +285,7 @@ class _Compilation:
         self.rules = rules
         self.trials = trials
         self._needing: dict[frozenset[str], list[Trial]] = {}
+        self._meanings: dict[str, Any] = {}
 
     def needing(self, ids: frozenset[str]) -> list[Trial]:
         """The trials that depend on one of the rules."""
@@ -266,12 +293,17 @@ class _Compilation:
             self._needing[ids] = [trial for trial in self.trials if trial.needs & ids]
         return self._needing[ids]
 
+    def _own_meaning(self, key: str) -> Any:
+        if key not in self._meanings:
+            self._meanings[key] = _meaning(self.rules[key])
+        return self._meanings[key]
+
     def really(self, definitions: Mapping[str, Definition]) -> dict[str, Definition]:
         """The changed rules whose meaning differs from the original's."""
         return {
             key: each
             for key, each in definitions.items()
-            if key in self.rules and _meaning(each) != _meaning(self.rules[key])
+            if key in self.rules and _meaning(each) != self._own_meaning(key)
         }
 
 

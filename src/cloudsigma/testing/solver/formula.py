@@ -266,3 +266,13 @@ def holds_in(node: Node, record: Mapping[str, Any], memo: Memo | None = None) ->
         return all(map(holds, each.nodes)) if isinstance(each, AllOf) else any(map(holds, each.nodes))
 
     return holds(node)
+
+
+def atoms_in(node: Node) -> Iterator[Atom]:
+    """The atoms of a formula, with repetitions."""
+    waiting: list[Node] = [node]
+    for each in waiting:
+        if isinstance(each, Literal):
+            yield each.atom
+        else:
+            waiting.extend(each.nodes)

@@ -17,13 +17,13 @@ def meaning(rule: ir.DetectionRule) -> Hashable:
 
 def _form(node: Node) -> Hashable:
     if isinstance(node, Literal):
-        return node.atom.field, _matcher(node.atom.matcher), node.holds
+        return node.atom.field, normal(node.atom.matcher), node.holds
     return isinstance(node, AllOf), frozenset(map(_form, node.nodes))
 
 
 @lru_cache(maxsize=8192)
-def _matcher(matcher: ir.Matcher) -> ir.Matcher:
-    """A pattern with each run of wildcards in one order, and without letter case if it has no letters."""
+def normal(matcher: ir.Matcher) -> ir.Matcher:
+    """A matcher in normal form: a pattern's wildcards in one order, and not `cased` if it has no letters."""
     if not isinstance(matcher, ir.Pattern):
         return matcher
     parts: list[str | ir.Wildcard] = []

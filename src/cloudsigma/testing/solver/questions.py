@@ -9,18 +9,21 @@ gave up. Log sources are ignored. The answers depend on the rules and the given 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cloudsigma import ir
-from cloudsigma.testing.solver.formula import AllOf, AnyOf, Node, RulePart, holds_in
+from cloudsigma.testing.solver.formula import AllOf, AnyOf, Atom, Memo, Node, RulePart, atoms_in, holds_in, simplified
 from cloudsigma.testing.solver.record_finder import RecordFinder
 from cloudsigma.testing.solver.search import Contradiction
 
 _MAX_STARTS = 15
 _MAX_CHANGED = 3
 """Fields that may differ from a given record."""
+_MANY, _FEW = 40, 6
+"""A field with many atoms is first searched with a few of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +77,59 @@ def tell_apart(one: ir.DetectionRule, other: ir.DetectionRule, near: Sequence[Ma
         near: Records to change, the preferred first. The answer changes as few fields as it can, of any of them.
     """
     finder = RecordFinder([one, other])
-    first, second = finder.formulas
-    sides: tuple[Node, ...] = (
-        AllOf((first.node(), second.node(holds=False))),
-        AllOf((first.node(holds=False), second.node())),
-    )
-    proofs = [finder.prove(side) for side in sides]
-    open_sides = tuple(
-        side
-        for side, proof in zip(sides, proofs, strict=True)
-        if not isinstance(proof, Contradiction) or not proof.proved
-    )
-    if not open_sides:
-        return Impossible()
-    different = open_sides[0] if len(open_sides) == 1 else AnyOf(open_sides)
-    wanted, unwanted = first.node(), second.node()
+    wanted, unwanted = (formula.node() for formula in finder.formulas)
+    against, instead = (formula.node(holds=False) for formula in finder.formulas)
+    sides: tuple[Node, ...] = (AllOf((wanted, instead)), AllOf((against, unwanted)))
 
     def accepts(record: Mapping[str, Any]) -> bool:
-        return holds_in(wanted, record) is not holds_in(unwanted, record)
+        memo: Memo = {}
+        return holds_in(wanted, record, memo) is not holds_in(unwanted, record, memo)
 
-    for changed in range(1, _MAX_CHANGED + 1):
-        for at, start in enumerate(near[:_MAX_STARTS]):
-            for record in finder.near(different, start, accepts, changed):
-                return Found(record, holds_in(wanted, record), at)
+    def near_one(different: Node) -> Found | None:
+        for changed in range(1, _MAX_CHANGED + 1):
+            for at, start in enumerate(near[:_MAX_STARTS]):
+                for record in finder.near(different, start, accepts, changed):
+                    return Found(record, holds_in(wanted, record), at)
+        return None
+
+    if left_out := _left_out(wanted, unwanted):
+        short = AnyOf(tuple(simplified(side, left_out) for side in sides))
+        if (found := near_one(short)) is not None:
+            return found
+    open_sides = []
+    for side in sides:
+        proof = finder.prove(side)
+        if not (isinstance(proof, Contradiction) and proof.proved):
+            open_sides.append(side)
+    if not open_sides:
+        return Impossible()
+    different = open_sides[0] if len(open_sides) == 1 else AnyOf(tuple(open_sides))
+    if (found := near_one(different)) is not None:
+        return found
     for side in open_sides:
-        found = finder.find(side, accepts)
-        if not isinstance(found, Contradiction):
-            return Found(found.record, holds_in(wanted, found.record))
+        made = finder.find(side, accepts)
+        if not isinstance(made, Contradiction):
+            return Found(made.record, holds_in(wanted, made.record))
     return Unknown()
+
+
+def _left_out(one: Node, other: Node) -> dict[Atom, bool]:
+    """Of fields with many atoms, all but a few, as if no value passed them; a record that is found is checked with all.
+
+    Some atoms are kept of each rule alone, and some that both have.
+    """
+    ours, theirs = dict.fromkeys(atoms_in(one)), dict.fromkeys(atoms_in(other))
+    kinds = (
+        [atom for atom in ours if atom not in theirs],
+        [atom for atom in theirs if atom not in ours],
+        [atom for atom in ours if atom in theirs],
+    )
+    numbers = Counter(atom.field for kind in kinds for atom in kind)
+    left_out: dict[Atom, bool] = {}
+    for kind in kinds:
+        kept: Counter[str | None] = Counter()
+        for atom in kind:
+            kept[atom.field] += 1
+            if numbers[atom.field] > _MANY and kept[atom.field] > _FEW:
+                left_out[atom] = False
+    return left_out

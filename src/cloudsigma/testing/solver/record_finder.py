@@ -12,7 +12,7 @@ from cloudsigma.engine.evaluate import operators
 from cloudsigma.testing.solver import start_records
 from cloudsigma.testing.solver.assembly import assemble
 from cloudsigma.testing.solver.field_constraints import Assignment, FieldConstraints
-from cloudsigma.testing.solver.formula import FALSE, AllOf, Atom, Formula, Literal, Node, RulePart, simplified
+from cloudsigma.testing.solver.formula import FALSE, AllOf, Atom, Formula, Literal, Node, RulePart, atoms_in, simplified
 from cloudsigma.testing.solver.search import Contradiction, Model, Nogood, Search
 
 MAX_FIELD_SETS = 80
@@ -106,15 +106,14 @@ class RecordFinder:
 
         All other fields keep their values, so what remains of the formula is small.
         """
-        truths = {atom: operators.field_matches(atom.matcher, start, atom.field) for atom in self.sources}
+        atoms = dict.fromkeys(atoms_in(node))
+        truths = {atom: operators.field_matches(atom.matcher, start, atom.field) for atom in atoms}
         for names in self._field_sets(node, fields):
-            free = self._free(names)
+            free = self._free(atoms, names)
             rest = simplified(node, {atom: truth for atom, truth in truths.items() if atom not in free})
             if rest == FALSE:
                 continue
-            kept = tuple(
-                Literal(atom, truths[atom]) for atom in self.sources if atom.field is None and None not in names
-            )
+            kept = tuple(Literal(atom, truths[atom]) for atom in atoms if atom.field is None and None not in names)
             for single in (True, False):
                 for record in self._made_near(AllOf((rest, *kept)), start, truths, single=single):
                     if accepts(record):
@@ -127,14 +126,14 @@ class RecordFinder:
             used[atom.field] = used.get(atom.field, 0) + 1
         return islice(combinations(used, number), MAX_FIELD_SETS)
 
-    def _free(self, names: Sequence[str | None]) -> frozenset[Atom]:
+    def _free(self, atoms: Iterable[Atom], names: Sequence[str | None]) -> frozenset[Atom]:
         """The atoms that a change of these fields can affect; keywords are left out unless they are to change."""
         reached = {other for name in names for other in (*self.fields.above[name], *self.fields.below[name])}
         if None not in names:
             reached.discard(None)
         return frozenset(
             atom
-            for atom in self.sources
+            for atom in atoms
             if atom.field in reached or (isinstance(atom.matcher, ir.FieldRef) and atom.matcher.field in reached)
         )
 
@@ -148,13 +147,3 @@ class RecordFinder:
             if record is not None:
                 yield record
             refused.append(frozenset(model.asked.items()))
-
-
-def atoms_in(node: Node) -> Iterator[Atom]:
-    """The atoms of a formula, with repetitions."""
-    waiting: list[Node] = [node]
-    for each in waiting:
-        if isinstance(each, Literal):
-            yield each.atom
-        else:
-            waiting.extend(each.nodes)
