@@ -17,7 +17,7 @@ import pytest
 from process_groups import lives
 
 import cloudsigma
-from cloudsigma.scanning import progress as scan_progress
+from cloudsigma.reading.account import progress as scan_progress
 from cloudsigma.scanning import workers
 from cloudsigma.scanning.scan import Scan
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from cloudsigma.arguments import check_callable, check_flag, check_instance
 from cloudsigma.engine.match import Match
 from cloudsigma.errors import WrongTypeError
+from cloudsigma.reading.account.progress import Watcher
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import select
 from cloudsigma.reading.scope.time_window import Moment
@@ -169,4 +170,5 @@ def scan(
         approvals=approvals,
         sessions=approvals is not None and approvals.needs_sessions,
     )
-    return Scan(paths, _chosen(rules), config, callbacks=ScanCallbacks(on_progress=progress), stdin=stdin)
+    callbacks = ScanCallbacks(watcher=Watcher(progress) if progress is not None else None)
+    return Scan(paths, _chosen(rules), config, callbacks=callbacks, stdin=stdin)

@@ -9,6 +9,7 @@ from typing import Any
 
 from cloudsigma.activity.survey import records_through
 from cloudsigma.reading.account.ledger import Ledger, Recorder
+from cloudsigma.reading.account.progress import Watcher
 from cloudsigma.reading.fast_path.probe import Probe
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
@@ -24,6 +25,7 @@ def collect_issues(
     take: Callable[[Issue], None],
     selection: Selection | None = None,
     limits: Limits | None = None,
+    watcher: Watcher | None = None,
 ) -> Ledger:
     """Find the credentials that were issued in a time and up to 36 hours before; gives the account of the reading.
 
@@ -32,6 +34,7 @@ def collect_issues(
         take: Called with the credentials.
         selection: The time of the sessions' calls. Issuers are looked for in all accounts and regions.
         limits: Bounds on what is read.
+        watcher: Is told about the progress; the stage is `linking`.
     """
     window = selection.window if selection is not None else TimeWindow(None, None)
     earlier = window.since
@@ -40,7 +43,7 @@ def collect_issues(
         earlier = earlier - LONGEST_SESSION if earlier - beginning > LONGEST_SESSION else beginning
     recorder = Recorder()
     chosen = Selection(TimeWindow(earlier, window.until))
-    for record in records_through(_Issuing(), paths, recorder, chosen, limits):
+    for record in records_through(_Issuing(), paths, recorder, chosen, limits, watcher, "linking"):
         for issue in read_issues(record):
             take(issue)
     return recorder.ledger

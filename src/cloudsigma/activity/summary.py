@@ -12,6 +12,7 @@ from typing import Any
 from cloudsigma.activity.survey import Columns, survey
 from cloudsigma.engine.context.context import is_denial
 from cloudsigma.reading.account.ledger import Ledger
+from cloudsigma.reading.account.progress import Watcher
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.value import Value
@@ -193,11 +194,14 @@ class Summary:
 
 
 def summarize(
-    *paths: str | os.PathLike[str] | Value, selection: Selection | None = None, limits: Limits | None = None
+    *paths: str | os.PathLike[str] | Value,
+    selection: Selection | None = None,
+    limits: Limits | None = None,
+    watcher: Watcher | None = None,
 ) -> tuple[Summary, Ledger]:
     """The summary of all events at paths, and the account of what was read."""
     made = Summary()
-    return made, survey(paths, FIELDS, made.take, selection=selection, limits=limits)
+    return made, survey(paths, FIELDS, made.take, selection=selection, limits=limits, watcher=watcher)
 
 
 def count_field(
@@ -206,6 +210,7 @@ def count_field(
     *,
     selection: Selection | None = None,
     limits: Limits | None = None,
+    watcher: Watcher | None = None,
 ) -> tuple[Counter[str], Ledger]:
     """The values of one field with their events: a top-level field, or a member of a top-level object.
 
@@ -220,7 +225,7 @@ def count_field(
         else:
             counts.update(value if value in counts else OTHER for value in values)
 
-    ledger = survey(paths, (name,), take, selection=selection, limits=limits)
+    ledger = survey(paths, (name,), take, selection=selection, limits=limits, watcher=watcher)
     texts: Counter[str] = Counter()
     for value, count in counts.items():
         texts[value if type(value) is str and value else UNKNOWN] += count

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import compress
 from typing import Any
 
 from cloudsigma.reading.account.ledger import Ledger, Recorder
+from cloudsigma.reading.account.progress import ReadingProgress, Watcher
 from cloudsigma.reading.envelope.record_shape import INSIGHT
 from cloudsigma.reading.fast_path.probe import Probe
 from cloudsigma.reading.scope.limits import Limits
@@ -29,6 +31,8 @@ _KIND = "eventType"
 _SCOPE = ("recipientAccountId", "userIdentity.accountId", "awsRegion", "eventTime")
 _BATCH = 10_000
 """Records read whole that are collected into one batch of columns."""
+_TICK_EVERY = 10_000
+"""Report progress after this many selected records of one file."""
 
 
 class _Surveyed(Probe):
@@ -104,6 +108,7 @@ def survey(
     *,
     selection: Selection | None = None,
     limits: Limits | None = None,
+    watcher: Watcher | None = None,
 ) -> Ledger:
     """Read some fields of all records at paths; gives the account of what was read.
 
@@ -113,10 +118,11 @@ def survey(
         take: Called with columns, in the order of the files.
         selection: The times, accounts and regions to read.
         limits: Bounds on what is read.
+        watcher: Is told about the progress.
     """
     selection, limits, recorder = selection or Selection(), limits or Limits(), Recorder()
     surveyed = _Surveyed(fields, take, selection, recorder)
-    for record in records_through(surveyed, paths, recorder, selection, limits):
+    for record in records_through(surveyed, paths, recorder, selection, limits, watcher):
         surveyed.add_record(record)
     surveyed.flush()
     return recorder.ledger
@@ -128,13 +134,39 @@ def records_through(
     recorder: Recorder,
     selection: Selection | None = None,
     limits: Limits | None = None,
+    watcher: Watcher | None = None,
+    stage: str = "reading",
 ) -> Iterator[dict[str, Any]]:
-    """The records at paths that a probe selects; the recorder keeps the account of the reading."""
+    """The records at paths that a probe selects.
+
+    Args:
+        probe: Selects the records.
+        paths: Files, folders, places in S3, values.
+        recorder: Keeps the account of the reading.
+        selection: The times, accounts and regions to read.
+        limits: Bounds on what is read.
+        watcher: Is told about the progress.
+        stage: The name of the reading, for the watcher.
+    """
     selection = selection or Selection()
     reader = SourceReader(limits or Limits(), selection, probe)
-    for source in SourceFinder(paths, selection).find(recorder):
+    sources = iter(SourceFinder(paths, selection).find(recorder))
+    progress = ReadingProgress(watcher, recorder, stage) if watcher is not None else None
+    for source in progress.watched(sources) if progress is not None else sources:
         if isinstance(source, Unreadable):
             recorder.lose(source.name, source.reason)
             continue
-        for record, _ in reader.records(source, recorder):
-            yield record
+        if progress is None:
+            for record, _ in reader.records(source, recorder):
+                yield record
+            continue
+        part = Recorder()
+        part.watch = partial(progress.advance, part, ())
+        try:
+            for given, (record, _) in enumerate(reader.records(source, part), 1):
+                yield record
+                if given % _TICK_EVERY == 0:
+                    progress.advance(part, ())
+        finally:
+            recorder.add(part)
+        progress.advance(None, (source,))

@@ -15,6 +15,7 @@ from cloudsigma.activity.who import Paths, RulesOf, is_own
 from cloudsigma.engine.context.context import Context, read_context
 from cloudsigma.engine.context.record_access import name
 from cloudsigma.reading.account.ledger import Ledger, Recorder
+from cloudsigma.reading.account.progress import Watcher
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.sessions.caller import Caller, read_caller
@@ -116,6 +117,7 @@ def timeline(
     selection: Selection | None = None,
     limits: Limits | None = None,
     rules_of: RulesOf | None = None,
+    watcher: Watcher | None = None,
 ) -> tuple[Timeline, Ledger]:
     """The events at paths, and the account of what was read.
 
@@ -126,10 +128,11 @@ def timeline(
         selection: The times, accounts and regions.
         limits: Bounds on what is read.
         rules_of: The rules that a record matches; `None`: rules are left out.
+        watcher: Is told about the progress.
     """
     made, recorder = Timeline(), Recorder()
     wanted = frozenset(resources)
-    for record in records_through(_probe(targets), paths, recorder, selection, limits):
+    for record in records_through(_probe(targets), paths, recorder, selection, limits, watcher):
         caller = read_caller(record)
         if targets and (caller is None or not all(is_own(target, record, caller) for target in targets)):
             continue

@@ -19,6 +19,7 @@ from cloudsigma.activity.target import CallerProbe, Target
 from cloudsigma.engine.context.record_access import mapping, name
 from cloudsigma.engine.session_link import Link
 from cloudsigma.reading.account.ledger import Ledger, Loss, Recorder
+from cloudsigma.reading.account.progress import Watcher
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.sessions.caller import Caller, read_caller
@@ -62,6 +63,7 @@ def who(
     selection: Selection | None = None,
     limits: Limits | None = None,
     rules_of: RulesOf | None = None,
+    watcher: Watcher | None = None,
 ) -> Findings:
     """The actions of a target, their addresses and sessions, and the identity behind it.
 
@@ -72,15 +74,16 @@ def who(
             and from 36 hours before.
         limits: Bounds on what is read.
         rules_of: The rules that a record matches; `None`: rules are left out.
+        watcher: Is told about the progress of both passes: `linking`, then `reading`.
     """
     selection = selection or Selection()
     index = IssueIndex()
-    first = collect_issues(paths, index.add, selection, limits)
+    first = collect_issues(paths, index.add, selection, limits, watcher)
     lineage = _Lineage(target, index)
     recorder = Recorder()
     inquiry = Inquiry()
     probe = CallerProbe([target], lineage.may_be_caller)
-    for record in records_through(probe, paths, recorder, selection, limits):
+    for record in records_through(probe, paths, recorder, selection, limits, watcher):
         caller = read_caller(record)
         if caller is None:
             continue

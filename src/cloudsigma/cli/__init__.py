@@ -89,8 +89,6 @@ def group(context: click.Context, *, debug: bool, no_config: bool) -> None:
         with suppress(FileNotFoundError):  # the working folder is gone
             context.obj = read_configuration(Path.cwd(), lambda: _commands(context))
         context.default_map = context.obj.defaults
-        if context.obj.file is not None and context.invoked_subcommand != "config":
-            click.echo(f"options of {printable(str(context.obj.file))} are used", err=True)
 
 
 def _commands(context: click.Context) -> dict[str, click.Command]:

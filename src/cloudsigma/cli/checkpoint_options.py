@@ -19,6 +19,7 @@ from cloudsigma.cli.option_groups import Decorator, option, option_value
 from cloudsigma.cli.output_options import OutputOptions
 from cloudsigma.cli.path_types import OUTPUT_FILE
 from cloudsigma.cli.queue_options import QueueChoice
+from cloudsigma.cli.screen import screen
 from cloudsigma.escaping import printable
 from cloudsigma.reading.scope.time_window import TimeWindow
 from cloudsigma.reading.sources.sqs.location import is_queue
@@ -154,9 +155,9 @@ class LongWork:
                 if checkpoint.finished
                 else "the scan goes on"
             )
-            click.echo(f"{printable(str(self.checkpoint))}: {files}, {state}", err=True)
+            screen().tell(f"{self.checkpoint}: {files}, {state}")
         if self.follow and sys.stderr is not None and sys.stderr.isatty():
-            click.echo("watching for new files; stop with Ctrl-C", err=True)
+            screen().tell("watching for new files; stop with Ctrl-C")
 
     @property
     def files(self) -> list[Path]:

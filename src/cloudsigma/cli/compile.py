@@ -10,6 +10,7 @@ from cloudsigma.cli import exit_codes
 from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import FILE
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.cli.screen import screen
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.escaping import printable
 from cloudsigma.sinks.overwrite_guard import check_spared
@@ -39,5 +40,5 @@ def command(paths: tuple[Path, ...], output: Path, choice: Choice) -> int:
     except OSError as error:
         raise click.ClickException(f"{printable(str(output))} cannot be written ({error.strerror}).") from error
     count = len(rules)
-    click.echo(f"{count} {'rule' if count == 1 else 'rules'} written to {printable(str(output))}", err=True)
+    screen().tell(f"{count} {'rule' if count == 1 else 'rules'} written to {output}")
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=False)

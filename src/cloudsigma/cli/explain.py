@@ -14,6 +14,7 @@ from cloudsigma.cli import exit_codes
 from cloudsigma.cli.limit_options import limit_options
 from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.cli.screen import screen
 from cloudsigma.correlation.explain import CorrelationExplanation
 from cloudsigma.engine.evaluate.explain import Explanation
 from cloudsigma.engine.json_form import json_ready
@@ -82,11 +83,19 @@ def _show_source(rule: Rule, rules: RuleSet, form: str) -> None:
         what = "a correlation has no predicate. Explain the rules that it refers to"
         click.echo(printable(f"# {what}: {', '.join(named)}"))
         return
-    if sys.stdout.isatty():
+    chosen = screen().color
+    if chosen or (chosen is None and sys.stdout.isatty()):
         from rich.console import Console
         from rich.syntax import Syntax
 
-        Console(highlight=False).print(Syntax(printable_lines(source), "python", background_color="default"))
+        console = Console(
+            highlight=False,
+            force_terminal=chosen,
+            color_system="standard" if chosen and not sys.stdout.isatty() else "auto",
+            no_color=False if chosen else None,
+        )
+        highlighted = Syntax("", "python", background_color="default").highlight(printable_lines(source))
+        console.print(highlighted, soft_wrap=True, end="")  # no line is cut at the width of the terminal
     else:
         click.echo(printable_lines(source))
 

@@ -16,8 +16,10 @@ from cloudsigma.cli import exit_codes
 from cloudsigma.cli.limit_options import limit_options
 from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import INPUT, OUTPUT_FILE
+from cloudsigma.cli.progress import watching
+from cloudsigma.cli.screen import screen
 from cloudsigma.cli.usage_errors import usage_errors
-from cloudsigma.escaping import printable, printable_lines
+from cloudsigma.escaping import printable
 from cloudsigma.reading.content.lines import Block, blocks
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import select
@@ -57,15 +59,16 @@ def command(
         source = _opened(matches, stack)
         target = LineOutput(_target(output, stack))
         stack.callback(target.close)
-        ledger = collect_issues(paths, lambda issue: sessions.add_issues((issue,)), selection, limits)
+        with watching() as watcher:
+            ledger = collect_issues(paths, lambda issue: sessions.add_issues((issue,)), selection, limits, watcher)
         linker = MatchLinker(sessions)
         bad = _link(source, target, linker, limits)
-    click.echo(_summary(linker), err=True)
+    screen().tell(_summary(linker), problem=bool(linker.certainties["no record"]))
     for number in bad[:_SHOWN]:
         click.echo(f"NOT LINKED: line {number:,} of {printable(matches)} is not a match, or too long", err=True)
     if len(bad) > _SHOWN:
         click.echo(f"NOT LINKED: and {len(bad) - _SHOWN:,} more lines", err=True)
-    click.echo(printable_lines(str(ledger)), err=True)
+    screen().tell_ledger(ledger)
     lost = bool(bad) or bool(linker.certainties["no record"]) or not ledger.complete
     return exit_codes.combined(found=False, rules_left_out=False, input_lost=lost)
 

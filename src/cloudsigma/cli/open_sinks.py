@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 import click
 
 from cloudsigma.cli.output_options import OutputOptions
+from cloudsigma.cli.screen import screen
 from cloudsigma.escaping import printable
 from cloudsigma.scanning.checkpoint import Checkpoint
 from cloudsigma.sinks import LineOutput, Sink, SinkOptions, open_output
@@ -99,6 +100,7 @@ def _sink(path: Path | None, output: LineOutput, options: OutputOptions) -> Sink
         SinkOptions(
             record=not options.no_record,
             terminal=terminal,
+            color=screen().color if path is None else None,
             wide=options.wide,
             raw=options.csv_raw,
             show_approved=options.show_approved,

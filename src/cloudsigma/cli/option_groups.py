@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from cloudsigma.cli.screen import screen, screen_options
+
 _OTHER = "Options"
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -20,7 +22,18 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose `--help` has a heading for each group of options."""
+    """A command whose `--help` has a heading for each group of options; it has the options of the screen."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += screen_options()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; first name the configuration file that sets options of it."""
+        file = getattr(ctx.obj, "file", None)
+        if file is not None and ctx.info_name != "config":
+            screen().tell(f"options of {file} are used")
+        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, group by group."""

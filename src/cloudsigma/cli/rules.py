@@ -14,6 +14,7 @@ from cloudsigma.cli import exit_codes
 from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import FILE
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.cli.screen import screen
 from cloudsigma.engine.rule import Rule
 from cloudsigma.escaping import printable, printable_json
 from cloudsigma.ir.walk import filters_of
@@ -47,7 +48,7 @@ def command(paths: tuple[Path, ...], form: str, choice: Choice) -> int:
             if found_by.get(rule.id, "") is None:
                 click.echo(f"{'':13} evaluated for every record: no single field tells which records could match")
     aside = f", {never:,} of them never applied: other log source" if never else ""
-    click.echo(f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'}{aside}", err=True)
+    screen().tell(f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'}{aside}")
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=False)
 
 

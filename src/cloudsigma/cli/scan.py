@@ -17,15 +17,16 @@ from cloudsigma.cli.open_sinks import open_sinks
 from cloudsigma.cli.option_groups import GroupedCommand
 from cloudsigma.cli.output_options import OutputOptions, output_options
 from cloudsigma.cli.path_types import INPUT
-from cloudsigma.cli.progress import progress_bar
+from cloudsigma.cli.progress import Bar, progress_bar
 from cloudsigma.cli.queue_options import QueueChoice, queue_options
 from cloudsigma.cli.reading_options import ReadingOptions, or_standard_input, reading_options
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.cli.scan_summary import summary_of
+from cloudsigma.cli.screen import screen
 from cloudsigma.cli.stop_signals import stop_signals
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.errors import InputLostError
-from cloudsigma.escaping import printable, printable_json, printable_lines
+from cloudsigma.escaping import printable, printable_json
 from cloudsigma.reading.account.ledger import Loss
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.scanning.approving import check_stream
@@ -101,12 +102,12 @@ def command(
                 approvals=approvals,
             )  # fmt: skip
             callbacks = ScanCallbacks(
-                on_progress=bar.advance if bar is not None else None,
+                watcher=bar.watcher if bar is not None else None,
                 on_loss=_report_loss if work.follow else None,
                 on_idle=flush,
             )
             scan = Scan(paths, rules, config, callbacks=callbacks, checkpoint=checkpoint)
-        account = _Account(scan, output)
+        account = _Account(scan, output, bar)
         try:
             with usage_errors(), open_sinks(output, checkpoint, before=bar.hide if bar is not None else None) as opened:
                 sinks += opened
@@ -147,15 +148,18 @@ def _report_loss(loss: Loss) -> None:
 class _Account:
     """Reports what a scan found and read: on standard error, and in the file of `--ledger`."""
 
-    def __init__(self, scan: Scan, output: OutputOptions) -> None:
+    def __init__(self, scan: Scan, output: OutputOptions, bar: Bar | None) -> None:
+        self._bar = bar
         self._scan = scan
         self._ledger = output.ledger
 
     def tell(self, opening: str | None = None) -> None:
+        if self._bar is not None:
+            self._bar.close()
         scan = self._scan
         outcome = scan.outcome
         text = summary_of(outcome, scan.rules, opening=opening, reads_named_files=scan.config.named_files)
-        click.echo(printable_lines(text), err=True)
+        screen().tell(text, problem=opening is not None or not outcome.complete)
         if self._ledger is None:
             return
         form = printable_json(json.dumps(outcome.to_dict(), indent=1)) + "\n"

@@ -17,8 +17,10 @@ from cloudsigma.cli.activity_text import counts_text, screen_width, summary_text
 from cloudsigma.cli.limit_options import limit_options
 from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import INPUT
+from cloudsigma.cli.progress import watching
 from cloudsigma.cli.reading_options import or_standard_input, selection_options
-from cloudsigma.escaping import printable, printable_json, printable_lines
+from cloudsigma.cli.screen import screen
+from cloudsigma.escaping import printable, printable_json
 from cloudsigma.reading.account.ledger import Ledger
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
@@ -55,11 +57,13 @@ def command(paths: tuple[str, ...], selection: Selection, limits: Limits, by: st
     """
     paths = or_standard_input(paths)
     if by is not None:
-        counts, ledger = count_field(by, paths, selection=selection, limits=limits)
+        with watching() as watcher:
+            counts, ledger = count_field(by, paths, selection=selection, limits=limits, watcher=watcher)
         _print(_counts_form(by, counts, top), counts_text(by, counts, top), ledger, form)
         _hint(by, counts)
     else:
-        summary, ledger = summarize(*paths, selection=selection, limits=limits)
+        with watching() as watcher:
+            summary, ledger = summarize(*paths, selection=selection, limits=limits, watcher=watcher)
         _print(summary.to_dict(top), summary_text(summary, top, screen_width()), ledger, form)
     return exit_codes.combined(found=False, rules_left_out=False, input_lost=not ledger.complete)
 
@@ -73,7 +77,7 @@ def _print(made: dict[str, Any], text: str, ledger: Ledger, form: str) -> None:
     if form == "json":
         text = printable_json(json.dumps({"complete": ledger.complete, **made}, indent=1))
     click.echo(text)
-    click.echo(printable_lines(str(ledger)), err=True)
+    screen().tell_ledger(ledger)
 
 
 def _hint(by: str, counts: Counter[str]) -> None:

@@ -16,6 +16,7 @@ from cloudsigma.cli.option_groups import GroupedCommand
 from cloudsigma.cli.path_types import INPUT
 from cloudsigma.cli.quality_options import Wanted, measure, measuring_options
 from cloudsigma.cli.rule_options import choosing_options, compile_options, printable_error
+from cloudsigma.cli.screen import screen
 from cloudsigma.cli.suggestions import suggest_cases, suggest_option
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.engine.rule import Rule
@@ -228,7 +229,8 @@ def _counted(number: int, one: str, more: str) -> str:
 
 
 def _echo(text: str, *, err: bool) -> None:
-    click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
+    chosen = screen().color
+    click.echo(text, err=err, color=False if chosen is None and os.environ.get("NO_COLOR") else chosen)
 
 
 def _write(path: Path, text: str) -> None:

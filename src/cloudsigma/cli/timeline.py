@@ -18,11 +18,13 @@ from cloudsigma.cli.activity_text import OUTCOMES, call_text
 from cloudsigma.cli.limit_options import limit_options
 from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import INPUT
+from cloudsigma.cli.progress import watching
 from cloudsigma.cli.reading_options import selection_options
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.cli.screen import screen
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.cli.who import rules_of
-from cloudsigma.escaping import printable, printable_json, printable_lines
+from cloudsigma.escaping import printable, printable_json
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.scope.time_window import TimeWindow
@@ -73,13 +75,15 @@ def command(
     rules = choice.load()
     if around is not None:
         selection = _around(around, within, paths, rules, selection, limits)
-    made, ledger = timeline(
-        paths, targets=targets, resources=resources, selection=selection, limits=limits, rules_of=rules_of(rules)
-    )
+    with watching() as watcher:
+        made, ledger = timeline(
+            paths, targets=targets, resources=resources, selection=selection, limits=limits, rules_of=rules_of(rules),
+            watcher=watcher,
+        )  # fmt: skip
     with closing(made):
         for text in _texts(made, form):
             click.echo(text)
-    click.echo(printable_lines(str(ledger)), err=True)
+    screen().tell_ledger(ledger)
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=not ledger.complete)
 
 

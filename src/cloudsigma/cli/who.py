@@ -16,12 +16,14 @@ from cloudsigma.cli import exit_codes
 from cloudsigma.cli.limit_options import limit_options
 from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import INPUT
+from cloudsigma.cli.progress import watching
 from cloudsigma.cli.reading_options import selection_options
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.cli.screen import screen
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.cli.who_text import who_text
 from cloudsigma.errors import UsageError
-from cloudsigma.escaping import printable, printable_json, printable_lines
+from cloudsigma.escaping import printable, printable_json
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.scope.time_window import time_window
@@ -57,11 +59,13 @@ def command(
         target = parse_target(x)
     known = _baseline(baseline)
     rules = choice.load()
-    found = who(target, paths, selection=selection, limits=limits, rules_of=rules_of(rules))
+    with watching() as watcher:
+        found = who(target, paths, selection=selection, limits=limits, rules_of=rules_of(rules), watcher=watcher)
     complete = found.complete
     new = None
     if isinstance(known, str):
-        before = who(target, [known], limits=limits)
+        with watching() as watcher:
+            before = who(target, [known], limits=limits, watcher=watcher)
         complete = complete and before.complete
         new = found.inquiry.new_since(before.inquiry)
         for loss in (*before.ledger.losses, *before.missed):
@@ -79,7 +83,7 @@ def command(
         click.echo(printable_json(json.dumps(made, indent=1)))
     else:
         click.echo(who_text(target, found, new))
-    click.echo(printable_lines(str(found.ledger)), err=True)
+    screen().tell_ledger(found.ledger)
     for loss in found.missed:
         click.echo(printable(f"NOT READ, of the hours before: {loss}"), err=True)
     if found.not_followed:

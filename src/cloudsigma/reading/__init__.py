@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any, BinaryIO
 
-import msgspec
-
 from cloudsigma.arguments import check_callable, check_flag, check_instance
 from cloudsigma.origin import Origin
 from cloudsigma.reading.account.ledger import Ledger, Loss, Recorder
+from cloudsigma.reading.account.progress import Progress
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection, select
 from cloudsigma.reading.scope.time_window import Moment
@@ -26,19 +25,6 @@ from cloudsigma.reading.sources.value import Value
 __all__ = ["Ledger", "Limits", "Loss", "Progress", "Reader", "read_records"]
 
 _PROGRESS_EVERY = 10_000
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """Progress of reading: files, records and bytes."""
-
-    files_done: int
-    files_total: int
-    """Files listed so far; grows while listing goes on."""
-    records: int
-    bytes_done: int = 0
-    """Bytes as stored."""
-    bytes_total: int | None = None
-    """`None` unless all sizes are known."""
 
 
 class Reader:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cloudsigma.errors import UsageError
-from cloudsigma.reading import Progress
 from cloudsigma.reading.account.ledger import Loss
+from cloudsigma.reading.account.progress import Watcher
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.sources.sqs.options import QueueOptions
@@ -69,8 +69,8 @@ class ScanConfig:
 class ScanCallbacks:
     """Functions that a scan calls while it runs."""
 
-    on_progress: Callable[[Progress], None] | None = None
-    """Called after each file and regularly within a large one; not while paths are followed."""
+    watcher: Watcher | None = None
+    """Is told about the progress; not while paths are followed."""
     on_loss: Callable[[Loss], None] | None = None
     """Called with each loss as it occurs."""
     on_idle: Callable[[], None] | None = None

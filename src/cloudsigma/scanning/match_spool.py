@@ -37,6 +37,10 @@ class MatchSpool:
     def __iter__(self) -> Iterator[Match]:
         return self._matches("TRUE", ())
 
+    def __len__(self) -> int:
+        (count,) = self._database.execute("SELECT count(*) FROM match").fetchone()
+        return int(count)
+
     def release(self, until: float, waited: float) -> Iterator[Match]:
         """Return and remove the matches of events before a time, and those that were added some time ago.
 

@@ -17,6 +17,7 @@ from cloudsigma.engine.prefilter.reachability import asked_for
 from cloudsigma.errors import InputLostError, UsageError
 from cloudsigma.reading.account.coverage import SilentRule
 from cloudsigma.reading.account.ledger import Ledger, Recorder
+from cloudsigma.reading.account.progress import ReadingProgress, ignore_progress, report_stage
 from cloudsigma.reading.account.repeats import Repeats
 from cloudsigma.reading.sources.finder import SourceFinder
 from cloudsigma.reading.sources.interface import Source, Unreadable
@@ -31,7 +32,6 @@ from cloudsigma.scanning.checkpoint import Checkpoint
 from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
 from cloudsigma.scanning.correlating import ScanCorrelations
 from cloudsigma.scanning.outcome import ScanOutcome
-from cloudsigma.scanning.progress import ScanProgress
 from cloudsigma.scanning.scan_state import ScanState
 from cloudsigma.scanning.source_queue import SourceQueue
 from cloudsigma.scanning.workers import read_sources
@@ -83,6 +83,7 @@ class Scan:
         self.config = config
         """The settings."""
         self._callbacks = callbacks or ScanCallbacks()
+        self._watcher = self._callbacks.watcher if config.follow is None else None
         given = tuple(paths)
         self._location = queue_of(given, resumable=config.follow is not None and checkpoint is not None)
         self._finder = SourceFinder(given if self._location is None else (), config.selection, stdin)
@@ -182,7 +183,11 @@ class Scan:
         self._queue = self._new_queue(register)
         if checkpoint is not None:
             checkpoint.cut_outputs()
-        self._sessions = _new_sessions() if config.sessions else None
+        self._sessions = None
+        if config.sessions:
+            from cloudsigma.sessions import Sessions  # most scans link none
+
+            self._sessions = Sessions()
         self._prepared, self._finished = True, False
 
     def _new_queue(self, register: Register | None) -> SourceQueue:
@@ -243,13 +248,20 @@ class Scan:
                     due = spool.release(self._state.watermark.bound(lateness), lateness)
                     yield from map(self._decided, map(self._linked, due))
             self._approving.count(lambda: map(self._linked, spool))
-            yield from map(self._decided, map(self._linked, spool))
+            stage, total = "linking" if self._sessions is not None else "writing", len(spool)
+            for done, match in enumerate(spool, 1):
+                report_stage(self._watcher, stage, done, total)
+                yield self._decided(self._linked(match))
 
     def _linked(self, match: Match) -> Match:
         return self._sessions.linked(match) if self._sessions is not None else match
 
     def _decided(self, match: Match) -> Match:
         return self._approving.decided(match)
+
+    def begin_writing(self) -> None:
+        """Report that the matches are complete and outputs are finished; called by their sinks."""
+        report_stage(self._watcher, "writing")
 
     def serialized(self, serialization: Serialization) -> Iterator[SerializedMatch]:
         """The matches as JSON.
@@ -319,8 +331,8 @@ class Scan:
     def _pass(self, batches: BatchConfig, jobs: int | None) -> Iterator[MatchedRecord | SerializedMatch]:
         """The matches in the present sources, then in the files that notifications in them name."""
         progress = None
-        if self._callbacks.on_progress is not None and self.config.follow is None:
-            progress = ScanProgress(self._callbacks.on_progress, self._state.recorder)
+        if self._watcher is not None:
+            progress = ReadingProgress(self._watcher, self._state.recorder)
         if self._rounds is not None:
             jobs = 1  # messages are small, and each is answered for by itself
         yield from self._found_in(self._queue.sources(), batches, jobs, progress)
@@ -335,12 +347,12 @@ class Scan:
         sources: Iterator[Source | Unreadable],
         batches: BatchConfig,
         jobs: int | None,
-        progress: ScanProgress | None,
+        progress: ReadingProgress | None,
         *,
         named: bool = False,
     ) -> Iterator[MatchedRecord | SerializedMatch]:
         state = self._state
-        advance: _Advance = _ignore
+        advance: _Advance = ignore_progress
         if progress is not None:
             sources, advance = progress.watched(sources), progress.advance
         with closing(read_sources(batches, sources, jobs, lambda part: advance(part, ()))) as results:
@@ -384,16 +396,6 @@ class Scan:
             self._checkpoint.save(self._state, finished=finished)
 
 
-def _new_sessions() -> Sessions:
-    from cloudsigma.sessions import Sessions  # most scans link none
-
-    return Sessions()
-
-
 def _with_window(config: ScanConfig, checkpoint: Checkpoint) -> ScanConfig:
     selection = structs.replace(config.selection, window=checkpoint.window)
     return dataclasses.replace(config, selection=selection)
-
-
-def _ignore(part: Recorder | None, sources: Iterable[Source | Unreadable]) -> None:
-    """Ignore progress; used when no callback is set."""

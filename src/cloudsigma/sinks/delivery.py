@@ -65,6 +65,7 @@ def _write(scan: Scan, sinks: Sequence[Sink], *, by_time: bool) -> None:
 
 
 def _finish(scan: Scan, sinks: Sequence[Sink]) -> None:
+    scan.begin_writing()
     outcome = scan.outcome
     for sink in sinks:
         sink.finish(outcome)

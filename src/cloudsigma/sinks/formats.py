@@ -24,6 +24,8 @@ class SinkOptions(NamedTuple):
     """Whether the records are written with the matches."""
     terminal: bool = False
     """Whether a person reads the output on a terminal."""
+    color: bool | None = None
+    """Whether a table is colored; `None`: on a terminal, unless NO_COLOR is set."""
     wide: bool = False
     """Whether a table shows every value in full, even on a terminal."""
     raw: bool = False
@@ -58,7 +60,13 @@ def _jsonl(stream: LineOutput, options: SinkOptions) -> Sink:
 def _table(stream: LineOutput, options: SinkOptions) -> Sink:
     from cloudsigma.sinks.table import TableSink
 
-    return TableSink(stream, terminal=options.terminal, wide=options.wide, show_approved=options.show_approved)
+    return TableSink(
+        stream,
+        terminal=options.terminal,
+        wide=options.wide,
+        show_approved=options.show_approved,
+        color=options.color,
+    )
 
 
 def _ids(stream: LineOutput, options: SinkOptions) -> Sink:  # noqa: ARG001  # the signature of `Format.make`

@@ -26,8 +26,25 @@ _UNBOUNDED = 100_000
 class TableSink(Sink):
     """Draws a table: colored and as wide as the screen on a terminal; elsewhere plain, with every value in full."""
 
-    def __init__(self, stream: LineOutput, *, terminal: bool, wide: bool = False, show_approved: bool = False) -> None:
-        """`wide`: show every value in full, even on a terminal; `show_approved`: show approved matches, too."""
+    def __init__(
+        self,
+        stream: LineOutput,
+        *,
+        terminal: bool,
+        wide: bool = False,
+        show_approved: bool = False,
+        color: bool | None = None,
+    ) -> None:
+        """Draw to a stream.
+
+        Args:
+            stream: The output.
+            terminal: Whether a person reads it on a terminal.
+            wide: Show every value in full, even on a terminal.
+            show_approved: Show approved matches, too.
+            color: Whether to use colors; `None`: on a terminal, unless NO_COLOR is set.
+        """
+        self._color = color
         self._stream = stream
         self._terminal = terminal
         self._wide = wide
@@ -69,7 +86,9 @@ class TableSink(Sink):
 
         console = Console(
             file=cast("IO[str]", self._stream),
-            force_terminal=self._terminal,
+            force_terminal=self._terminal if self._color is None else self._color,
+            color_system="standard" if self._color and not self._terminal else "auto",
+            no_color=None if self._color is None else not self._color,
             width=None if self._terminal else _UNBOUNDED,
             highlight=False,
         )

@@ -1,6 +1,7 @@
 """The table's layouts: two lines a match below 110 columns, one line from 110, one line with the rule's title from 180.
 
-Every line fits the width of the terminal. Without a width (a pipe, a file, `--wide`) nothing is cut.
+Every line fits the width of the terminal, from 30 columns; below 60, a match takes a line for each value. Without a
+width (a pipe, a file, `--wide`) nothing is cut.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from rich.cells import cell_len, set_cell_size
 from cloudsigma.sinks.middle_cut import MiddleCut
 from cloudsigma.sinks.table_row import Row
 
-_ONE_LINE, _WITH_TITLE = 110, 180
-"""Terminal widths from which a match takes one line, and from which that line has the title."""
+_TWO_LINES, _ONE_LINE, _WITH_TITLE = 60, 110, 180
+"""Terminal widths from which a match takes two lines, one line, and one line with the title."""
+_SHORTEST = 6
+"""Columns of a cut name."""
+_NAMES = 24
+"""Columns for principal and resource together below which one line is too narrow for both."""
 _TIME, _LEVEL, _OUTCOME, _ACCOUNT = 15, 6, 7, 12
 _EVENT, _ADDRESS, _REGION = 22, 15, 14
 """Maximum widths of these columns; they shrink to their widest cell."""
@@ -63,7 +68,7 @@ class Layout:
         """`width`: columns of the terminal; `None`: cut nothing."""
         self.width = width
         self._heading: tuple[str, str] | None = None
-        self._cuts: dict[str, MiddleCut] = {}
+        self._cuts: dict[tuple[str, int], MiddleCut] = {}
         self._widths: dict[str, int] = {}
 
     def lines(self, rows: Sequence[Row], *, accounts: bool) -> Iterator[Line]:
@@ -89,31 +94,39 @@ class Layout:
         repeats = _repeats(folded)
         start = [Cell(_padded(_time(row.time, year=width >= _WITH_TITLE), _TIME + (5 if width >= _WITH_TITLE else 0))),
                  Cell(_padded(_level(row.level), _LEVEL), "level")]  # fmt: skip
-        account = [Cell(_padded(row.account, _ACCOUNT))] if accounts else []
+        account = [self._cell("account", row.account, _ACCOUNT)] if accounts else []
         outcome = Cell(_padded(row.outcome, _OUTCOME), "outcome")
         event, address_width, region_width = (self._widths[name] for name in ("event", "address", "region"))
         region = Cell(self._cut("region", row.region, region_width))
         address = self._cell("address", row.address, address_width)
-        if width < _ONE_LINE:
-            room = width - _TIME - _LEVEL - event - _OUTCOME - 4
-            yield [*start, self._cell("event", row.event, event), outcome, Cell(self._cut("who", row.who, room))]
-            room = width - 6 - address_width - region_width - (_ACCOUNT + 1 if accounts else 0) - 3
-            resource = self._cell("resource", f"{row.resource}{repeats}", room)
-            yield [Cell("     "), resource, address, *account, region]
-            return
         fixed = (
             len(start[0].text) + _LEVEL + _OUTCOME + address_width + region_width + (_ACCOUNT + 1 if accounts else 0)
         )
         title = 36 if width >= _WITH_TITLE else 0
-        room = width - fixed - event - (title + 1 if title else 0) - 7
-        who = room * 46 // 100
+        names = width - fixed - event - (title + 1 if title else 0) - 7
+        if width < _TWO_LINES:
+            yield [*start, outcome]
+            yield [Cell(" "), Cell(self._cut("event", row.event, width - 2))]
+            yield [Cell(" "), Cell(self._cut("who", row.who, width - 2))]
+            yield [Cell(" "), Cell(self._resource(row, repeats, width - 2))]
+            place = " ".join((row.address, *([row.account] if accounts else []), row.region))
+            yield [Cell(" "), Cell(self._cut("place", place, width - 2))]
+            return
+        if width < _ONE_LINE or names < _NAMES:
+            room = width - _TIME - _LEVEL - event - _OUTCOME - 4
+            yield [*start, self._cell("event", row.event, event), outcome, Cell(self._cut("who", row.who, room))]
+            room = width - 6 - address_width - region_width - (_ACCOUNT + 1 if accounts else 0) - 3
+            resource = Cell(_padded(self._resource(row, repeats, room), room))
+            yield [Cell("     "), resource, address, *account, region]
+            return
+        who = names * 46 // 100
         yield [
             *start,
             *([self._cell("title", row.title, title)] if title else []),
             self._cell("event", row.event, event),
             outcome,
             self._cell("who", row.who, who),
-            self._cell("resource", f"{row.resource}{repeats}", room - who),
+            Cell(_padded(self._resource(row, repeats, names - who), names - who)),
             address,
             *account,
             region,
@@ -133,10 +146,16 @@ class Layout:
         return Cell(_padded(self._cut(name, text, width), width))
 
     def _cut(self, name: str, text: str, width: int) -> str:
-        cut = self._cuts.get(name)
-        if cut is None or cut.width != max(width, 6):
-            cut = self._cuts[name] = MiddleCut(width)
+        cut = self._cuts.get((name, width))
+        if cut is None:
+            cut = self._cuts[name, width] = MiddleCut(width)
         return cut(text)
+
+    def _resource(self, row: Row, repeats: str, width: int) -> str:
+        """The resource with the count of repeats, which is never cut; without their times where there is no room."""
+        if width - len(repeats) < _SHORTEST:
+            repeats = repeats[: repeats.find(" ", 1)] if " " in repeats[1:] else repeats
+        return self._cut("resource", row.resource, width - len(repeats)) + repeats
 
 
 def _whole(folded: Folded) -> tuple[str, ...]:

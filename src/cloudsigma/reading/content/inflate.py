@@ -59,6 +59,8 @@ class Inflater:
         the start and output already yielded is skipped, so the stream must be seekable.
         """
         self._stream = stream
+        # `read` of a pipe waits for a whole chunk without looking for signals: Ctrl-C would wait for more data, too.
+        self._read_some = stream.read1 if isinstance(stream, io.BufferedReader) else stream.read
         self._head = head
         self._limits = limits
         self._start = stream.tell() if quick and _fast is not zlib else None
@@ -142,7 +144,7 @@ class Inflater:
         return rest
 
     def _read(self) -> bytes:
-        data = self._head[self.stored : self.stored + _CHUNK] or self._stream.read(_CHUNK)
+        data = self._head[self.stored : self.stored + _CHUNK] or self._read_some(_CHUNK)
         self.stored += len(data)
         return data
 
