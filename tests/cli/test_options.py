@@ -50,7 +50,11 @@ def documented(name: str) -> set[str]:
     page = PAGE.read_text(encoding="utf-8")
     sections = {text.partition("\n")[0].strip(): text for text in page.split("\n## ")[1:]}
     text = sections[name]
-    texts = [text, *(sections[other] for other in ("Limits", "Choosing rules") if f"#{other.lower()[:5]}" in text)]
+    texts = [
+        text,
+        sections["Every command"],
+        *(sections[other] for other in ("Limits", "Choosing rules") if f"#{other.lower()[:5]}" in text),
+    ]
     return set(re.findall(r"^\| `(--[a-z-]+)", "\n".join(texts), re.MULTILINE))
 
 
@@ -115,6 +119,9 @@ ELSEWHERE = {
     "--idle-close": "test_queue.py",
     "--bucket": "test_queue.py",
     "--dead": "test_queue.py",
+    "--quiet": "test_screen.py",
+    "--verbose": "test_screen.py",
+    "--color": "test_screen.py",
 }
 """Options of `scan` whose effect takes more to be seen, and the file with the tests of it."""
 

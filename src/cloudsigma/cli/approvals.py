@@ -17,6 +17,7 @@ from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import FILE, INPUT
 from cloudsigma.cli.reading_options import selection_options
 from cloudsigma.cli.rule_options import Choice, rule_options
+from cloudsigma.cli.screen import screen
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.engine.match import Match
 from cloudsigma.escaping import printable, printable_json, printable_lines
@@ -100,7 +101,7 @@ def _print(findings: Iterable[Finding], file: Path, form: str, count: int) -> No
         severity = "note" if finding.is_note else "warning"
         where = f"{file}:{finding.line}" if finding.line is not None else str(file)
         click.echo(printable(f"{where}: {severity}: {finding.approval}: {finding.message} [{finding.kind}]"))
-    click.echo(f"{count:,} {'approval' if count == 1 else 'approvals'}", err=True)
+    screen().tell(f"{count:,} {'approval' if count == 1 else 'approvals'}")
 
 
 def _tell(ledger: Ledger) -> None:
@@ -154,7 +155,7 @@ def draft_command(
     with usage_errors():
         text = file_text([draft(chosen, id_, ticket=ticket, owner=owner, reason=reason)])
     click.echo(printable_lines(text), nl=False)
-    click.echo(f"1 draft for {len(chosen):,} {'match' if len(chosen) == 1 else 'matches'}", err=True)
+    screen().tell(f"1 draft for {len(chosen):,} {'match' if len(chosen) == 1 else 'matches'}")
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=not scan.outcome.complete)
 
 
@@ -187,5 +188,5 @@ def import_command(servicenow: Path, zone: str) -> int:
     for reason in made.left_out:
         click.echo(printable(f"NOT IMPORTED: {reason}"), err=True)
     count = len(made.entries)
-    click.echo(f"{count:,} {'draft' if count == 1 else 'drafts'}, {len(made.left_out):,} left out", err=True)
+    screen().tell(f"{count:,} {'draft' if count == 1 else 'drafts'}, {len(made.left_out):,} left out")
     return exit_codes.DONE

@@ -155,7 +155,7 @@ class LongWork:
                 if checkpoint.finished
                 else "the scan goes on"
             )
-            screen().tell(f"{self.checkpoint}: {files}, {state}")
+            screen().tell(f"{printable(str(self.checkpoint))}: {files}, {state}")
         if self.follow and sys.stderr is not None and sys.stderr.isatty():
             screen().tell("watching for new files; stop with Ctrl-C")
 

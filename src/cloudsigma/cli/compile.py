@@ -40,5 +40,5 @@ def command(paths: tuple[Path, ...], output: Path, choice: Choice) -> int:
     except OSError as error:
         raise click.ClickException(f"{printable(str(output))} cannot be written ({error.strerror}).") from error
     count = len(rules)
-    screen().tell(f"{count} {'rule' if count == 1 else 'rules'} written to {output}")
+    screen().tell(f"{count} {'rule' if count == 1 else 'rules'} written to {printable(str(output))}")
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=False)

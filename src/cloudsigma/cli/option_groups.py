@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cloudsigma.cli.screen import screen, screen_options
+from cloudsigma.escaping import printable
 
 _OTHER = "Options"
 
@@ -32,7 +33,7 @@ class GroupedCommand(click.Command):
         """Run the command; first name the configuration file that sets options of it."""
         file = getattr(ctx.obj, "file", None)
         if file is not None and ctx.info_name != "config":
-            screen().tell(f"options of {file} are used")
+            screen().tell(f"options of {printable(str(file))} are used")
         return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from cloudsigma.errors import UsageError
 from cloudsigma.reading.account.ledger import Loss
 from cloudsigma.reading.account.progress import Watcher
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
+from cloudsigma.reading.scope.time_window import TimeWindow
 from cloudsigma.reading.sources.sqs.options import QueueOptions
 from cloudsigma.scanning.approving import Approver
 
@@ -59,6 +63,10 @@ class ScanConfig:
     """This scan's output files; skipped if a folder or pattern contains them."""
     follow: Follow | None = None
     """Watch the paths for new files until `Follow.stop` is set."""
+
+    def with_window(self, window: TimeWindow) -> ScanConfig:
+        """These settings with another time window."""
+        return dataclasses.replace(self, selection=structs.replace(self.selection, window=window))
 
     def __post_init__(self) -> None:
         if self.jobs is not None and self.jobs < 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import weakref
 from collections import Counter
@@ -77,7 +76,7 @@ class Scan:
         """
         config = config or ScanConfig()
         if checkpoint is not None:
-            config = _with_window(config, checkpoint)
+            config = config.with_window(checkpoint.window)
         self.rules = rules
         """The rules that are evaluated."""
         self.config = config
@@ -183,11 +182,7 @@ class Scan:
         self._queue = self._new_queue(register)
         if checkpoint is not None:
             checkpoint.cut_outputs()
-        self._sessions = None
-        if config.sessions:
-            from cloudsigma.sessions import Sessions  # most scans link none
-
-            self._sessions = Sessions()
+        self._sessions = _new_sessions() if config.sessions else None
         self._prepared, self._finished = True, False
 
     def _new_queue(self, register: Register | None) -> SourceQueue:
@@ -396,6 +391,7 @@ class Scan:
             self._checkpoint.save(self._state, finished=finished)
 
 
-def _with_window(config: ScanConfig, checkpoint: Checkpoint) -> ScanConfig:
-    selection = structs.replace(config.selection, window=checkpoint.window)
-    return dataclasses.replace(config, selection=selection)
+def _new_sessions() -> Sessions:
+    from cloudsigma.sessions import Sessions  # most scans link none
+
+    return Sessions()
