@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from commands import COMMAND, run
 from group_calls import create_group
@@ -162,7 +163,9 @@ def test_a_terminal_without_colors_stays_without(trail: Path) -> None:
 def test_every_command_has_the_options(name: str) -> None:
     command = group.get_command(None, name)  # type: ignore[arg-type]  # no context is needed
     assert command is not None
-    assert {"--quiet", "--verbose", "--color"} <= {option for each in command.params for option in each.opts}
+    for each in command.commands.values() if isinstance(command, click.Group) else [command]:
+        options = {option for parameter in each.params for option in parameter.opts}
+        assert {"--quiet", "--verbose", "--color"} <= options
 
 
 # --- recordings ---------------------------------------------------------------------------------------------
