@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 import cloudsigma
 from cloudsigma import Approvals, Decision
 from cloudsigma.approvals.file.loader import parse_approvals
+from cloudsigma.approvals.patterns import fits
 from cloudsigma.engine.match import make_match
 
 HERE = Path(__file__).parent
@@ -126,6 +127,27 @@ def test_near_misses_are_the_nearest_in_time_first() -> None:
     near = entry(id="NEAR", **{"from": "2026-11-17T13:00:00Z", "until": "2026-11-17T13:05:00Z"})
     decision = approvals_of(far, near).decide(match_of({}))
     assert [each.id for each in decision.near] == ["NEAR", "FAR"]
+
+
+def slowly_fits(pattern: str, text: str) -> bool:
+    """The judge: a star is any characters but a colon, a question mark one of them."""
+    if not pattern:
+        return not text
+    first, rest = pattern[0], pattern[1:]
+    if first == "*":
+        return slowly_fits(rest, text) or (text[:1] not in ("", ":") and slowly_fits(pattern, text[1:]))
+    return text[:1] != "" and (text[0] == first or (first == "?" and text[0] != ":")) and slowly_fits(rest, text[1:])
+
+
+@fuzz(200)
+@given(st.text("ab:.*?\n", max_size=6), st.text("ab:.\n", max_size=8))
+def test_wildcards_agree_with_the_slow_judge(pattern: str, text: str) -> None:
+    assert fits(pattern, text) is slowly_fits(pattern, text)
+
+
+def test_wildcards_take_linear_time() -> None:
+    assert not fits("*a" * 50 + "b", "a" * 200_000)
+    assert not fits("x*", "\ud800")
 
 
 # --- roots --------------------------------------------------------------------------------------------------

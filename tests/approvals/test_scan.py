@@ -8,6 +8,7 @@ import io
 import json
 import random
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from cloudsigma import Approvals
 from cloudsigma.approvals.file.loader import parse_approvals
 from cloudsigma.engine.approval import ApprovalUse
 from cloudsigma.scanning.approving import ApprovalOutcome
+from cloudsigma.scanning.config import Follow, ScanCallbacks, ScanConfig
 from cloudsigma.scanning.outcome import ScanOutcome
+from cloudsigma.scanning.scan import Scan
 from cloudsigma.sinks import LineOutput, SinkOptions
 from cloudsigma.sinks.table import TableSink
 
@@ -146,6 +149,58 @@ def test_a_root_covers_the_sessions_that_descend_from_it(root: Path, tmp_path: P
     file = file_of(tmp_path, text.replace(f'principals: ["{PLATFORM_ADMIN}"]', f'roots: ["{JORDAN}"]'))
     done = run("scan", root / "examples/trail", "--approvals", file, "--format", "table")
     assert done.stdout.splitlines()[-1] == "1 approved: CHG1 1"
+
+
+def test_a_resumed_scan_keeps_the_counts(tmp_path: Path) -> None:
+    file = file_of(tmp_path, entry("CHG1", CREATED, JORDAN))
+    (tmp_path / "trail").mkdir()
+    output, ledger = tmp_path / "out.jsonl", tmp_path / "ledger.json"
+    arguments = (
+        "scan", tmp_path / "trail", "--approvals", file, "--checkpoint", tmp_path / "state", "-o", output,
+        "--ledger", ledger,
+    )  # fmt: skip
+    counts = []
+    for at, minute in enumerate((10, 40)):
+        record = group_event(at, minute, JORDAN, deleted=False, denied=False)
+        (tmp_path / "trail" / f"{at}.json").write_text(json.dumps({"Records": [record]}), encoding="utf-8")
+        assert run(*arguments).returncode == (0 if at == 0 else 1)
+        form = json.loads(ledger.read_text(encoding="utf-8"))["approvals"]
+        counts.append((form["approved"], form["none"], form["near"], form["uses"][0]["after"]))
+    assert counts == [(1, 0, 0, 0), (1, 1, 1, 1)]
+    statuses = [json.loads(line)["approval"]["status"] for line in output.read_text(encoding="utf-8").splitlines()]
+    assert statuses == ["approved", "none"]
+
+
+def test_a_stream_decides_each_match_as_it_is_found(tmp_path: Path) -> None:
+    trail = tmp_path / "trail.json"
+    records = [group_event(at, minute, JORDAN, deleted=False, denied=False) for at, minute in enumerate((10, 40))]
+    trail.write_text(json.dumps({"Records": records}), encoding="utf-8")
+    approvals = parse_approvals(f"version: 1\napprovals: {entry('CHG1', CREATED, JORDAN)}")
+    stop = threading.Event()
+    follow = Follow(stop, 0.01, dt.timedelta(hours=1))
+    looks = iter(range(20))
+    callbacks = ScanCallbacks(on_idle=lambda: stop.set() if next(looks) == 19 else None)
+    scan = Scan(
+        [trail], cloudsigma.bundled_rules(), ScanConfig(follow=follow, approvals=approvals), callbacks=callbacks
+    )
+    assert [match.approval.status for match in scan if match.approval is not None] == ["approved", "none"]
+    limited = parse_approvals(f"version: 1\napprovals: {entry('CHG1', CREATED, JORDAN, more='max_matches: 1')}")
+    with pytest.raises(cloudsigma.UsageError, match="max_matches"):
+        Scan([trail], cloudsigma.bundled_rules(), ScanConfig(follow=follow, approvals=limited))
+
+
+def test_approvals_of_another_type_are_refused(root: Path) -> None:
+    with pytest.raises(cloudsigma.WrongTypeError, match=r"Approvals\.load"):
+        cloudsigma.scan(root / "examples/trail", approvals="approvals.yml")  # type: ignore[arg-type]
+
+
+def test_a_library_scan_with_limits_is_read_by_time(root: Path) -> None:
+    text = entry("CHG1", CREATED, JORDAN, more="max_matches: 1")
+    approvals = parse_approvals(f"version: 1\napprovals: {text}")
+    scan = cloudsigma.scan(root / "examples/trail", approvals=approvals)
+    with pytest.raises(cloudsigma.UsageError, match="read the matches by time"):
+        list(scan)
+    assert [match.approval.approved for match in scan.by_time() if match.approval is not None] == [True] + [False] * 3
 
 
 # --- every output -------------------------------------------------------------------------------------------

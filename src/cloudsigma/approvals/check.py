@@ -40,7 +40,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     @property
     def is_note(self) -> bool:
-        """Whether the file is right as it is."""
+        """Whether no change of the file is needed."""
         return self.kind in _NOTES
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from cloudsigma.errors import UsageError
 
 _SECOND = dt.timedelta(seconds=1)
 _CHOSEN = "requestParameters."
-"""Fields that say what a change is; others, such as the user agent, say how it was made."""
+"""Parameters describe a change; other fields, such as the user agent, describe how it was made."""
 _EXPECTED = 10
 """Most values of a field that a draft expects."""
 _LONGEST = 200
-"""Most characters of such a value."""
+"""Most characters of an expected value."""
 
 
 def draft(matches: Sequence[Match], id_: str, **documents: str | None) -> str:
@@ -29,7 +29,7 @@ def draft(matches: Sequence[Match], id_: str, **documents: str | None) -> str:
     Args:
         matches: The matches: at least one.
         id_: The ID of the approval.
-        documents: `ticket`, `owner`, `reason`, where they are known.
+        documents: `ticket`, `owner` and `reason`; `None` if unknown.
 
     Raises:
         UsageError: An approval cannot cover the matches: one has no time, or neither a principal nor a resource, or

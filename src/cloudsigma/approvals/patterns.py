@@ -1,18 +1,21 @@
 """Names of principals, sessions and resources compared with the entries of an approval.
 
-In an entry, `*` stands for any characters but `:`, and `?` for one. Letter case counts.
+In an entry, `*` matches any characters but `:`, and `?` matches one. Letter case counts.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from cloudsigma.engine.context.context import Context, Principal, Resource
-from cloudsigma.engine.evaluate.operators import compile_regex
+from cloudsigma.engine.evaluate.operators import new_regex
 
 _WILDCARDS = frozenset("*?")
 _ARN_PARTS = 6
+_KEPT = 20_000
+"""Most patterns and ARNs that are kept parsed."""
 
 
 class ArnParts(NamedTuple):
@@ -43,29 +46,43 @@ def parse_arn(text: str) -> ArnParts | None:
     return ArnParts(*parts[1:]) if len(parts) == _ARN_PARTS and parts[0] == "arn" else None
 
 
+@lru_cache(maxsize=_KEPT)
+def _wanted(entry: str) -> ArnParts | None:
+    """`parse_arn` of an entry; texts of records are not kept."""
+    return parse_arn(entry)
+
+
 def has_wildcard(text: str) -> bool:
     """Whether the text is a pattern."""
     return not _WILDCARDS.isdisjoint(text)
 
 
 def is_only_wildcards(text: str) -> bool:
-    """Whether a pattern has no character of its own."""
+    """Whether a pattern has wildcards alone."""
     return bool(text) and not text.strip("*?")
 
 
 def fits(pattern: str, text: str) -> bool:
     """Whether a text is the pattern's, in linear time."""
-    if not has_wildcard(pattern):
+    beginning, expression = _compiled(pattern)
+    if expression is None:
         return pattern == text
+    if not text.startswith(beginning):
+        return False
     try:
-        return compile_regex(_expression(pattern), "s").fullmatch(text) is not None
+        return expression.fullmatch(text) is not None
     except UnicodeEncodeError:  # half a surrogate pair, which no name has
         return False
 
 
-def _expression(pattern: str) -> str:
+@lru_cache(maxsize=_KEPT)
+def _compiled(pattern: str) -> tuple[str, Any]:
+    """The text before the first wildcard, and the expression of a pattern; `None` without wildcards."""
+    if not has_wildcard(pattern):
+        return pattern, None
     parts = re.split(r"([*?])", pattern)
-    return "".join({"*": "[^:]*", "?": "[^:]"}.get(part) or re.escape(part) for part in parts)
+    expression = "".join({"*": "[^:]*", "?": "[^:]"}.get(part) or re.escape(part) for part in parts)
+    return parts[0], new_regex(expression, "s")
 
 
 def is_principal(entry: str, principal: Principal) -> bool:
@@ -89,7 +106,7 @@ def is_session_of(entry: str, session_arn: str) -> bool:
 
     The ARN of a session lacks the path of its role, but the name of a role is unique in its account.
     """
-    role, session = parse_arn(entry), parse_arn(session_arn)
+    role, session = _wanted(entry), parse_arn(session_arn)
     if role is None or session is None or role.kind != "role" or session.kind != "assumed-role":
         return False
     same = (role.partition, role.account) == (session.partition, session.account)
@@ -102,7 +119,7 @@ def is_resource(entry: str, resource: Resource, context: Context) -> bool:
     A record may have a name alone, such as that of a deleted group. The ARN of the entry is then compared by account,
     region, type and name.
     """
-    wanted = parse_arn(entry)
+    wanted = _wanted(entry)
     if wanted is None:
         return fits(entry, resource.text) or (resource.name is not None and fits(entry, resource.name))
     if resource.arn is not None:

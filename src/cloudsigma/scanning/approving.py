@@ -94,7 +94,7 @@ class ApprovalCounts(msgspec.Struct):
     missed: dict[str, int] = {}
     """ID of an approval → matches that it all but covers."""
     late: dict[str, int] = {}
-    """The same for those after its end."""
+    """ID of an approval → matches that it all but covers, after its end."""
 
     def add(self, match: Match, ends: Mapping[str, dt.datetime]) -> None:
         """Count the decision about a match; `ends` has the end of each approval."""
@@ -164,7 +164,7 @@ class Approving:
 
 
 def check_stream(approver: Approver | None, *, linked: bool) -> None:
-    """Refuse approvals that cannot decide each match as it is found.
+    """Refuse approvals that cannot decide matches one by one.
 
     Args:
         approver: The approvals.
@@ -177,7 +177,7 @@ def check_stream(approver: Approver | None, *, linked: bool) -> None:
         return
     if approver.needs_all_matches:
         raise UsageError(
-            "an approval has max_matches, which counts all matches by time; here, each is decided as it is found. "
+            "an approval has max_matches, which counts all matches by time; here, matches are decided one by one. "
             "Leave out max_matches, or read the matches by time"
         )
     if approver.needs_sessions and not linked:

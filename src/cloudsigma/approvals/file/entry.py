@@ -265,7 +265,7 @@ class EntryReader:
         return tuple((field, tuple(each.text for each in expected.scalars(field))) for field in expected.keys)
 
     def _tell_broad(self, scalar: Scalar) -> None:
-        remedy = "Name what the change is about; leave the key out only if another one names it."
+        remedy = "Name the users, roles or resources of the change, or leave the key out if another one does."
         self._entry.tell_at(scalar, f"too broad: {quoted(scalar.text)} covers everything", remedy)
 
     def _check_breadth(self, approval: Approval) -> None:

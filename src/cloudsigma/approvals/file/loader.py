@@ -124,7 +124,7 @@ class _File:
         line = document.place(("approvals", at, "id")).line
         if approval.id in self._lines:
             reason = f"the id {quoted(approval.id)} is used twice (first in line {self._lines[approval.id]})"
-            entry.tell("id", reason, "Give each approval an id of its own: matches are counted by it.")
+            entry.tell("id", reason, "Use another id: matches are counted by it.")
         self._lines.setdefault(approval.id, line)
         if len(self.mistakes) == before:
             self.entries.append(approval)
