@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 from msgspec import structs
@@ -56,6 +57,14 @@ class Approvals(msgspec.Struct, frozen=True):
         from cloudsigma.approvals.file.loader import read_approvals  # imports the reader of YAML
 
         return read_approvals(path, rules)
+
+    @staticmethod
+    def schema_path() -> str:
+        """The path of the JSON Schema of an approvals file, for editors.
+
+        It knows the keys and the forms of values; `load` also checks dates, rules and what is too broad.
+        """
+        return str(Path(__file__).parent / "file" / "approvals_schema.json")
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -23,10 +23,11 @@ _ID = re.compile(r"[^\s,;]{1,128}")
 _OUTCOMES = get_args(Outcome)
 _LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY = dt.timedelta(days=1)
-_KEYS = (
+KEYS = (
     "id", "ticket", "owner", "approved_by", "reason", "from", "until", "standing", "review_by", "rules", "accounts",
     "principals", "roots", "sessions", "resources", "outcomes", "source_ips", "max_matches", "expect", "draft",
 )  # fmt: skip
+"""The keys of an approval."""
 
 
 class EntryReader:
@@ -46,7 +47,7 @@ class EntryReader:
     def read(self) -> Approval:
         """The approval; of one with mistakes, the values that could be read."""
         entry = self._entry
-        entry.check_keys(_KEYS)
+        entry.check_keys(KEYS)
         draft, standing = entry.flag("draft"), entry.flag("standing")
         start, until = self._standing_window() if standing else self._window(draft=draft)
         approval = Approval(
