@@ -20,7 +20,7 @@ BEYOND = {
     "a file with these is right for the schema": {
         "an end before the beginning", "ninety-one days", "a tighter limit", "a review after 400 days",
         "a day that does not exist", "every user", "a pattern of accounts in a principal", "a name as principal",
-        "an unknown rule", "a network with host bits", "every address",
+        "an unknown rule", "a network with host bits", "every address", "a number as field of expect",
         "an account without quotation marks that begins with 0", "an account that YAML reads as octal",
     },
     "a file with these is wrong for the schema alone": {"an account without quotation marks"},

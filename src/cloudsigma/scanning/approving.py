@@ -178,10 +178,10 @@ def check_stream(approver: Approver | None, *, linked: bool) -> None:
     if approver.needs_all_matches:
         raise UsageError(
             "an approval has max_matches, which counts all matches by time; here, matches are decided one by one. "
-            "Leave out max_matches, or read the matches by time"
+            "Leave out max_matches, or read the matches by time (--sort time), without --follow and --checkpoint"
         )
     if approver.needs_sessions and not linked:
         raise UsageError(
             "an approval has roots, which linked sessions tell; here, no sessions are linked. Leave out roots, or "
-            "read the matches by time"
+            "read the matches by time (--sort time)"
         )

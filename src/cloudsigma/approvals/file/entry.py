@@ -261,7 +261,8 @@ class EntryReader:
         expected = self._entry.map("expect")
         if expected is None:
             return ()
-        if not expected.keys:
+        expected.check_names()
+        if expected.is_empty:
             self._entry.tell("expect", "expect is empty", "Write field: [value, …] below it, or leave it out.")
         return tuple((field, tuple(each.text for each in expected.scalars(field))) for field in expected.keys)
 

@@ -57,6 +57,12 @@ class YamlMap:
             if key not in keys:
                 self.tell(key, f"there is no key {quoted(key)}", nearest(str(key), keys))
 
+    def check_names(self) -> None:
+        """Note each key that is not text: `1`, `true`."""
+        for key in self._value:
+            if not isinstance(key, str):
+                self.tell(key, f"the key {quoted(key)} is not text", f"Put it in quotation marks: '{key}'.")
+
     def text(self, key: str) -> str | None:
         """The one value of a key; `None` if the map lacks the key."""
         scalar = self.scalar(key)
@@ -117,9 +123,14 @@ class YamlMap:
         return self._document.place(self._way).line
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the map has no key."""
+        return not self._value
+
+    @property
     def keys(self) -> list[str]:
         """The keys."""
-        return [str(key) for key in self._value]
+        return [key for key in self._value if isinstance(key, str)]
 
     def _scalar(self, way: Path, value: Any) -> Scalar | None:
         if value is None or value == "":
