@@ -12,6 +12,7 @@ import datetime as dt
 import os
 import shutil
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ from msgspec import structs
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import cloudsigma
+from cloudsigma.activity.target import parse_target
+from cloudsigma.activity.timeline import timeline
+from cloudsigma.activity.who import who
 from cloudsigma.engine.approval import ApprovalUse
 from cloudsigma.engine.match import Match
 from cloudsigma.reading.account.ledger import Ledger, Loss
-from cloudsigma.report import Account, Digest, render
+from cloudsigma.report import Account, Digest, render, render_sections
+from cloudsigma.report.activity_page import timeline_sections, who_sections
 
 ROOT = Path(__file__).parent.parent
 WIDTHS = (360, 1400)
@@ -48,7 +53,7 @@ def main() -> int:
     if chromium is None:
         print("no Chromium: install Debian's package `chromium`, or name another with CHROMIUM", file=sys.stderr)
         return 1
-    pages = {"sample": sample(), "hostile": hostile()}
+    pages = {"sample": sample(), "hostile": hostile(), "who": who_page(), "timeline": timeline_page()}
     faults: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -79,6 +84,20 @@ def sample() -> str:
     uses, digest_of_approvals = scan.outcome.approvals.uses, scan.outcome.approvals.digest
     account = Account(scan.ledger, len(rules), approvals=uses, approvals_digest=digest_of_approvals)
     return render(digest, account, made=MADE)
+
+
+def who_page() -> str:
+    """The page of `who` for the user behind the sample trail."""
+    found = who(parse_target("jordan"), [ROOT / "examples" / "trail"])
+    sections = who_sections(found.inquiry, found.issued, None)
+    return render_sections("Who is jordan", sections, found.ledger, made=MADE)
+
+
+def timeline_page() -> str:
+    """The page of `timeline` for the sample trail."""
+    made, ledger = timeline([ROOT / "examples" / "trail"])
+    with closing(made):
+        return render_sections("Timeline", timeline_sections(made), ledger, made=MADE)
 
 
 def hostile() -> str:

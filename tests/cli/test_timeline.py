@@ -72,10 +72,30 @@ def test_around_a_match(trail: Path, form: str, capsys: pytest.CaptureFixture[st
     name = match.context.event_id if form.startswith("event") else match.key
     options = [f"--around={name}", "--within=2m"] if form == "key within" else [f"--around={name}:2m"]
     made = entries(capsys, *options, str(trail))
-    assert [each["time"] for each in made] == [
+    assert [each["time"] for each in made if each["around"] != "chain"] == [
         each["time"] for each in entries(capsys, str(trail)) if "T13:29:44" <= each["time"][10:] <= "T13:33:44Z"
     ]
     assert match.context.event_id in {each["event_id"] for each in made}
+
+
+@pytest.mark.parametrize(("within", "inside"), [("2m", False), ("30m", True)])
+def test_the_match_and_its_chain_are_marked(
+    trail: Path, within: str, inside: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (match,) = (match for match in scan(trail) if match.context.event_name == "CreateTrustAnchor")
+    made = entries(capsys, f"--around={match.key}:{within}", str(trail))
+    marked = {each["event_name"]: each for each in made if each["around"] is not None}
+    assert {name: each["around"] for name, each in marked.items()} == {
+        "AssumeRole": "chain",
+        "CreateTrustAnchor": "match",
+    }
+    step = marked["AssumeRole"]
+    assert step["principal"] == "arn:aws:iam::111122223333:user/jordan"
+    assert step["issued"] == ["arn:aws:sts::111122223333:assumed-role/PlatformAdmin/jordan-maintenance"]
+    assert (step["region"] is not None) == inside  # outside of the time, the link alone tells of it
+    assert main(["timeline", f"--around={match.key}:{within}", str(trail)]) == exit_codes.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rpartition("<< ")[2] for line in lines if "<< " in line] == ["its chain", "this match"]
 
 
 @pytest.mark.parametrize(

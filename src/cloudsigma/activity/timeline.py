@@ -14,12 +14,14 @@ from cloudsigma.activity.target import CallerProbe, Target
 from cloudsigma.activity.who import Paths, RulesOf, is_own
 from cloudsigma.engine.context.context import Context, read_context
 from cloudsigma.engine.context.record_access import name
+from cloudsigma.engine.match import Match
+from cloudsigma.engine.session_link import Step
 from cloudsigma.reading.account.ledger import Ledger, Recorder
 from cloudsigma.reading.account.progress import Watcher
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.sessions.caller import Caller, read_caller
-from cloudsigma.sessions.issue import read_issues
+from cloudsigma.sessions.issue import SOURCES, read_issues
 from cloudsigma.storage.sqlite import open_temporary
 
 
@@ -42,11 +44,13 @@ class Entry(msgspec.Struct, frozen=True):
     """Level and title of the rules that match."""
     issued: tuple[str, ...] = ()
     """The sessions and keys that the event issued."""
+    around: str | None = None
+    """`match` for the match that was asked for, `chain` for the events that issued its session; else `None`."""
 
     @property
     def marked(self) -> bool:
         """Whether a rule matches the event, or the event is a step in a chain of credentials."""
-        return bool(self.rules or self.issued)
+        return bool(self.rules or self.issued or self.around)
 
     @property
     def kind(self) -> tuple[Any, ...]:
@@ -117,6 +121,7 @@ def timeline(
     selection: Selection | None = None,
     limits: Limits | None = None,
     rules_of: RulesOf | None = None,
+    center: Match | None = None,
     watcher: Watcher | None = None,
 ) -> tuple[Timeline, Ledger]:
     """The events at paths, and the account of what was read.
@@ -128,10 +133,14 @@ def timeline(
         selection: The times, accounts and regions.
         limits: Bounds on what is read.
         rules_of: The rules that a record matches; `None`: rules are left out.
+        center: A match whose events are marked, with those that issued its session; the latter are shown even where
+            they lie outside the selection.
         watcher: Is told about the progress.
     """
     made, recorder = Timeline(), Recorder()
     wanted = frozenset(resources)
+    marks = _marks(center)
+    steps = {step.event_id: step for step in (center.session.steps if center and center.session else ())}
     for record in records_through(_probe(targets), paths, recorder, selection, limits, watcher):
         caller = read_caller(record)
         if targets and (caller is None or not all(is_own(target, record, caller) for target in targets)):
@@ -139,8 +148,33 @@ def timeline(
         context = read_context(record)
         if wanted and not any({each.arn, each.name, each.text} & wanted for each in context.resources):
             continue
-        made.add(_entry(record, context, caller, tuple(rules_of(record)) if rules_of is not None else ()))
+        entry = _entry(record, context, caller, tuple(rules_of(record)) if rules_of is not None else ())
+        event_id = entry.event_id
+        if event_id is not None and event_id in marks:
+            entry = msgspec.structs.replace(entry, around=marks[event_id])
+            steps.pop(event_id, None)
+        made.add(entry)
+    for step in steps.values():
+        made.add(_step_entry(step))
     return made, recorder.ledger
+
+
+def _marks(center: Match | None) -> dict[str, str]:
+    """Event ID → its mark: those of a match, and those of the events that issued its session."""
+    if center is None:
+        return {}
+    steps = center.session.steps if center.session is not None else ()
+    events = [each.context.event_id for each in (center, *center.matches)]
+    return {**{step.event_id: "chain" for step in steps}, **dict.fromkeys(filter(None, events), "match")}
+
+
+def _step_entry(step: Step) -> Entry:
+    """The entry of an event that issued a session, from the link alone."""
+    issued = (step.session,) if step.session is not None else ()
+    return Entry(
+        step.time, SOURCES.get(step.event_name), step.event_name, "success", step.actor, None, step.source_ip, None,
+        None, step.event_id, (), issued, "chain",
+    )  # fmt: skip
 
 
 def _entry(

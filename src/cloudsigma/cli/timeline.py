@@ -24,13 +24,17 @@ from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.cli.screen import screen
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.cli.who import rules_of
+from cloudsigma.engine.match import Match
 from cloudsigma.escaping import printable, printable_json
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.scope.time_window import TimeWindow
+from cloudsigma.report import render_sections
+from cloudsigma.report.activity_page import timeline_sections
 from cloudsigma.rulesets.rule_set import RuleSet
-from cloudsigma.scanning.config import ScanConfig
+from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
 from cloudsigma.scanning.scan import Scan
+from cloudsigma.sinks.made_at import made_at
 
 _WITHIN = re.compile(r"([0-9]{1,4})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -45,7 +49,7 @@ _DEFAULT = "30m"
 @option("--key", metavar="ID", help="Only calls with this access key.")
 @option("--ip", metavar="ADDRESS", help="Only calls from this address.")
 @option("--resource", "resources", metavar="NAME", multiple=True, help="Only calls on this ARN or name. Repeatable.")
-@option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True)
+@option("--format", "form", type=click.Choice(["text", "jsonl", "html"]), default="text", show_default=True)
 @rule_options()
 @selection_options()
 @limit_options()
@@ -64,6 +68,8 @@ def command(
 ) -> int:
     """Show events by time, a line each; matches and issued credentials are marked, repeats are folded.
 
+    With --around, the match and the events that issued its session are marked, too, however long before they were.
+
     PATH is as for `scan`. The events are held on disk until all are read.
     """
     if around is None and within is not None:
@@ -73,16 +79,24 @@ def command(
     given = {"--principal": principal, "--key": key, "--ip": ip}
     targets = [_target(name, text) for name, text in given.items() if text is not None]
     rules = choice.load()
+    center: Match | None = None
     if around is not None:
-        selection = _around(around, within, paths, rules, selection, limits)
+        key, span = _around(around, within)
+        center = _center(key, paths, rules, selection, limits)
+        selection = structs.replace(selection, window=_window(center, key, span))
     with watching() as watcher:
         made, ledger = timeline(
             paths, targets=targets, resources=resources, selection=selection, limits=limits, rules_of=rules_of(rules),
-            watcher=watcher,
+            center=center, watcher=watcher,
         )  # fmt: skip
     with closing(made):
-        for text in _texts(made, form):
-            click.echo(text)
+        if form == "html":
+            missing = "" if ledger.complete else "something could not be read"
+            page = render_sections("Timeline", timeline_sections(made), ledger, missing=missing, made=made_at())
+            click.echo(page, nl=False)
+        else:
+            for text in _texts(made, form):
+                click.echo(text)
     screen().tell_ledger(ledger)
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=not ledger.complete)
 
@@ -110,6 +124,8 @@ def line_text(line: Line) -> str:
     )
     marks = [f"! {(level or '-').upper()} {title}" for level, title in first.rules]
     marks += [f"→ {session}" for session in first.issued]
+    if first.around is not None:
+        marks.append("<< this match" if first.around == "match" else "<< its chain")
     parts = [when, f"{OUTCOMES.get(first.outcome, '?'):6}", call, *(part for part in where if part), *marks]
     return "  ".join(printable(part) for part in parts)
 
@@ -124,10 +140,8 @@ def _target(name: str, text: str) -> Target:
     return target
 
 
-def _around(
-    around: str, within: str | None, paths: tuple[str, ...], rules: RuleSet, selection: Selection, limits: Limits
-) -> Selection:
-    """The selection of the time around a match."""
+def _around(around: str, within: str | None) -> tuple[str, dt.timedelta]:
+    """The key of a match, and the time before and after it."""
     key, _, behind = around.rpartition(":")
     if not key or not _WITHIN.fullmatch(behind):
         key, behind = around, ""
@@ -136,13 +150,24 @@ def _around(
     length = _WITHIN.fullmatch(within or behind or _DEFAULT)
     if length is None:
         raise click.UsageError(f"--within {printable(within or '')!r} is not a time such as 30m, 90s, 2h or 1d.")
-    span = dt.timedelta(**{_UNITS[length[2]]: int(length[1])})
-    for match in Scan(paths, rules, ScanConfig(selection=selection, limits=limits, jobs=1)):
-        if key in (match.key, match.context.event_id):
-            if match.context.time is None:
-                raise click.UsageError(f"the match {printable(key)} has no time")
-            window = TimeWindow(match.context.time - span, match.context.time + span + dt.timedelta(seconds=1))
-            return structs.replace(selection, window=window)
+    return key, dt.timedelta(**{_UNITS[length[2]]: int(length[1])})
+
+
+def _center(key: str, paths: tuple[str, ...], rules: RuleSet, selection: Selection, limits: Limits) -> Match:
+    """The match of a key or event ID, with its session linked."""
+    with watching() as watcher:
+        config = ScanConfig(selection=selection, limits=limits, jobs=1, sessions=True)
+        scan = Scan(paths, rules, config, callbacks=ScanCallbacks(watcher=watcher))
+        for match in scan.by_time():
+            if key in (match.key, match.context.event_id):
+                return match
     raise click.UsageError(
         f"--around: no match has the key or event ID {printable(key)!r}; `cloudsigma scan` shows the matches."
     )
+
+
+def _window(center: Match, key: str, span: dt.timedelta) -> TimeWindow:
+    time = center.context.time
+    if time is None:
+        raise click.UsageError(f"the match {printable(key)} has no time")
+    return TimeWindow(time - span, time + span + dt.timedelta(seconds=1))

@@ -27,7 +27,10 @@ from cloudsigma.escaping import printable, printable_json
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.scope.time_window import time_window
+from cloudsigma.report import render_sections
+from cloudsigma.report.activity_page import who_sections
 from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.sinks.made_at import made_at
 
 
 @click.command("who", cls=GroupedCommand)
@@ -37,7 +40,7 @@ from cloudsigma.rulesets.rule_set import RuleSet
 @selection_options()
 @limit_options()
 @option("--baseline", metavar="TIME|PATH", help="Tell what is new since a time, or not in the logs at a path.")
-@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 def command(
     x: str,
     paths: tuple[str, ...],
@@ -81,6 +84,11 @@ def command(
             "new": {kind: tally.to_dict() for kind, tally in new.items()} if new is not None else None,
         }
         click.echo(printable_json(json.dumps(made, indent=1)))
+    elif form == "html":
+        missing = "" if complete else "something could not be read, or not all sessions were followed"
+        sections = who_sections(found.inquiry, found.issued, new)
+        title = f"Who is {target.text}"
+        click.echo(render_sections(title, sections, found.ledger, missing=missing, made=made_at()), nl=False)
     else:
         click.echo(who_text(target, found, new))
     screen().tell_ledger(found.ledger)

@@ -42,13 +42,14 @@ _STS = frozenset(
         "GetWebIdentityToken",
     }
 )
-_SOURCES = {
+SOURCES = {
     **dict.fromkeys(_STS, "sts.amazonaws.com"),
     "ConsoleLogin": "signin.amazonaws.com",
     "SwitchRole": "signin.amazonaws.com",
     "CreateAccessKey": "iam.amazonaws.com",
     "CreateSession": "rolesanywhere.amazonaws.com",
 }
+"""Event that issues credentials → its service."""
 
 
 class Issue(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -76,7 +77,7 @@ class Issue(msgspec.Struct, frozen=True, omit_defaults=True):
 def read_issues(record: Mapping[str, Any]) -> tuple[Issue, ...]:
     """The credentials that a record's event issued; empty for failed calls and for events that issue none."""
     event = record.get("eventName")
-    if not isinstance(event, str) or _SOURCES.get(event) != record.get("eventSource"):
+    if not isinstance(event, str) or SOURCES.get(event) != record.get("eventSource"):
         return ()
     caller, event_id = read_caller(record), name(record, "eventID")
     if caller is None or event_id is None or record.get("errorCode"):
