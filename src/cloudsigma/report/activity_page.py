@@ -35,14 +35,14 @@ def who_sections(inquiry: Inquiry, issued: int, new: Mapping[str, Tally] | None)
         Section("answer", "The answer", lines),
         Section("behind", "Behind it", more, trees=[_tree(chain) for chain in chains[:_CHAINS]]),
         Section("sessions", "Sessions and keys", tables=[_sessions(by_start(inquiry.sessions.values()))]),
-        Section("places", "Where and what", tables=[
+        Section("places", "Where and what", tables=_filled(
             _tally("Addresses", inquiry.addresses), _tally("Called on by services", inquiry.forwarded),
             _tally("Regions", inquiry.regions), _tally("Services", inquiry.services), _tally("Agents", inquiry.agents),
-        ]),
-        Section("telling", "Telling events", tables=[
+        )),
+        Section("telling", "Telling events", tables=_filled(
             _events("Persistence made", inquiry.persistence), _events("Data read", inquiry.data_read),
             _events("Matches", inquiry.matches),
-        ]),
+        )),
     ]  # fmt: skip
     if new is not None:
         tables = [_tally(f"New {kind}", tally) for kind, tally in new.items()]
@@ -56,6 +56,11 @@ def timeline_sections(timeline: Timeline) -> Sequence[Section]:
     rows = [_line(line) for line in itertools.islice(lines, ROWS)]
     heads = ("Time (UTC)", "Outcome", "Call", "Resource", "Principal", "From", "Marks")
     return [Section("events", "Events by time", tables=[Table(heads, rows, left_out=sum(1 for _ in lines))])]
+
+
+def _filled(*tables: Table) -> Sequence[Table]:
+    """The tables that have rows."""
+    return [table for table in tables if table.rows]
 
 
 def _tree(chain: Chain) -> Node:
