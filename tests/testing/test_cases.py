@@ -337,3 +337,64 @@ def test_schema_describes_every_key() -> None:
 @pytest.mark.parametrize("text", [text for name, (text, _, _) in FILES.items() if name in {"a list", "unknown key"}])
 def test_schema_refuses_wrong_files(text: str) -> None:
     assert not schema_accepts(text)
+
+
+# --- why the case of a correlation failed -------------------------------------------------------------------
+
+SEVERAL = """\
+title: Failed
+name: failed
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {eventName: ConsoleLogin}, condition: s}
+---
+title: Made
+name: made
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {eventName: CreateUser}, condition: s}
+---
+title: Own
+id: 6c0f5c1e-0000-4000-8000-000000000009
+correlation: {%s, group-by: [sourceIPAddress], timespan: 10m}
+"""
+
+
+@pytest.mark.parametrize(
+    ("correlation", "records", "expected"),
+    [
+        (
+            "type: event_count, rules: [failed], condition: {gte: 3}",
+            "{after: 0s}, {after: 5m}, {after: 11m}, {after: 2m, set: {sourceIPAddress: 192.0.2.9}}",
+            [
+                '0  2026-11-20T10:15:30Z  ConsoleLogin: matches Failed (sourceIPAddress="192.0.2.8")',
+                "sourceIPAddress=192.0.2.8: 3 events; nearest: 2, 2026-11-20T10:15:30Z to 2026-11-20T10:20:30Z",
+                "the condition fails: event_count is 2 in the frame, and it needs gte 3",
+                "the time frame leaves out 1 of the group's 3 events",
+                "the events are in 2 groups, by sourceIPAddress",
+            ],
+        ),
+        (
+            "type: value_count, rules: [failed], condition: {field: awsRegion, gte: 2}",
+            "{after: 0s, set: {awsRegion: a}}, {after: 1s, set: {awsRegion: a}}",
+            ['(sourceIPAddress="192.0.2.8"; awsRegion="a")', "value_count of awsRegion is 1 in the frame"],
+        ),
+        ("type: temporal, rules: [failed, made]", "{after: 0s}, {after: 1s}", ["the frame has no event of 'Made'"]),
+        (
+            "type: temporal_ordered, rules: [failed, made]",
+            "{after: 0s, set: {eventName: CreateUser}}, {after: 1s}",
+            ["the frame has events of all rules, but not in the order of the rules"],
+        ),
+    ],
+)
+def test_a_failed_correlation_explains_itself(
+    tmp_path: Path, correlation: str, records: str, expected: list[str]
+) -> None:
+    (tmp_path / "rule.yml").write_text(SEVERAL % correlation)
+    (tmp_path / "rule.cases.yml").write_text(
+        "rule: Own\nrecord: {eventName: ConsoleLogin, sourceIPAddress: 192.0.2.8}\n"
+        f"cases:\n  - {{name: a, reason: r, match: true, records: [{records}]}}\n"
+    )
+    [result] = testing.find_tests(tmp_path).run()
+    assert not result.passed
+    text = str(result)
+    for line in expected:
+        assert line in text

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cloudsigma import ir
+from cloudsigma.correlation.explain import CorrelationExplanation
 from cloudsigma.engine.evaluate.explain import Explanation, Step
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.match import Match, make_match
@@ -19,7 +20,8 @@ from cloudsigma.errors import CaseError, RuleError
 from cloudsigma.escaping import printable
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.cases.case import Case, CaseFile
-from cloudsigma.testing.cases.expectations import compare, members_of
+from cloudsigma.testing.cases.expectations import compare
+from cloudsigma.testing.cases.sequence_text import sequence_lines
 from cloudsigma.testing.records.changes import ABSENT, Difference, differences
 
 _SHOWN_CHANGES = 20
@@ -49,6 +51,8 @@ class Result:
     """An explanation for each record; for a correlation, for each record and each rule that it refers to."""
     changes: tuple[tuple[Difference, ...], ...] = ()
     """For each record, its differences to its base."""
+    correlation: CorrelationExplanation | None = None
+    """If a case of a correlation failed, its groups, their values and the nearest frames."""
 
     @property
     def summary(self) -> str:
@@ -109,7 +113,8 @@ def _run_correlation(rules: RuleSet, case: Case, rule: Rule) -> Result:
     matches = tuple(match for match in own.evaluate(case.records) if match.rule_id == rule.id)
     referred = [each for each in own if isinstance(each.definition, ir.DetectionRule)]
     explanations = tuple(own.explain(record, each.id) for record in case.records for each in referred)
-    return _result(case, rule, matches, explanations)
+    result = _result(case, rule, matches, explanations)
+    return result if result.passed else replace(result, correlation=own.explain(case.records, rule.id))
 
 
 def _result(case: Case, rule: Rule, matches: tuple[Match, ...], explanations: tuple[Explanation, ...]) -> Result:
@@ -198,7 +203,7 @@ def _described(result: Result) -> Iterator[str]:
             if len(shown) > _SHOWN_CHANGES:
                 yield f"    … and {len(shown) - _SHOWN_CHANGES} more"
     if rule.correlation is not None:
-        yield from _sequence(result, case)
+        yield from sequence_lines(rule.correlation, case, result.matches, result.explanations, result.correlation)
     elif not single:
         found = [str(position) for position, each in enumerate(result.explanations) if each.matched]
         yield f"  of the {len(case.records)} events, from 0, these match: {', '.join(found) or 'none'}"
@@ -222,23 +227,6 @@ def _change(change: Difference) -> str:
     if change.after is ABSENT:
         return f"{change.name}: absent (was {_value(change.before)})"
     return f"{change.name}: {_value(change.after)} (was {_value(change.before)})"
-
-
-def _sequence(result: Result, case: Case) -> Iterator[str]:
-    """The records of a correlation's case, the rules that they match, and the correlation's matches."""
-    per_record = len(result.explanations) // len(case.records)
-    for position, record in enumerate(case.records):
-        own = result.explanations[position * per_record : (position + 1) * per_record]
-        titles = ", ".join(explanation.title for explanation in own if explanation.matched) or "none of the rules"
-        yield f"  {position}  {_text(record, 'eventTime')}  {_text(record, 'eventName')}: matches {titles}"
-    for match in result.matches:
-        members = ", ".join(map(str, members_of(match, case.records)))
-        yield f"  match of the records {members}, group {_value(match.group)}"
-    for position in range(len(case.records)):
-        own = result.explanations[position * per_record : (position + 1) * per_record]
-        if case.match and not any(explanation.matched for explanation in own):
-            for explanation in own:
-                yield from (f"  {position}  {line}" for line in str(explanation).splitlines())
 
 
 def _deciding_lines(rule: Rule, explanation: Explanation) -> Iterator[str]:
@@ -267,10 +255,6 @@ def _deciding(step: Step, path: str) -> Iterator[tuple[str, int]]:
     for child in step.steps:
         if single or child.matched is step.matched:
             yield from _deciding(child, step.path or path)
-
-
-def _text(record: Mapping[str, Any], name: str) -> str:
-    return printable(str(record.get(name)))
 
 
 def _value(value: Any) -> str:
