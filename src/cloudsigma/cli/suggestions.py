@@ -14,7 +14,7 @@ from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import UsageError
 from cloudsigma.escaping import printable
 from cloudsigma.rulesets.rule_set import RuleSet
-from cloudsigma.testing.generation.suggestion import NothingToSuggestError, case_path, write_suggestion
+from cloudsigma.testing.mutation.suggestion import NothingToSuggestError, case_path, field_remarks, write_suggestion
 
 suggest_option = click.option(
     "--suggest",
@@ -46,6 +46,8 @@ def suggest_cases(rules: RuleSet, chosen: Iterable[Rule]) -> int:
             click.echo(printable(f"cloudsigma: {case_path(rule)} cannot be written ({error.strerror})."), err=True)
         else:
             click.echo(printable(f"{path} written{_how_to_run(rule, rules)}"))
+            for remark in field_remarks(rule, rules):
+                click.echo(printable(f"{rule.path}:{rule.line}: {remark}."), err=True)
     return exit_codes.combined(found=refused, rules_left_out=bool(rules.errors), input_lost=False)
 
 

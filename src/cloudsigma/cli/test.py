@@ -98,9 +98,11 @@ def command(
         click.echo(f"cloudsigma: there is no file or folder {printable(path)!r}.", err=True)
     if not existing:
         return exit_codes.INPUT_LOST
+    if suggest:  # with the filters and base rules beside the rules
+        around = dict.fromkeys([*existing, *(str(Path(path).parent) for path in existing if Path(path).is_file())])
+        suite = _suite(list(around), logsource, pipelines, placeholders, record_folders)
+        return suggest_cases(suite.rules, _below(_chosen_rules(suite, choice), existing))
     suite = _suite(existing, logsource, pipelines, placeholders, record_folders)
-    if suggest:
-        return suggest_cases(suite.rules, _chosen_rules(suite, choice))
     tests = _chosen(suite, texts, choice)
     chosen = len(tests) < len(suite.tests)
     untested = () if chosen else suite.untested
@@ -183,6 +185,13 @@ def _chosen_rules(suite: Suite, choice: Mapping[str, Any]) -> list[Rule]:
     wanted = {key: value or None for key, value in choice.items()}
     rules = suite.rules.where(**{"id" if key == "rule_id" else key: value for key, value in wanted.items()})
     return [rule for rule in rules if rule.id not in rules.supporting - suite.rules.supporting]
+
+
+def _below(rules: Sequence[Rule], paths: Sequence[str]) -> list[Rule]:
+    """The rules that were read from these files, or from files below these folders."""
+    wanted = {Path(path).resolve() for path in paths}
+    placed = [(rule, Path(rule.path).resolve()) for rule in rules if rule.path is not None]
+    return [rule for rule, path in placed if not wanted.isdisjoint((path, *path.parents))]
 
 
 def _names(test: RuleTest) -> str:

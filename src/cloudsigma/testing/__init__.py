@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from cloudsigma.testing.coverage.measure import ClauseCoverage, Coverage, RuleCoverage, measure_coverage
     from cloudsigma.testing.generation.generate import generate
     from cloudsigma.testing.generation.generated import Generated, NearMiss, Obstacle, Sample
-    from cloudsigma.testing.generation.suggestion import NothingToSuggestError, suggest
     from cloudsigma.testing.mutation.mutate import (
         MutantResult,
         MutationReport,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
         default_cache,
         mutate,
     )
+    from cloudsigma.testing.mutation.suggestion import NothingToSuggestError, suggest
     from cloudsigma.testing.records.changes import ABSENT, Difference, differences
     from cloudsigma.testing.records.record import calls, record
 
@@ -91,7 +91,7 @@ _HOMES = {
     "MutantResult": "testing.mutation.mutate",
     "MutationReport": "testing.mutation.mutate",
     "NearMiss": "testing.generation.generated",
-    "NothingToSuggestError": "testing.generation.suggestion",
+    "NothingToSuggestError": "testing.mutation.suggestion",
     "Obstacle": "testing.generation.generated",
     "Proposal": "testing.mutation.mutate",
     "Result": "testing.cases.runner",
@@ -113,7 +113,7 @@ _HOMES = {
     "read_regression": "testing.cases.regression",
     "record": "testing.records.record",
     "run_case": "testing.cases.runner",
-    "suggest": "testing.generation.suggestion",
+    "suggest": "testing.mutation.suggestion",
 }
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from cloudsigma import ir
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import UsageError
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.generation.generated import Generated, NearMiss, Obstacle
-from cloudsigma.testing.generation.near_misses import NearMisses
+from cloudsigma.testing.generation.near_misses import NearMisses, is_true
 from cloudsigma.testing.generation.record_maker import RecordMaker
+from cloudsigma.testing.generation.remarks import remarks
+from cloudsigma.testing.records.places import paths
+from cloudsigma.testing.solver import start_records
+from cloudsigma.testing.solver.formula import RulePart
 from cloudsigma.testing.solver.search import Contradiction
 
 
@@ -30,7 +35,7 @@ def generate(rule: Rule, rules: RuleSet | None = None) -> Generated:
     Raises:
         UsageError: The rule is a correlation, and `rules` is missing or lacks a rule that it refers to.
     """
-    if isinstance(rule.definition, ir.CorrelationRule):
+    if not isinstance(rule.definition, ir.DetectionRule):
         from cloudsigma.testing.generation.sequences import generate_sequence
 
         if rules is None or any(each not in rules for each in rule.definition.rules):
@@ -49,7 +54,13 @@ def generate(rule: Rule, rules: RuleSet | None = None) -> Generated:
             obstacles.append(made)
         else:
             misses.append(made)
-    return Generated(rule, match, _merged(misses), tuple(obstacles))
+    present = [part for part in maker.formula.parts if is_true(part, match.record) and _is_there(part, match.record)]
+    found = tuple(remarks(present, match.template)) if start_records.is_cloudtrail(rule.definition) else ()
+    return Generated(rule, match, _merged(misses), tuple(obstacles), found)
+
+
+def _is_there(part: RulePart, record: dict[str, Any]) -> bool:
+    return part.field is not None and next(paths(record, part.field), None) is not None
 
 
 def _merged(misses: list[NearMiss]) -> tuple[NearMiss, ...]:

@@ -82,6 +82,8 @@ class Generated:
     """One for each test that can decide alone."""
     obstacles: tuple[Obstacle, ...] = ()
     """Reasons for a missing match, or missing near misses."""
+    remarks: tuple[str, ...] = ()
+    """Fields of the rule that the records of its call do not have."""
 
     @property
     def matching(self) -> tuple[Sample, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from cloudsigma import ir
@@ -11,9 +12,12 @@ from cloudsigma.testing.records.changes import copied
 from cloudsigma.testing.records.places import KeyPath, leaves, paths, put, remove
 from cloudsigma.testing.solver.field_constraints import Assignment, FieldConstraints, grouped, is_of_one_value
 from cloudsigma.testing.solver.formula import Atom
+from cloudsigma.testing.solver.realistic_values import like
 from cloudsigma.testing.solver.value_solver import FoundValue, find_value
 
 _NULL, _EXISTS = ir.Null(), ir.Exists(value=True)
+_SIMILAR = 8
+"""Values like one of the record, to try before others."""
 _SPARE = ("name", "value", "detail")
 """Keys to use for a value that may have any key."""
 
@@ -36,7 +40,9 @@ def assemble(start: Mapping[str, Any], asked: Assignment, known: FieldConstraint
         _avoid(record, name, [atom.matcher for atom in known.unwanted(name, by_field)])
         if name in fixed:
             put(record, known.path(name), fixed[name])
-        elif not _is_met(record, name, by_field.get(name, {})) and not _present(record, name, asked, known, spare):
+        elif not _is_met(record, name, by_field.get(name, {})) and not _present(
+            record, name, asked, known, spare, start
+        ):
             return None
     return record if holds(record, asked) else None
 
@@ -69,18 +75,26 @@ def _avoid(record: dict[str, Any], name: str | None, unwanted: list[ir.Matcher])
     for path, value in list(leaves(record, name)):
         if any(operators.matches(each, value) for each in unwanted):
             label = next((part for part in reversed(path) if isinstance(part, str)), None)
-            other = find_value((), unwanted, label)
+            other = find_value((), unwanted, label, list(islice(like(value), _SIMILAR)))
             if isinstance(other, FoundValue) and isinstance(value, str) and value:
                 put(record, path, other.value)
             else:
                 remove(record, path)
 
 
-def _present(record: dict[str, Any], name: str | None, asked: Assignment, known: FieldConstraints, spare: str) -> bool:
-    """Set the values that a field must have; returns whether it is possible."""
+def _present(
+    record: dict[str, Any],
+    name: str | None,
+    asked: Assignment,
+    known: FieldConstraints,
+    spare: str,
+    start: Mapping[str, Any],
+) -> bool:
+    """Set the values that a field must have, like those of the start record; returns whether it is possible."""
     by_field = grouped(asked)
     own = by_field.get(name, {})
-    hints = [value for _, value in leaves(record, name) if value is not None] if name is not None else []
+    given = [value for _, value in leaves(start, name) if value is not None] if name is not None else []
+    hints = [*given, *(other for value in given[:2] for other in islice(like(value), _SIMILAR))]
     values = known.values(name, asked, hints)
     if values is None:
         return False

@@ -6,7 +6,7 @@ A field includes everything below it: a value that is forbidden in `requestParam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,9 +32,16 @@ class Conflict:
 class FieldConstraints:
     """The fields of a rule, and which of them contain others."""
 
-    def __init__(self, atoms: Iterable[Atom], *, flat: bool = False) -> None:
-        """Take all atoms of a rule; with `flat`, each name is one key, dots included, and no field contains another."""
+    def __init__(self, atoms: Iterable[Atom], *, flat: bool = False, texts: Collection[str] = ()) -> None:
+        """Take all atoms of a rule.
+
+        Args:
+            atoms: The atoms.
+            flat: Whether each name is one key, dots included, and no field contains another.
+            texts: Fields that never have a list of values.
+        """
         self._flat = flat
+        self._texts = texts
         names: dict[str | None, None] = {}
         for atom in atoms:
             names[atom.field] = None
@@ -102,7 +109,7 @@ class FieldConstraints:
         if not needed:
             return None
         unwanted = self.unwanted(name, asked)
-        groups = [wanted] if single else [[atom] for atom in wanted] or [[]]
+        groups = [wanted] if single or name in self._texts else [[atom] for atom in wanted] or [[]]
         for group in groups:
             answer = find_value([atom.matcher for atom in group], [atom.matcher for atom in unwanted], name)
             if isinstance(answer, NoValue):

@@ -49,9 +49,10 @@ class RecordFinder:
             for atom, parts in formula.sources().items():
                 self.sources[atom] = (*self.sources.get(atom, ()), *parts)
         self._more = tuple(Atom(name, ir.Null()) for name in more)
-        self.fields = FieldConstraints([*self.sources, *self._more])
-        self._flat: FieldConstraints | None = None
         self._is_cloudtrail = start_records.is_cloudtrail(rules[0])
+        texts = start_records.TEXTS if self._is_cloudtrail else ()
+        self.fields = FieldConstraints([*self.sources, *self._more], texts=texts)
+        self._flat: FieldConstraints | None = None
         self._known_calls = start_records.names() if self._is_cloudtrail else ()
         self.spare = start_records.SPARE if self._is_cloudtrail else "message"
 
@@ -69,12 +70,12 @@ class RecordFinder:
     def find(self, node: Node, accepts: Accepts, nogoods: tuple[Nogood, ...] = ()) -> FoundRecord | Contradiction:
         """A record that satisfies a formula and is accepted, or why there is none.
 
-        First an ordinary record is tried, then one with lists of values, then one whose keys contain dots. The last
-        form is the most general: if no such record exists, no record does.
+        First an ordinary record is tried, then one with lists of values, then, for other logs than CloudTrail, one
+        whose keys contain dots. The last form is the most general: if no such record exists, no record does.
         """
         ended: list[Contradiction] = []
         ways: list[tuple[FieldConstraints, bool, str]] = [(self.fields, True, ""), (self.fields, False, LISTS)]
-        if self.fields.nest:
+        if self.fields.nest and not self._is_cloudtrail:
             ways.append((self.flat, False, FLAT))
         for fields, single, note in ways:
             refused = list(nogoods)
@@ -91,7 +92,9 @@ class RecordFinder:
             else:
                 ended.append(Contradiction(frozenset(), proved=False))
         if ended[-1].proved:
-            return ended[-1]
+            proof = self.prove(node) if self._is_cloudtrail else ended[-1]
+            if isinstance(proof, Contradiction) and proof.proved:
+                return proof
         return Contradiction(ended[0].atoms or ended[-1].atoms, proved=False)
 
     def _starts(self, asked: Assignment, fields: FieldConstraints) -> Iterable[start_records.StartRecord]:

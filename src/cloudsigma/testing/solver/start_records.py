@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import product
@@ -20,7 +21,28 @@ StartRecord = tuple[dict[str, Any], Mapping[str, Any] | None]
 
 SPARE = "requestParameters.description"
 """Field of a CloudTrail record for text that may be in any field."""
+TEXTS = frozenset(
+    {
+        *(
+            "eventName",
+            "eventSource",
+            "eventTime",
+            "eventID",
+            "eventType",
+            "eventCategory",
+            "eventVersion",
+            "awsRegion",
+        ),
+        *("sourceIPAddress", "userAgent", "errorCode", "errorMessage", "requestID", "readOnly", "managementEvent"),
+        *("recipientAccountId", "userIdentity.type", "userIdentity.arn", "userIdentity.principalId"),
+        *("userIdentity.accountId", "userIdentity.userName", "userIdentity.accessKeyId", "userIdentity.invokedBy"),
+    }
+)
+"""Fields of a CloudTrail record that never have a list of values."""
 _USUAL = ("ec2:DescribeInstances", "iam:CreateUser")
+_SOURCE = re.compile(r"[a-z0-9-]+\.amazonaws\.com")
+_READING = ("Get", "List", "Describe", "Head", "BatchGet", "Lookup", "Search", "Query", "Scan", "Select")
+"""Verbs of calls that change nothing."""
 _UNKNOWN = {"requestParameters": None, "responseElements": None}
 
 
@@ -45,11 +67,27 @@ def starts(asked: Assignment, known: FieldConstraints, *, is_cloudtrail: bool) -
         found = _calls(asked, known)
         for call in found:
             yield from _made(call, asked)
+        name, source = (_value(each, asked, known) for each in ("eventName", "eventSource"))
         for call in _USUAL:
             for made, _ in _made(call, asked):
                 plain = {key: value for key, value in made.items() if key != "resources"} | _UNKNOWN
-                yield plain, None
+                yield _fitted(plain, name, source), None
     yield {}, None
+
+
+def _fitted(made: dict[str, Any], name: str | None, source: str | None) -> dict[str, Any]:
+    """A record of a call without a template: reading or writing, user agent and host header as its names suggest."""
+    if name is None or source is None or not _SOURCE.fullmatch(source):
+        return made
+    service = source.partition(".")[0]
+    command = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+    fitted = {**made, "eventName": name, "eventSource": source, "readOnly": name.startswith(_READING)}
+    agent, host = made.get("userAgent"), made.get("tlsDetails")
+    if isinstance(agent, str):
+        fitted["userAgent"] = re.sub(r"md/command#\S+", f"md/command#{service}.{command}", agent)
+    if isinstance(host, dict) and "clientProvidedHostHeader" in host:
+        fitted["tlsDetails"] = {**host, "clientProvidedHostHeader": f"{service}.{made.get('awsRegion')}.amazonaws.com"}
+    return fitted
 
 
 def _calls(asked: Assignment, known: FieldConstraints) -> list[str]:

@@ -10,18 +10,22 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cloudsigma import ir
 from cloudsigma.engine.context.event_time import event_time
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import UsageError
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.cases.case_file import read_case_file
 from cloudsigma.testing.cases.runner import run_case
+from cloudsigma.testing.cases.suite import RuleTest, Suite
 from cloudsigma.testing.cases.yaml_text import block, flow, overrides
 from cloudsigma.testing.generation.generate import generate
 from cloudsigma.testing.generation.generated import Generated, NearMiss, Sample
+from cloudsigma.testing.mutation.mutate import mutate
 from cloudsigma.testing.records.changes import ABSENT, Difference, changes_between, differences, same
 from cloudsigma.testing.records.record import record
 
@@ -33,8 +37,9 @@ class NothingToSuggestError(UsageError):
 def suggest(rule: Rule, rules: RuleSet) -> str:
     """The text of a case file for a rule.
 
-    The first case is the record that matches; the others are near misses, each with the test that decides it. A
-    comment at the top names each test without a near miss.
+    The first case is the record that matches. Then come near misses, each with the test that decides it, and variants:
+    records that tell the rule from one with a mistake, such as a missing value or a name compared in part. Comments at
+    the top name each test without a near miss, and fields that the records of the call do not have.
 
     Args:
         rule: The rule.
@@ -47,9 +52,19 @@ def suggest(rule: Rule, rules: RuleSet) -> str:
     made = generate(rule, rules)
     if made.match is None:
         raise NothingToSuggestError(f"no case for {rule.title!r}: {'; '.join(map(str, made.obstacles))}")
-    text = _written(made, several=len([each for each in rules if each.id not in rules.hidden]) > 1)
-    _check(text, rule, rules)
+    several = len([each for each in rules if each.path == rule.path and each.id not in rules.hidden]) > 1
+    text = _written(made, (), several=several)
+    variants = _variants(_tests(text, rule, rules), rule, rules)
+    if not variants:
+        return text
+    text = _written(made, variants, several=several)
+    _tests(text, rule, rules)
     return text
+
+
+def field_remarks(rule: Rule, rules: RuleSet) -> tuple[str, ...]:
+    """Remarks on fields of the rule that the records of its call do not have."""
+    return generate(rule, rules).remarks
 
 
 def case_path(rule: Rule) -> Path:
@@ -59,7 +74,16 @@ def case_path(rule: Rule) -> Path:
     return Path(rule.path).with_suffix(".cases.yml")
 
 
-def _check(text: str, rule: Rule, rules: RuleSet) -> None:
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    """Records that tell the rule from one with a mistake."""
+
+    mistake: str
+    match: bool
+    records: tuple[dict[str, Any], ...]
+
+
+def _tests(text: str, rule: Rule, rules: RuleSet) -> list[RuleTest]:
     """Read the text and run its cases; raises `AssertionError` if one fails."""
     declared = rule.logsource or rules.declared
     own = RuleSet(rules.rules, declared=declared if rule.correlation is None else rules.declared)
@@ -67,29 +91,54 @@ def _check(text: str, rule: Rule, rules: RuleSet) -> None:
         path = Path(folder) / "suggested.cases.yml"
         path.write_text(text, encoding="utf-8")
         read = read_case_file(path)
-        wrong = [str(error) for error in read.errors]
-        wrong += [str(result) for case in read.cases if not (result := run_case(own, case, rule)).passed]
-        if wrong:
-            raise AssertionError("a suggested case is wrong: " + "\n".join(wrong) + f"\n{text}")
+    wrong = [str(error) for error in read.errors]
+    wrong += [str(result) for case in read.cases if not (result := run_case(own, case, rule)).passed]
+    if wrong:
+        raise AssertionError("a suggested case is wrong: " + "\n".join(wrong) + f"\n{text}")
+    return [RuleTest(read.path, case.name, case.line, own, rule, case) for case in read.cases]
+
+
+def _variants(tests: Sequence[RuleTest], rule: Rule, rules: RuleSet) -> list[_Variant]:
+    """Records that kill the mutants that the cases let survive; none for rules that were not read from files."""
+    needed = [each for each in rules.where(id=rule.id) if each.definition is not None]
+    filters = {
+        selection.path
+        for each in needed
+        if isinstance(each.definition, ir.DetectionRule)
+        for selection in each.definition.selections
+        if selection.filter is not None and selection.path is not None
+    }
+    paths = [each.path for each in needed if each.path is not None and Path(each.path).is_file()]
+    if len(paths) < len(needed):
+        return []
+    files = tuple(dict.fromkeys((*paths, *sorted(filters))))
+    report = mutate(Suite(tuple(tests), rules, rule_files=files))
+    found: dict[str, _Variant] = {}
+    for mutated in report.rules:
+        for mutant in mutated.of("survived"):
+            if (proposal := mutant.proposal) is not None and proposal.yaml not in found:
+                found[proposal.yaml] = _Variant(mutant.id, proposal.match, proposal.records)
+    return list(found.values())
 
 
 # --- the text -----------------------------------------------------------------------------------------------
 
 
-def _written(made: Generated, *, several: bool) -> str:
+def _written(made: Generated, variants: Sequence[_Variant], *, several: bool) -> str:
     assert made.match is not None  # noqa: S101  # checked by the caller
     rule = made.rule
     lines = [
         f"# Suggested by `cloudsigma test --suggest` for {_one_line(rule.title)}.",
         "# The verdicts are the rule's own: read each case, and correct the rule or the case where one is wrong.",
     ]
+    lines += [f"# {_one_line(remark)}." for remark in made.remarks]
     lines += [f"# No near miss for {_one_line(str(obstacle))}" for obstacle in made.obstacles]
     lines.append("")
     if several:
         lines += [f"rule: {flow(rule.id)}", ""]
     samples = made.matching
     if rule.correlation is not None:
-        return "\n".join([*lines, *_sequences(made)]) + "\n"
+        return "\n".join([*lines, *_sequences(made, variants)]) + "\n"
     bases = [_from(samples[0])]
     lines += _source(samples[0], "")
     if more := [sample for sample in samples[1:] if not any(same(_from(sample), base) for base in bases)]:
@@ -105,7 +154,16 @@ def _written(made: Generated, *, several: bool) -> str:
     for miss in made.near_misses:
         base = _from(miss.matching)
         lines += _of_one(_unique(_name(miss), names), miss.reason, miss.record, base, bases, match=False)
+    for variant in variants:
+        [record] = variant.records
+        base = min(bases, key=lambda base: (changes_between(base, record) is None, len(differences(base, record))))
+        name = "; ".join(map(_difference, differences(base, record))) or variant.mistake
+        lines += _of_one(_unique(name, names), _mistaken(variant), record, base, bases, match=variant.match)
     return "\n".join(lines) + "\n"
+
+
+def _mistaken(variant: _Variant) -> str:
+    return f"with the mistake {variant.mistake!r} the rule would {'not match' if variant.match else 'match'}"
 
 
 def _of_one(
@@ -175,7 +233,7 @@ def _difference(difference: Difference) -> str:
 # --- correlations -------------------------------------------------------------------------------------------
 
 
-def _sequences(made: Generated) -> list[str]:
+def _sequences(made: Generated, variants: Sequence[_Variant]) -> list[str]:
     """Bases, and cases with their records at times after the start."""
     assert made.match is not None  # noqa: S101
     records = made.match.records
@@ -196,9 +254,11 @@ def _sequences(made: Generated) -> list[str]:
             (each.reason, f"{each.reason}, so that the condition does not hold", False, each.records)
             for each in made.near_misses
         ),
+        *((f"tells it from {each.mistake!r}", _mistaken(each), each.match, each.records) for each in variants),
     ]
+    names: set[str] = set()
     for name, reason, match, sequence in cases:
-        lines += [*_case(name, reason, match=match, base=None), "    records:"]
+        lines += [*_case(_unique(name, names), reason, match=match, base=None), "    records:"]
         for each in sequence:
             plain = _timeless(each)
             base = min(bases, key=lambda base: (changes_between(base, plain) is None, len(differences(base, plain))))
@@ -234,4 +294,4 @@ def write_suggestion(rule: Rule, rules: RuleSet) -> Path:
     return path
 
 
-__all__ = ["NothingToSuggestError", "case_path", "suggest", "write_suggestion"]
+__all__ = ["NothingToSuggestError", "case_path", "field_remarks", "suggest", "write_suggestion"]
