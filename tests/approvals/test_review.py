@@ -245,13 +245,17 @@ def test_matches_that_no_approval_can_cover_are_refused() -> None:
 # --- import -------------------------------------------------------------------------------------------------
 
 
-def needs_zones(case: dict[str, Any]) -> None:
-    if "/" in case["zone"] and "error" not in case:
-        pytest.importorskip("zoneinfo").ZoneInfo(case["zone"])
+def need_zone(name: str) -> None:
+    """Skip a test whose zone this system does not know."""
+    try:
+        read_zone(name)
+    except cloudsigma.UsageError as error:
+        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("case", CHANGES["cases"], ids=lambda case: case["name"])
 def test_import(case: dict[str, Any]) -> None:
+    need_zone(case["zone"])
     made = import_changes(case["data"].encode(), read_zone(case["zone"]))
     approvals = parse_approvals(file_text(made.entries))
     found = {
