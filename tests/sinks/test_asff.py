@@ -11,7 +11,9 @@ from typing import Any
 import botocore.session
 import botocore.validate
 import pytest
+from msgspec import structs
 
+import cloudsigma
 from cloudsigma.engine.match import Match
 from cloudsigma.sinks.asff import MAX_CALL, MAX_FINDING, MAX_FINDINGS, Batches, UnsendableError, finding
 
@@ -106,3 +108,45 @@ def test_sending_again_updates_the_finding(sample_matches: list[Match]) -> None:
     first, again = (finding(sample_matches[0], MADE + dt.timedelta(days=days)) for days in (0, 1))
     assert first["Id"] == again["Id"]
     assert first["FirstObservedAt"] == again["FirstObservedAt"]
+
+
+def made_by(title: str, description: str, match_of: Callable[..., Match], **members: Any) -> dict[str, Any]:
+    """The finding of a rule with these texts."""
+    text = {
+        "title": title, "description": description, "logsource": {"product": "aws"},
+        "detection": {"s": {"eventName": "CreateGroup"}, "condition": "s"},
+    }  # fmt: skip
+    [rule] = cloudsigma.compile_text(json.dumps(text)).rules
+    return finding(structs.replace(match_of(**members), rule=rule), MADE)
+
+
+@pytest.mark.parametrize("length", [255, 256])  # rules have no longer titles
+def test_titles_fit_in_full(match_of: Callable[..., Match], length: int) -> None:
+    made = made_by("t" * length, "d", match_of)
+    assert made["Title"] == "t" * length
+    assert faults([made]) == ""
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 5000], ids=["below", "at", "above", "far above"])
+def test_descriptions_are_cut_at_their_limit(match_of: Callable[..., Match], more: int) -> None:
+    before = len(made_by("t", "d", match_of)["Description"]) - 1
+    made = made_by("t", "d" * (1024 - before + more), match_of)
+    assert len(made["Description"]) == min(1024 + more, 1024)
+    assert made["Description"].endswith("…") == (more > 0)
+    assert faults([made]) == ""
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 5000], ids=["below", "at", "above", "far above"])
+def test_fields_of_the_product_are_cut_at_their_limit(match_of: Callable[..., Match], more: int) -> None:
+    made = finding(match_of(userAgent="u" * (2048 + more), awsRegion="r" * (2048 + more)), MADE)
+    fields = made["ProductFields"]
+    assert len(fields) <= 50
+    assert max(map(len, fields)) <= 128
+    assert max(map(len, fields.values())) == min(2048 + more, 2048)
+    assert any(value.endswith("…") for value in fields.values()) == (more > 0)
+
+
+@pytest.mark.parametrize(("named", "shown"), [(31, 31), (32, 32), (33, 32)])
+def test_resources_are_at_most_32(match_of: Callable[..., Match], named: int, shown: int) -> None:
+    names = [{"ARN": f"arn:aws:iam::111122223333:group/g{at}"} for at in range(named - 1)]
+    assert len(finding(match_of(resources=names), MADE)["Resources"]) in {shown, shown - 1}
