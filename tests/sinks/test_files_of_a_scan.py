@@ -12,6 +12,7 @@ from commands import run
 from group_calls import create_group
 
 import cloudsigma
+from cloudsigma.cli import exit_codes
 from cloudsigma.sinks import FORMATS
 
 METHODS = ("jsonl", "csv", "markdown", "html", "ocsf", "asff", "timesketch")
@@ -71,6 +72,17 @@ def test_a_match_that_a_format_cannot_hold_is_told(tmp_path: Path) -> None:
     assert [reason.rpartition("; ")[2] for reason in outcome.not_written] == ["ASFF requires one"]
     assert not outcome.complete
     assert outcome.to_dict()["not_written"] == list(outcome.not_written)
+
+
+def test_the_ledger_of_the_command_names_them_too(tmp_path: Path) -> None:
+    record = create_group("a") | {"recipientAccountId": None, "userIdentity": {"type": "Unknown"}}
+    (tmp_path / "log.json").write_text(json.dumps(record))
+    done = run(
+        "scan", tmp_path / "log.json", "-o", tmp_path / "m.asff.json", "--ledger", tmp_path / "ledger.json", "-q"
+    )
+    assert done.returncode == exit_codes.INPUT_LOST
+    [told] = json.loads((tmp_path / "ledger.json").read_text())["not_written"]
+    assert done.stderr.rstrip("\n").endswith(f"NOT WRITTEN: {told}")
 
 
 def test_a_file_that_is_read_is_not_overwritten(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import click
+from msgspec import structs
 
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.approvals_file import load_approvals
@@ -32,6 +33,7 @@ from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.scanning.approving import check_stream
 from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
 from cloudsigma.scanning.malloc import keep_freed_memory
+from cloudsigma.scanning.outcome import ScanOutcome
 from cloudsigma.scanning.scan import Scan
 from cloudsigma.sinks import Sink, write_matches
 from cloudsigma.sinks.overwrite_guard import check_apart, check_spared, check_written
@@ -107,7 +109,7 @@ def command(
                 on_idle=flush,
             )
             scan = Scan(paths, rules, config, callbacks=callbacks, checkpoint=checkpoint)
-        account = _Account(scan, output, bar)
+        account = _Account(scan, sinks, output, bar)
         try:
             with usage_errors(), open_sinks(output, checkpoint, before=bar.hide if bar is not None else None) as opened:
                 sinks += opened
@@ -128,15 +130,10 @@ def command(
             account.tell("stopped; until then:")
             return signals.exit_code
     account.tell()
-    left_out = [reason for sink in sinks for reason in sink.left_out]
-    for reason in left_out[:_SHOWN]:
-        click.echo(printable(f"NOT WRITTEN: {reason}"), err=True)
-    if len(left_out) > _SHOWN:
-        click.echo(f"NOT WRITTEN: and {len(left_out) - _SHOWN:,} more", err=True)
     return exit_codes.combined(
         found=bool(scan.outcome.unapproved),
         rules_left_out=bool(rules.errors),
-        input_lost=not scan.outcome.complete or bool(left_out),
+        input_lost=not account.outcome.complete,
         exit_zero=output.exit_zero,
     )
 
@@ -148,18 +145,28 @@ def _report_loss(loss: Loss) -> None:
 class _Account:
     """Reports what a scan found and read: on standard error, and in the file of `--ledger`."""
 
-    def __init__(self, scan: Scan, output: OutputOptions, bar: Bar | None) -> None:
+    def __init__(self, scan: Scan, sinks: Sequence[Sink], output: OutputOptions, bar: Bar | None) -> None:
         self._bar = bar
         self._scan = scan
+        self._sinks = sinks
         self._ledger = output.ledger
+
+    @property
+    def outcome(self) -> ScanOutcome:
+        """The outcome, with the matches that the outputs cannot hold."""
+        left_out = tuple(reason for sink in self._sinks for reason in sink.left_out)
+        return structs.replace(self._scan.outcome, not_written=left_out)
 
     def tell(self, opening: str | None = None) -> None:
         if self._bar is not None:
             self._bar.close()
-        scan = self._scan
-        outcome = scan.outcome
+        scan, outcome = self._scan, self.outcome
         text = summary_of(outcome, scan.rules, opening=opening, reads_named_files=scan.config.named_files)
         screen().tell(text, problem=opening is not None or not outcome.complete)
+        for reason in outcome.not_written[:_SHOWN]:
+            click.echo(printable(f"NOT WRITTEN: {reason}"), err=True)
+        if len(outcome.not_written) > _SHOWN:
+            click.echo(f"NOT WRITTEN: and {len(outcome.not_written) - _SHOWN:,} more", err=True)
         if self._ledger is None:
             return
         form = printable_json(json.dumps(outcome.to_dict(), indent=1)) + "\n"
