@@ -242,3 +242,24 @@ def test_sections_of_other_rooms_are_shown_escaped_and_bounded() -> None:
     assert "What changed {{ 1 }} a <script>" in text
     assert "and 8 more." in text
     assert "\u202e" not in written
+
+
+def test_each_principal_has_its_matches_by_time(sample: str) -> None:
+    article = sample.partition('id="who-1"')[2].partition("</article>")[0]
+    text = " ".join(" ".join(Parsed(article).texts).split())
+    assert "Services rolesanywhere.amazonaws.com (" in text
+    behind = text.partition("Matches by time")[2]
+    assert behind.startswith(" 2026-11-17 13:09:41 CreateGroup success, arn:aws:iam::111122223333:group/support-tier2")
+    assert behind.index("CreateGroup") < behind.index("CreateTrustAnchor") < behind.index("CreateProfile")
+    links = [each["href"] for tag, each in Parsed(article).elements if tag == "a"]
+    assert {(link or "")[1:] for link in links} <= set(Parsed(sample).ids)
+
+
+def test_the_matches_of_a_principal_are_bounded() -> None:
+    digest = Digest()
+    for at in range(30):
+        digest.add(structs.replace(match_of(eventID=str(at)), key=f"k{at}"))
+    written = render(digest, Account(Ledger(), 4), made=MADE)
+    article = written.partition('id="who-1"')[2].partition("</article>")[0]
+    assert article.count("<li>") == 20
+    assert "and 10 more." in article

@@ -88,6 +88,7 @@ class Actor:
     addresses: Counter[str] = field(default_factory=Counter)
     regions: Counter[str] = field(default_factory=Counter)
     accounts: Counter[str] = field(default_factory=Counter)
+    services: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     chains: ChainTree = field(default_factory=ChainTree)
     """The steps from the root to the sessions that made the calls."""
@@ -168,6 +169,7 @@ class Digest:
         _count(actor.addresses, context.source_ip)
         _count(actor.regions, context.region)
         _count(actor.accounts, context.account)
+        _count(actor.services, context.event_source)
         _count(actor.events, context.event_name)
         actor.chains.add(match)
 

@@ -18,7 +18,7 @@ from cloudsigma.reading.account.ledger import Ledger
 from cloudsigma.report.approval_row import ApprovalRow, make_rows, section_of
 from cloudsigma.report.chart import Chart, chart
 from cloudsigma.report.digest import LEVELS, Digest, top
-from cloudsigma.report.row import shorten
+from cloudsigma.report.row import Row, shorten
 from cloudsigma.report.section import Section
 from cloudsigma.version import __version__
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _LOSSES = 50
+_MOMENTS = 20
+"""Matches of one principal that are listed by time."""
 _GAPS = 50
 _RULES = 200
 
@@ -66,6 +68,7 @@ def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:
     from markupsafe import escape
 
     bars = digest.timeline.bars()
+    rows = digest.rows
     approvals = make_rows(account.approvals or (), *_period(digest, account))
     missing = _missing(account)
     return _template("report.html").render(
@@ -79,6 +82,8 @@ def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:
         levels=[(level, digest.levels[level]) for level in LEVELS if digest.levels[level]],
         groups=list(digest.worst_groups()),
         actors=list(digest.busiest_actors()),
+        rows=rows,
+        timelines=_timelines(rows),
         chart=chart(bars, _gaps(account), approvals) if bars else Chart((), (), ()),
         bars=[bar for bar in bars if bar.total],
         gaps=_gaps(account)[:_GAPS],
@@ -90,6 +95,15 @@ def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:
         rules=[(*rule, count) for rule, count in digest.rules.most_common(_RULES)],
         top=top,
     )
+
+
+def _timelines(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Root → its first matches by time, of those that have a row and are no approved changes."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        if not row.approved and len(of_root := found.setdefault(row.root or row.principal, [])) < _MOMENTS:
+            of_root.append(row)
+    return found
 
 
 def render_sections(
