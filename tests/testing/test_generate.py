@@ -24,7 +24,7 @@ from cloudsigma.engine.rule import Rule
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.generation.near_misses import is_true
 from cloudsigma.testing.solver.formula import Formula
-from cloudsigma.testing.solver.regex_automaton import same_letters
+from cloudsigma.testing.solver.regex_parser import same_letters
 from cloudsigma.testing.solver.value_solver import FoundValue, NoValue, find_value, meets
 
 ROOT = Path(__file__).parent.parent.parent

@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudsigma import compile_rules, compile_text, ir
+from cloudsigma.engine.evaluate import operators
 from cloudsigma.engine.evaluate.explain import explain
 from cloudsigma.testing import differences, record
 from cloudsigma.testing.solver.questions import Found, Impossible, satisfy, tell_apart
+from cloudsigma.testing.solver.regex_automaton import Expression, samples
+from cloudsigma.testing.solver.regex_parser import NotReadError
 
 ROOT = Path(__file__).parent.parent
 HOSTILE = ROOT / "corpus" / "cases" / "hostile-rules"
@@ -101,6 +104,41 @@ def test_rules_that_mean_the_same_are_proved_to() -> None:
     one = detection("s: {a|contains: [x, xy]}, t: {b: 1}, condition: s and not t")
     other = detection("s: {a|contains: x}, t: {b: [1, 1.0]}, condition: not (t or not s)")
     assert isinstance(tell_apart(one, other), Impossible)
+
+
+# --- regular expressions ------------------------------------------------------------------------------------
+
+PIECES = [
+    *("a", "b", "K", "s", ".", "^", "$", "|", "(", ")", "(?:", "(?i)", "(?i:", "(?P<n>", "(?<n>", "(?-s)", "(?s:"),
+    *("*", "+", "?", "{2}", "{1,}", "{0,2}", "{", "}", "{,2}", "[ab]", "[^a]", "[a-c]", "[]a]", "[^]a]", "[a-]"),
+    *("[[:alpha:]]", "[[:^digit:]]", r"[\d_]", r"\d", r"\D", r"\w", r"\W", r"\s", r"\b", r"\B", r"\A", r"\z", r"\."),
+    *(r"\-", r"\x41", r"\x{62}", r"\n", r"\Q.*\E", r"\pL", r"\1", r"\Z", "(?=a)", r"\_", "-", "é", "]", "[", "[:"),
+]
+SUBJECTS = st.text(st.sampled_from("abcKkSsſ.*-_ \n1]é}{,2A"), max_size=6)
+
+
+@fuzz(300)
+@given(st.lists(st.sampled_from(PIECES), max_size=7).map("".join), st.sampled_from(["", "i", "m", "s"]), SUBJECTS)
+def test_automata_read_expressions_as_re2_does(pattern: str, flags: str, subject: str) -> None:
+    try:
+        automaton = Expression(pattern, flags)
+    except NotReadError:
+        return
+    compiled = operators.compile_regex(pattern, flags)  # what is read here, RE2 reads
+    state = automaton.start
+    for character in subject:
+        state = automaton.step(state, character)
+    assert automaton.accepts(state) is (compiled.search(subject) is not None)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"^arn:aws:iam::\d{12}:user/(?:a|b)+$", r"(?i)curl/[0-9.]+", r"[[:alnum:]_-]+\.exe$", r"a{2,}?\b", "a{,2}"],
+)
+def test_common_expressions_are_read(pattern: str) -> None:
+    compiled = operators.compile_regex(pattern, "")
+    assert any(compiled.search(text) for text in samples(pattern))
+    Expression(pattern)
 
 
 # --- proofs against random records --------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from cloudsigma import ir
 from cloudsigma.engine.evaluate import operators
-from cloudsigma.testing.solver.regex_automaton import LAST, NICE, Expression, NotReadError, same_letters
+from cloudsigma.testing.solver.regex_automaton import NICE, Expression
+from cloudsigma.testing.solver.regex_parser import LAST, NotReadError, same_letters
 
 MAX_WORK, HASTY = 600_000, 60_000
 """A walk gives up after about this many comparisons: half a second, or a tenth of that."""
