@@ -109,6 +109,8 @@ def test_a_wrong_file_is_an_error_that_says_so(tmp_path: Path) -> None:
         scan.write(tmp_path / "m.xyz")
     with pytest.raises(cloudsigma.UsageError, match="there is no format 'pdf'"):
         scan.write(tmp_path / "m.pdf", form="pdf")
+    with pytest.raises(cloudsigma.UsageError, match="NUL"):
+        scan.to_csv("a\0b.csv")
     with pytest.raises(cloudsigma.WrongTypeError):
         scan.to_csv(7)  # type: ignore[arg-type]  # what a wrong argument raises
 

@@ -57,28 +57,38 @@ def command(
     sessions = Sessions()
     with ExitStack() as stack:
         source = _opened(matches, stack)
-        target = LineOutput(_target(output, stack))
-        stack.callback(target.close)
         with watching() as watcher:
             ledger = collect_issues(paths, lambda issue: sessions.add_issues((issue,)), selection, limits, watcher)
+        target = LineOutput(_target(output, stack))
+        stack.callback(target.close)
         linker = MatchLinker(sessions)
-        bad = _link(source, target, linker, limits)
+        bad, first = _link(source, target, linker, limits)
     screen().tell(_summary(linker), problem=bool(linker.certainties["no record"]))
-    for number in bad[:_SHOWN]:
+    for number in first:
         click.echo(f"NOT LINKED: line {number:,} of {printable(matches)} is not a match, or too long", err=True)
-    if len(bad) > _SHOWN:
-        click.echo(f"NOT LINKED: and {len(bad) - _SHOWN:,} more lines", err=True)
+    if bad > len(first):
+        click.echo(f"NOT LINKED: and {bad - len(first):,} more lines", err=True)
     screen().tell_ledger(ledger)
     lost = bool(bad) or bool(linker.certainties["no record"]) or not ledger.complete
     return exit_codes.combined(found=False, rules_left_out=False, input_lost=lost)
 
 
-def _link(source: BinaryIO, target: LineOutput, linker: MatchLinker, limits: Limits) -> list[int]:
-    """Write all lines; gives the numbers of those that are not matches, which are written unchanged."""
-    bad: list[int] = []
+def _link(source: BinaryIO, target: LineOutput, linker: MatchLinker, limits: Limits) -> tuple[int, list[int]]:
+    """Write all lines; gives the count of those that are not matches, and the numbers of the first of them.
+
+    A line that is not a match is written unchanged; one that is too long is left out.
+    """
+    bad, first = 0, list[int]()
+
+    def note(number: int) -> None:
+        nonlocal bad
+        bad += 1
+        if len(first) < _SHOWN:
+            first.append(number)
+
     for block in blocks(_chunks(source), limits.document):
         if not isinstance(block, Block):
-            bad.append(block.number)
+            note(block.number)
             continue
         for number, line in enumerate(block.lines, block.number):
             if not line.strip():
@@ -86,9 +96,9 @@ def _link(source: BinaryIO, target: LineOutput, linker: MatchLinker, limits: Lim
             try:
                 target.write_line(linker.linked(line))
             except NoMatchError:
-                bad.append(number)
+                note(number)
                 target.write_line(line)
-    return bad
+    return bad, first
 
 
 def _chunks(source: BinaryIO) -> Iterator[bytes]:

@@ -90,6 +90,9 @@ def write_files(
         UsageError: A format is unknown or not given, or a file is one that is read.
         FileAccessError: A file cannot be written.
     """
+    for target in targets:
+        if isinstance(target, (str, os.PathLike)):
+            check_path("the output", target)
     forms = [_form(target, form) for target in targets]
     paths = [Path(target) for target in targets if isinstance(target, (str, os.PathLike))]
     check_apart({"the output": paths})
@@ -136,7 +139,6 @@ def _form(target: Target, name: str | None) -> Format:
 
 def _opened(target: Target, stack: ExitStack) -> LineOutput:
     if isinstance(target, (str, os.PathLike)):
-        check_path("the output", target)
         with opening(target):
             file = stack.enter_context(open_output(Path(target)))
     elif callable(getattr(target, "write", None)):
