@@ -14,6 +14,7 @@ import yaml
 from cloudsigma import testing
 from cloudsigma.errors import CaseError
 from cloudsigma.testing.cases.expectations import CONTEXT_NAMES
+from cloudsigma.testing.cases.yaml_text import flow, scalar
 from cloudsigma.testing.records.changes import ChangeError, changed
 from cloudsigma.testing.records.record import CALLERS, OUTCOMES, PRINCIPALS
 
@@ -337,6 +338,18 @@ def test_schema_describes_every_key() -> None:
 @pytest.mark.parametrize("text", [text for name, (text, _, _) in FILES.items() if name in {"a list", "unknown key"}])
 def test_schema_refuses_wrong_files(text: str) -> None:
     assert not schema_accepts(text)
+
+
+# --- text that is written -----------------------------------------------------------------------------------
+
+
+def test_any_character_comes_back_as_it_was() -> None:
+    planes = [*range(0, 0x3000, 64), *range(0xD000, 0x10400, 64), *range(0x10400, 0x110000, 0x1FC0)]
+    for start in planes:
+        text = "".join(map(chr, range(start, start + 64)))
+        for value in (text, f"a{text[0]}", f"{text[-1]}: "):
+            written = f"x: {scalar(value)}\ny: {flow({value: [value]})}\n"
+            assert yaml.safe_load(written) == {"x": value, "y": {value: [value]}}, hex(start)
 
 
 # --- why the case of a correlation failed -------------------------------------------------------------------

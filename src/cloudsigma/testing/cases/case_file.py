@@ -21,6 +21,7 @@ from cloudsigma.testing.cases.record_files import is_allowed, read_regular
 from cloudsigma.testing.cases.yaml_nodes import YamlNode, read_node
 from cloudsigma.testing.records.changes import ChangeError, changed, value_at
 from cloudsigma.testing.records.record import DEFAULT_TIME, record
+from cloudsigma.testing.records.sequence import in_sequence
 
 _SOURCES = ("record", "record_file", "template")
 _CHANGES = ("remove", "null", "set", "append")
@@ -216,12 +217,7 @@ class _Reader:
             if "after" not in inner:
                 raise element.error("the record has no time", "Add after: 5m, counted from start.")
             time = self._start + _duration(inner["after"])
-            # Each record gets a unique ID: a repeated event would be counted once.
-            place = {
-                "eventTime": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "eventID": f"00000000-0000-4000-8000-{position:012}",
-            }
-            made.append(self._made(element, inner, place))
+            made.append(self._made(element, inner, in_sequence(time, position)))
         return made
 
     def _made(

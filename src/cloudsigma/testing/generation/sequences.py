@@ -17,6 +17,7 @@ from cloudsigma.testing.generation.generated import Generated, NearMiss, Obstacl
 from cloudsigma.testing.generation.record_maker import RecordMaker
 from cloudsigma.testing.records.changes import ABSENT, Difference, copied, differences
 from cloudsigma.testing.records.places import paths, put
+from cloudsigma.testing.records.sequence import in_sequence
 from cloudsigma.testing.solver.formula import AllOf, Atom, Literal
 from cloudsigma.testing.solver.realistic_values import like
 
@@ -171,7 +172,7 @@ class _Sequences:
     def _timed(self, events: Sequence[TimedRecord]) -> tuple[dict[str, Any], ...]:
         """The records with their times and unique event IDs, as in case files."""
         return tuple(
-            {**copied(event.record), **place(self._start + dt.timedelta(seconds=event.after), position)}
+            {**copied(event.record), **in_sequence(self._start + dt.timedelta(seconds=event.after), position)}
             for position, event in enumerate(events)
         )
 
@@ -201,7 +202,7 @@ class _Sequences:
         if len(records) > 1:
             for record in (records[0], records[-2]):
                 end = dt.datetime.fromtimestamp((event_time(record) or 0) + correlation.timespan + 1, dt.UTC)
-                late = {**records[-1], "eventTime": place(end, 0)["eventTime"]}
+                late = {**records[-1], "eventTime": in_sequence(end, 0)["eventTime"]}
                 yield "the last event is a second too late", (*records[:-1], late)
             for name in correlation.group_by:
                 yield from self._elsewhere(records, name)
@@ -231,7 +232,8 @@ class _Sequences:
             if block is not None:
                 title = self._own[rule_id].title
                 more = [
-                    {**event.record, **place(_moment(records[-1]), len(records) + at)} for at, event in enumerate(block)
+                    {**event.record, **in_sequence(_moment(records[-1]), len(records) + at)}
+                    for at, event in enumerate(block)
                 ]
                 yield f"with an event of {title!r}", (*records, *more)
 
@@ -279,11 +281,6 @@ class _Sequences:
 
 
 # --- times, fields, comparison ------------------------------------------------------------------------------
-
-
-def place(time: dt.datetime, position: int) -> dict[str, str]:
-    """Time and unique event ID of the record at a position, as in case files."""
-    return {"eventTime": f"{time:%Y-%m-%dT%H:%M:%SZ}", "eventID": f"00000000-0000-4000-8000-{position:012}"}
 
 
 def _declared(rules: RuleSet) -> ir.LogSource:

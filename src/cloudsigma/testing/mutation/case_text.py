@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 
-from cloudsigma.testing.cases.yaml_text import flow, overrides, scalar
+from cloudsigma.testing.cases.yaml_text import flow, overrides, quoted, scalar
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -38,7 +37,7 @@ class SearchStart(msgspec.Struct, frozen=True):
 def head(mutant: str, *, match: bool) -> list[str]:
     """The first keys of a case that kills a mutant."""
     return [
-        f"- name: {json.dumps(f'tells the rule from: {mutant}', ensure_ascii=False)}",
+        f"- name: {quoted(f'tells the rule from: {mutant}')}",
         "  reason: say why this is the right verdict",
         f"  match: {'true' if match else 'false'}",
     ]

@@ -14,6 +14,7 @@ from cloudsigma.testing.coverage.trials import ChangedRules, SequenceTrial
 from cloudsigma.testing.mutation.case_text import Proposal, SearchStart, head, made_from
 from cloudsigma.testing.records.changes import copied
 from cloudsigma.testing.records.places import placed
+from cloudsigma.testing.records.sequence import TIMELY, in_sequence
 from cloudsigma.testing.solver.questions import Found, tell_apart
 
 MOST_TRIED = 600
@@ -123,11 +124,15 @@ def _at_other_times(sequence: _Sequence, rules: Sequence[ir.CorrelationRule]) ->
     for at in reversed(range(len(sequence))):
         for span in dict.fromkeys(rule.timespan for rule in rules):
             for seconds in (span, span + 1):
-                yield _with(sequence, at, {**sequence[at][1], "eventTime": _written(min(times) + seconds)})
+                yield _with(sequence, at, {**sequence[at][1], **_timed(min(times) + seconds)})
 
 
-def _written(when: float) -> str:
-    return dt.datetime.fromtimestamp(when, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _timed(when: float) -> dict[str, str]:
+    return {"eventTime": in_sequence(_moment(when), 0)["eventTime"]}
+
+
+def _moment(when: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(when, dt.UTC)
 
 
 def _measured(rule: ir.CorrelationRule) -> tuple[str, ...]:
@@ -155,15 +160,7 @@ def _copies(sequence: _Sequence, rules: Sequence[ir.CorrelationRule]) -> Iterato
             if when is None:
                 continue
             made: _Sequence = [
-                (
-                    origin,
-                    {
-                        **copied(record),
-                        "eventTime": _written(when + at),
-                        "eventID": f"00000000-0000-4000-8000-{at:012}",
-                    },
-                )
-                for at in range(number)
+                (origin, {**copied(record), **in_sequence(_moment(when + at), at)}) for at in range(number)
             ]
             yield made
             for field in dict.fromkeys(field for rule in rules for field in _measured(rule)):
@@ -185,13 +182,11 @@ def _case(trial: SequenceTrial, sequence: _Sequence, matches: int, base_names: M
         base = trial.case.bases[origin] if origin < len(trial.case.bases) else None
         start = SearchStart(record, trial.name, base, base_names.get(content(base)) if base is not None else None)
         after = f"{int(when - first)}s" if when is not None else "0s"
-        first_key, *others = [f"after: {after}", *made_from(record, start, ("eventTime", "eventID"))]
+        first_key, *others = [f"after: {after}", *made_from(record, start, TIMELY)]
         lines += [f"    - {first_key}", *(f"      {line}" for line in others)]
     return "\n".join(lines)
 
 
 def content(record: Mapping[str, Any]) -> str:
     """The record as text, without time and event ID, which its place in a sequence sets."""
-    return json.dumps(
-        {key: value for key, value in record.items() if key not in ("eventTime", "eventID")}, sort_keys=True
-    )
+    return json.dumps({key: value for key, value in record.items() if key not in TIMELY}, sort_keys=True)

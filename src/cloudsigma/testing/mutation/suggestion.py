@@ -28,6 +28,7 @@ from cloudsigma.testing.generation.generated import Generated, NearMiss, Sample
 from cloudsigma.testing.mutation.mutate import mutate
 from cloudsigma.testing.records.changes import ABSENT, Difference, changes_between, differences, same
 from cloudsigma.testing.records.record import record
+from cloudsigma.testing.records.sequence import TIMELY
 
 
 class NothingToSuggestError(UsageError):
@@ -270,7 +271,7 @@ def _sequences(made: Generated, variants: Sequence[_Variant]) -> list[str]:
 
 def _timeless(made: Mapping[str, Any]) -> dict[str, Any]:
     """The record without time and event ID, which a sequence sets."""
-    return {key: value for key, value in made.items() if key not in ("eventTime", "eventID")}
+    return {key: value for key, value in made.items() if key not in TIMELY}
 
 
 def _one_line(text: str) -> str:
