@@ -63,14 +63,13 @@ class PairProblem:
         """The condition of the proof, as part of a sentence."""
         return " as long as each field has one value" if self.single else ""
 
-    def parted(self, model: Model) -> tuple[dict[Atom, bool], dict[Atom, bool]]:
-        """The assignment of the first record, and that of the second record's changing fields."""
+    def first(self, model: Model) -> dict[Atom, bool]:
+        """The assignment of the first record."""
         before = {atom: holds for atom, holds in model.asked.items() if not _is_after(atom)}
         for atom, holds in model.asked.items():  # a field that the second record refers to must be in the first
             if _is_after(atom) and holds and isinstance(atom.matcher, ir.FieldRef) and _AFTER not in atom.matcher.field:
                 before[Atom(atom.matcher.field, ir.Null())] = False
-        after = {self._named(atom): holds for atom, holds in model.asked.items() if _is_after(atom)}
-        return before, after
+        return before
 
     def _renamed(self, atom: Atom) -> Atom:
         matcher = atom.matcher

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -12,8 +12,8 @@ from cloudsigma.testing.records.changes import copied
 from cloudsigma.testing.records.places import KeyPath, leaves, paths, put, remove
 from cloudsigma.testing.solver.field_constraints import Assignment, FieldConstraints, grouped, is_of_one_value
 from cloudsigma.testing.solver.formula import Atom
-from cloudsigma.testing.solver.realistic_values import like
-from cloudsigma.testing.solver.value_solver import FoundValue, find_value
+from cloudsigma.testing.solver.realistic_values import like, of_one_kind, outside
+from cloudsigma.testing.solver.value_solver import FoundValue, find_value, meets
 
 _NULL, _EXISTS = ir.Null(), ir.Exists(value=True)
 _SIMILAR = 8
@@ -75,7 +75,9 @@ def _avoid(record: dict[str, Any], name: str | None, unwanted: list[ir.Matcher])
     for path, value in list(leaves(record, name)):
         if any(operators.matches(each, value) for each in unwanted):
             label = next((part for part in reversed(path) if isinstance(part, str)), None)
-            other = find_value((), unwanted, label, list(islice(like(value), _SIMILAR)))
+            networks = [each.network for each in unwanted if isinstance(each, ir.Cidr)]
+            outer = [address for each in networks for address in outside(each)]
+            other = find_value((), unwanted, label, [*outer, *_similar(value, name)])
             if isinstance(other, FoundValue) and isinstance(value, str) and value:
                 put(record, path, other.value)
             else:
@@ -94,7 +96,7 @@ def _present(
     by_field = grouped(asked)
     own = by_field.get(name, {})
     given = [value for _, value in leaves(start, name) if value is not None] if name is not None else []
-    hints = [*given, *(other for value in given[:2] for other in islice(like(value), _SIMILAR))]
+    hints = [*given, *(other for value in given[:2] for other in _similar(value, name))]
     values = known.values(name, asked, hints)
     if values is None:
         return False
@@ -110,6 +112,12 @@ def _present(
         path = (*path, *(_free(taken) if name is not None else known.path(spare)))
     put(record, path, values[0] if len(values) == 1 else values)
     return True
+
+
+def _similar(value: Any, name: str | None) -> Iterator[Any]:
+    """Other values of the kind, then values like the given one."""
+    yield from of_one_kind(name)
+    yield from islice(like(value), _SIMILAR)
 
 
 def _free(taken: set[str]) -> KeyPath:
@@ -142,26 +150,36 @@ def _referred(record: Mapping[str, Any], asked: Assignment, known: FieldConstrai
         ]
         if asked[atom]:
             given = [found[each] for each in (atom.field, reference.field) if each in found]
-            given += [value for _, value in leaves(record, reference.field) if value is not None]
-            both = find_value([*ours, *theirs], [*not_ours, *not_theirs], atom.field, given)
-            if isinstance(both, FoundValue) and not refused:
+            there = [value for _, value in leaves(record, reference.field) if meets(value, theirs, not_theirs)]
+            kept = [value for value in there[:1] if value is not None and not given]
+            both = find_value([*ours, *theirs], [*not_ours, *not_theirs], atom.field, [*given, *there])
+            if isinstance(both, FoundValue) and not refused and not kept:
                 found[atom.field] = found[reference.field] = both.value
                 continue
-            other = find_value(theirs, not_theirs, reference.field, given)
+            other = find_value(theirs, not_theirs, reference.field, [*kept, *given])
             if isinstance(other, FoundValue):
                 text = operators.text(other.value) or ""
                 avoided = [_around(text, each) for each in refused]
                 mine = find_value([*ours, _around(text, reference)], [*not_ours, *avoided], atom.field)
                 if isinstance(mine, FoundValue):
                     found[atom.field], found[reference.field] = mine.value, other.value
-        elif ours or atom.field in found or by_field.get(atom.field, {}).get(Atom(atom.field, _NULL)) is False:
+                elif isinstance(both, FoundValue) and not refused:
+                    found[atom.field] = found[reference.field] = both.value
+        elif (
+            ours
+            or atom.field in found
+            or by_field.get(atom.field, {}).get(Atom(atom.field, _NULL)) is False
+            or operators.field_matches(reference, record, atom.field)
+        ):
+            given = [value for _, value in leaves(record, reference.field) if value is not None]
             other_value = found.get(
-                reference.field, getattr(find_value(theirs, not_theirs, reference.field), "value", None)
+                reference.field, getattr(find_value(theirs, not_theirs, reference.field, given), "value", None)
             )
             if atom.field in found or other_value is None:
                 continue
             text = operators.text(other_value) or ""
-            mine = find_value(ours, [*not_ours, _around(text, reference)], atom.field)
+            similar = [each for _, value in leaves(record, atom.field) for each in _similar(value, atom.field)]
+            mine = find_value(ours, [*not_ours, _around(text, reference)], atom.field, similar)
             if isinstance(mine, FoundValue):
                 found[atom.field] = mine.value
                 if theirs:
