@@ -160,7 +160,7 @@ def test_nothing_is_fully_covered() -> None:
     )
 
 
-# --- held against the plain evaluator -----------------------------------------------------------------------
+# --- compared with the plain evaluator -----------------------------------------------------------------------
 
 
 def detections(suite: Suite) -> list[ir.DetectionRule]:

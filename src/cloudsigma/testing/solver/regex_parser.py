@@ -274,7 +274,7 @@ class _Parser:
         end = self._pattern.find("}", self.at)
         least, comma, most = self._pattern[self.at + 1 : end].partition(",") if end >= 0 else ("", "", "")
         if self._pattern[self.at : self.at + 1] != "{" or not _is_number(least) or (most and not _is_number(most)):
-            return None  # a brace that stands for itself
+            return None  # a literal brace
         self.at = end + 1
         return int(least), int(most) if most else None if comma else int(least)
 
