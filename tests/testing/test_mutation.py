@@ -535,6 +535,27 @@ def test_a_thousand_values_take_seconds(tmp_path: Path) -> None:
     assert len(ids(rule, "survived")) > 1000
 
 
+def test_a_brute_force_correlation_takes_two_seconds(tmp_path: Path) -> None:
+    base = HEAD.replace("title: T\n", "title: T\nname: failed\n") + "  s: {eventName: ConsoleLogin}\n  condition: s\n"
+    (tmp_path / "rule.yml").write_text(
+        f"{base}---\ntitle: Brute force\ncorrelation: {{type: event_count, rules: [failed], timespan: 10m, "
+        "group-by: [sourceIPAddress], condition: {gte: 30}}\n"
+    )
+    records = [{"after": f"{at}s"} for at in range(30)]
+    cases = [
+        {"name": name, "reason": "r", "match": name == "all", "records": records[: 30 - (name != "all")]}
+        for name in ("all", "one fewer")
+    ]
+    record = {"eventName": "ConsoleLogin", "sourceIPAddress": "192.0.2.1"}
+    (tmp_path / "rule.cases.yml").write_text(json.dumps({"rule": "Brute force", "record": record, "cases": cases}))
+    suite = find_tests(tmp_path)
+    started = time.process_time()
+    report = mutate(suite)
+    assert time.process_time() - started < 2
+    assert report.killed > 0
+    assert all(mutant.proposal is not None for rule in report.rules for mutant in rule.of("survived"))
+
+
 def test_letter_case_of_event_names_is_one_mutant_a_rule() -> None:
     detection = "  a: {eventName: [A, B]}\n  b: {eventName: C, eventSource: x}\n  condition: a or b\n"
     cased = {name: changed for name, changed in mistakes(detection).items() if name.endswith("cased added")}

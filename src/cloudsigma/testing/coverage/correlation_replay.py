@@ -18,6 +18,7 @@ from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.cases.expectations import members_of
 from cloudsigma.testing.coverage.clauses import Predicate
 
+_MOST_KEPT = 10_000
 Members = tuple[tuple[int, ...], ...]
 """For each match of a correlation, the positions of its records."""
 
@@ -38,6 +39,8 @@ class CorrelationReplay:
             if isinstance(each.definition, ir.DetectionRule) and each.definition.logsource.covers(rules.declared)
         }
         """Predicates of the detection rules whose log source fits, by ID."""
+        self._matches: dict[tuple[str, int], Match] = {}
+        """Matches by rule and identity of the record, which they keep alive: sequences share most records."""
 
     def verdicts(self, records: Sequence[Mapping[str, Any]]) -> dict[str, tuple[bool, ...]]:
         """Rule ID → the verdict on each record."""
@@ -70,5 +73,11 @@ class CorrelationReplay:
         return tuple(sorted(tuple(sorted(members_of(match, records))) for match in matches))
 
     def _match(self, rule_id: str, record: Mapping[str, Any]) -> Match:
-        # Without evidence, which a changed rule does not have.
-        return Match(self._rules[rule_id], record, read_context(record), (), match_key(rule_id, record))
+        known = self._matches.get((rule_id, id(record)))
+        if known is None or known.record is not record:
+            if len(self._matches) >= _MOST_KEPT:
+                self._matches.clear()
+            # Without evidence, which a changed rule does not have.
+            known = Match(self._rules[rule_id], record, read_context(record), (), match_key(rule_id, record))
+            self._matches[rule_id, id(record)] = known
+        return known
