@@ -514,6 +514,26 @@ def test_no_cloudtrail_record_has_a_list_of_event_names() -> None:
             assert not isinstance(made.match.record["eventName"], list)
 
 
+def test_the_command_reads_the_base_rules_beside_a_correlation(tmp_path: Path, suggest: Callable[..., Done]) -> None:
+    head = "logsource: {product: aws, service: cloudtrail}\n"
+    (tmp_path / "base.yml").write_text(
+        f"title: Base\nname: base\n{head}detection: {{s: {{eventName: CreateGroup}}, condition: s}}\n", encoding="utf-8"
+    )
+    (tmp_path / "several.yml").write_text(
+        "title: Several\nid: 6e1b0c8e-2f7d-4f5b-9d3e-0c6f8a4b2d19\ncorrelation:\n  type: event_count\n  rules: [base]\n"
+        "  group-by: [userIdentity.arn]\n  timespan: 5m\n  condition: {gte: 3}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "broken.yml").write_text("title: [\n", encoding="utf-8")
+    done = suggest(tmp_path / "several.yml")
+    assert f"{tmp_path / 'several.cases.yml'} written" in done.stdout
+    assert not (tmp_path / "base.cases.yml").exists()
+    (tmp_path / "broken.yml").unlink()
+    suite = testing.find_tests(tmp_path)
+    assert all(result.passed for result in suite.run())
+    assert testing.mutate(suite).score == testing.measure_coverage(suite).percent == 100
+
+
 def test_the_command_takes_filters_beside_the_rule_into_account(tmp_path: Path, suggest: Callable[..., Done]) -> None:
     ids = "id: 6e1b0c8e-2f7d-4f5b-9d3e-0c6f8a4b2d10\n"
     head = "logsource: {product: aws, service: cloudtrail}\n"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import UsageError
 from cloudsigma.escaping import printable
 from cloudsigma.rulesets.rule_set import RuleSet
+from cloudsigma.testing.cases.file_kinds import CASE_ENDINGS, RULE_ENDINGS
 from cloudsigma.testing.mutation.suggestion import NothingToSuggestError, case_path, field_remarks, write_suggestion
 
 suggest_option = click.option(
@@ -21,6 +23,27 @@ suggest_option = click.option(
     is_flag=True,
     help="Write cases beside the rules: a record that matches, and near misses. Runs no test.",
 )
+
+
+_FILTER = re.compile(rb"^filter\s*:", re.MULTILINE)
+_CORRELATION = re.compile(rb"^correlation\s*:", re.MULTILINE)
+
+
+def needed_beside(path: Path) -> Iterator[str]:
+    """Files in the folder of a rule file that its suggestions need: Sigma filters, and for a correlation its rules."""
+    refers = _CORRELATION.search(_content(path)) is not None
+    for other in sorted(path.parent.iterdir()):
+        if other == path or not other.name.lower().endswith(RULE_ENDINGS) or other.name.lower().endswith(CASE_ENDINGS):
+            continue
+        if refers or _FILTER.search(_content(other)) is not None:
+            yield str(other)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except OSError:
+        return b""
 
 
 def suggest_cases(rules: RuleSet, chosen: Iterable[Rule]) -> int:

@@ -17,7 +17,7 @@ from cloudsigma.cli.path_types import INPUT
 from cloudsigma.cli.quality_options import Wanted, measure, measuring_options
 from cloudsigma.cli.rule_options import choosing_options, compile_options, printable_error
 from cloudsigma.cli.screen import screen
-from cloudsigma.cli.suggestions import suggest_cases, suggest_option
+from cloudsigma.cli.suggestions import needed_beside, suggest_cases, suggest_option
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CaseError, RuleError
@@ -98,9 +98,9 @@ def command(
         click.echo(f"cloudsigma: there is no file or folder {printable(path)!r}.", err=True)
     if not existing:
         return exit_codes.INPUT_LOST
-    if suggest:  # with the filters and base rules beside the rules
-        around = dict.fromkeys([*existing, *(str(Path(path).parent) for path in existing if Path(path).is_file())])
-        suite = _suite(list(around), logsource, pipelines, placeholders, record_folders)
+    if suggest:
+        beside = [other for path in existing if Path(path).is_file() for other in needed_beside(Path(path))]
+        suite = _suite(list(dict.fromkeys([*existing, *beside])), logsource, pipelines, placeholders, record_folders)
         return suggest_cases(suite.rules, _below(_chosen_rules(suite, choice), existing))
     suite = _suite(existing, logsource, pipelines, placeholders, record_folders)
     tests = _chosen(suite, texts, choice)
