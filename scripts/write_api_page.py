@@ -22,6 +22,7 @@ PROMISES = PAGE.parents[1] / "stability.md"
 SECTIONS: dict[str, dict[str, list[str]]] = {
     "cloudsigma": {
         "Compile": ["compile_rules", "compile_text", "RuleLimits", "bundled_rules", "load_rules"],
+        "Lint": ["lint", "Finding"],
         "Rules": ["RuleSet", "Rule"],
         "Evaluate": ["evaluate", "scan", "Scan", "Explanation", "Correlator", "CorrelationExplanation"],
         "Match": ["Match", "Context", "Principal", "Resource", "Evidence", "Origin"],

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         UsageError,
         WrongTypeError,
     )
+    from cloudsigma.linting import Finding, lint
     from cloudsigma.origin import Origin
     from cloudsigma.reading import Ledger, Limits, Loss, Reader, read_records
     from cloudsigma.rulesets.bundled import bundled_rules
@@ -58,6 +59,7 @@ __all__ = [
     "Evidence",
     "Explanation",
     "FileAccessError",
+    "Finding",
     "InputLostError",
     "Ledger",
     "Limits",
@@ -85,6 +87,7 @@ __all__ = [
     "compile_rules",
     "compile_text",
     "evaluate",
+    "lint",
     "load_rules",
     "read_records",
     "scan",
@@ -101,6 +104,7 @@ _HOMES = {
     "Evidence": "engine.evaluate.explain",
     "Explanation": "engine.evaluate.explain",
     "FileAccessError": "errors",
+    "Finding": "linting",
     "InputLostError": "errors",
     "Ledger": "reading",
     "Limits": "reading",
@@ -127,6 +131,7 @@ _HOMES = {
     "compile_rules": "compiler",
     "compile_text": "compiler",
     "evaluate": "api",
+    "lint": "linting",
     "load_rules": "rulesets.saved",
     "read_records": "reading",
     "scan": "api",

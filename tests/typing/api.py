@@ -94,6 +94,11 @@ assert_type(bundled.explain([record], "a correlation's ID"), CorrelationExplanat
 bundled.save("rules.json")
 assert_type(cloudsigma.load_rules(Path("rules.json")), RuleSet)
 
+# The linter
+findings = cloudsigma.lint("sigma_rules", Path("mine"), profile="thorough", ignore=["old-date"])
+assert_type(findings, list[cloudsigma.Finding])
+assert_type(findings[0].line, int)
+
 # Errors of arguments
 try:
     cloudsigma.load_rules("rules.json").where(level="high")["a rule"]

@@ -1,0 +1,10 @@
+"""The linter: what rules compile to, what CloudTrail records can hold, and where the two cannot meet.
+
+`run` collects the compiler's errors and warnings and those of the checks (`items`, `pairs`, `outcome`) as findings, and
+takes out those that comments silence; `checks.yml` describes each kind; `formats` writes them.
+"""
+
+from cloudsigma.linting.finding import Finding, Fix
+from cloudsigma.linting.run import LintResult, lint, run_lint
+
+__all__ = ["Finding", "Fix", "LintResult", "lint", "run_lint"]
