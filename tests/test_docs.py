@@ -17,11 +17,12 @@ from typing import Any
 import click
 import pytest
 import yaml
+from commands import commands
 from msgspec import structs
 
 import cloudsigma
 from cloudsigma import errors
-from cloudsigma.cli import exit_codes, group
+from cloudsigma.cli import exit_codes
 from cloudsigma.sessions import Link, Step
 
 ROOT = Path(__file__).parent.parent
@@ -84,17 +85,6 @@ def test_every_exception_is_explained() -> None:
 def test_every_exit_code_is_explained() -> None:
     codes = sorted(value for name, value in vars(exit_codes).items() if name.isupper())
     assert first_column(page("reference/exit-codes.md")) == [str(code) for code in codes]
-
-
-def commands() -> dict[str, click.Command]:
-    context = click.Context(group)
-    found: dict[str, click.Command] = {}
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        parts = command.commands if isinstance(command, click.Group) else {}
-        found |= {f"{name} {part}": each for part, each in parts.items()} or {name: command}
-    return found
 
 
 @pytest.mark.parametrize("name", sorted(commands()))

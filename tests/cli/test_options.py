@@ -11,24 +11,13 @@ from pathlib import Path
 
 import click
 import pytest
+from commands import commands
 from group_calls import create_group as record
 
-from cloudsigma.cli import group, main
+from cloudsigma.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "reference" / "cli.md"
-
-
-def commands() -> dict[str, click.Command]:
-    """Every command by its words: `scan`, `approvals check`."""
-    context = click.Context(group)
-    found: dict[str, click.Command] = {}
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        parts = command.commands if isinstance(command, click.Group) else {}
-        found |= {f"{name} {part}": each for part, each in parts.items()} or {name: command}
-    return found
 
 
 COMMANDS = commands()

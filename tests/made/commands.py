@@ -1,4 +1,4 @@
-"""The command in a process of its own."""
+"""The command in a process of its own, and its parts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import click
+
+from cloudsigma.cli import group
 
 COMMAND = [sys.executable, "-m", "cloudsigma"]
 
@@ -20,3 +24,15 @@ def run(*arguments: str | Path, stdin: bytes = b"", env: dict[str, str] | None =
     done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
     assert "Traceback" not in done.stderr
     return done
+
+
+def commands() -> dict[str, click.Command]:
+    """Every command by its words: `scan`, `approvals check`."""
+    context = click.Context(group)
+    found: dict[str, click.Command] = {}
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        parts = command.commands if isinstance(command, click.Group) else {}
+        found |= {f"{name} {part}": each for part, each in parts.items()} or {name: command}
+    return found

@@ -55,8 +55,7 @@ class Catalogue:
     @classmethod
     def load(cls, added: Mapping[str, Iterable[str]] | None = None) -> Catalogue:
         """The catalogue of this package, with the user's own names: source → events."""
-        data = _data("events")
-        return cls(data["made"], data["sources"], data["actions"], added)
+        return _made(added) if added else _plain()
 
     # --- sources ----------------------------------------------------------------------------------------------
 
@@ -148,6 +147,17 @@ class Catalogue:
 
 def _short(source: str) -> str:
     return source.lower().removesuffix(_SUFFIX)
+
+
+@cache
+def _plain() -> Catalogue:
+    """The catalogue without own names, once for each process: what it has looked up serves the next reader."""
+    return _made(None)
+
+
+def _made(added: Mapping[str, Iterable[str]] | None) -> Catalogue:
+    data = _data("events")
+    return Catalogue(data["made"], data["sources"], data["actions"], added)
 
 
 @cache

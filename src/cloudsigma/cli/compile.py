@@ -12,6 +12,7 @@ from cloudsigma.cli.path_types import FILE
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.cli.screen import screen
 from cloudsigma.cli.usage_errors import usage_errors
+from cloudsigma.cli.writing import writing
 from cloudsigma.escaping import printable
 from cloudsigma.sinks.overwrite_guard import check_spared
 
@@ -35,10 +36,8 @@ def command(paths: tuple[Path, ...], output: Path, choice: Choice) -> int:
     if output.suffix.lower() in {".yml", ".yaml"} and output.exists():
         raise click.UsageError(f"--output would overwrite {printable(str(output))}, perhaps a rule; name a .json file.")
     rules = choice.load()
-    try:
+    with writing(output):
         rules.save(output)
-    except OSError as error:
-        raise click.ClickException(f"{printable(str(output))} cannot be written ({error.strerror}).") from error
     count = len(rules)
     screen().tell(f"{count} {'rule' if count == 1 else 'rules'} written to {printable(str(output))}")
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=False)

@@ -7,6 +7,7 @@ import click
 from cloudsigma.catalogue import Catalogue, Event
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.option_groups import GroupedCommand
+from cloudsigma.cli.screen import screen
 from cloudsigma.escaping import printable
 from cloudsigma.linting.record_fields import VALUES, known_paths
 
@@ -25,7 +26,7 @@ def command(source: str | None, event: str | None) -> int:
         for path in sorted(known_paths()):
             values = f"  {', '.join(sorted(VALUES[path]))}" if path in VALUES else ""
             click.echo(f"{path}{values}")
-        click.echo(f"{len(catalogue.sources):,} event sources (catalogue of {catalogue.made})", err=True)
+        screen().tell(f"{len(catalogue.sources):,} event sources (catalogue of {catalogue.made})")
     elif not catalogue.has_source(source):
         near = catalogue.nearest_source(source)
         raise click.UsageError(

@@ -19,6 +19,7 @@ from cloudsigma.cli.path_types import INPUT, OUTPUT_FILE
 from cloudsigma.cli.progress import watching
 from cloudsigma.cli.screen import screen
 from cloudsigma.cli.usage_errors import usage_errors
+from cloudsigma.cli.writing import writing
 from cloudsigma.escaping import printable
 from cloudsigma.reading.content.lines import Block, blocks
 from cloudsigma.reading.scope.limits import Limits
@@ -119,11 +120,9 @@ def _target(path: Path | None, stack: ExitStack) -> BinaryIO:
     if path is None:
         sys.stdout.flush()
         return sys.stdout.buffer
-    try:
+    with writing(path):
         file = stack.enter_context(open_output(path))
         file.truncate(0)
-    except OSError as error:
-        raise click.ClickException(f"{printable(str(path))} cannot be written ({error.strerror or error}).") from error
     return file
 
 

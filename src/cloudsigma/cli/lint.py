@@ -9,8 +9,10 @@ import click
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import FILE, OUTPUT_FILE
+from cloudsigma.cli.screen import screen
 from cloudsigma.cli.usage_errors import usage_errors
-from cloudsigma.escaping import printable
+from cloudsigma.cli.writing import writing
+from cloudsigma.escaping import printable, printable_lines
 from cloudsigma.linting.checks import PROFILES, checks, page_of
 from cloudsigma.linting.fixes import diff_of, fixed_texts
 from cloudsigma.linting.formats import FORMATS, summary_of
@@ -68,12 +70,9 @@ def command(
             result = _fixed(paths, options, result, write=fix)
     text = FORMATS[form](result)
     if output is not None:
-        try:
+        with writing(output):
             write_file(output, f"{text}\n".encode())
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise click.ClickException(f"{printable(str(output))} cannot be written ({reason}).") from error
-        click.echo(summary_of(result), err=True)
+        screen().tell(summary_of(result), problem=bool(result.findings))
     else:
         click.echo(text)
     return exit_codes.combined(
@@ -99,13 +98,9 @@ def _added(events: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
 def _fixed(paths: tuple[Path, ...], options: LintOptions, result: LintResult, *, write: bool) -> LintResult:
     for path, (before, after) in fixed_texts(result.findings).items():
         if write:
-            write_file(Path(path), after.encode())
-            click.echo(f"{printable(path)}: fixed", err=True)
+            with writing(path):
+                write_file(Path(path), after.encode())
+            screen().tell(f"{path}: fixed")
         else:
-            click.echo(printable_diff(diff_of(path, before, after)), nl=False)
+            click.echo(printable_lines("\n".join(diff_of(path, before, after).splitlines())))
     return run_lint(paths, options) if write else result
-
-
-def printable_diff(text: str) -> str:
-    """A diff without control characters."""
-    return "".join(f"{printable(line)}\n" for line in text.splitlines())

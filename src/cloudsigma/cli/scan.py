@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 import click
 from msgspec import structs
@@ -26,6 +26,7 @@ from cloudsigma.cli.scan_summary import summary_of
 from cloudsigma.cli.screen import screen
 from cloudsigma.cli.stop_signals import stop_signals
 from cloudsigma.cli.usage_errors import usage_errors
+from cloudsigma.cli.writing import writing
 from cloudsigma.errors import InputLostError
 from cloudsigma.escaping import printable, printable_json
 from cloudsigma.reading.account.ledger import Loss
@@ -173,7 +174,7 @@ class _Account:
         if self._ledger == "-":
             click.echo(form, nl=False)
         else:
-            with _writing(self._ledger):
+            with writing(self._ledger):
                 write_file(self._ledger, form.encode())
 
 
@@ -182,14 +183,5 @@ def _check_ledger(output: OutputOptions) -> None:
     if output.ledger == "-" and not output.outputs:
         raise click.UsageError("--ledger - needs --output FILE: the matches go to standard output.")
     for file in output.ledger_files:
-        with _writing(str(file)):
+        with writing(file):
             check_writable(file)
-
-
-@contextmanager
-def _writing(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise click.ClickException(f"{printable(path)} cannot be written ({reason}).") from error

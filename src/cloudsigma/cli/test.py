@@ -19,6 +19,7 @@ from cloudsigma.cli.rule_options import choosing_options, compile_options, print
 from cloudsigma.cli.screen import screen
 from cloudsigma.cli.suggestions import needed_beside, suggest_cases, suggest_option
 from cloudsigma.cli.usage_errors import usage_errors
+from cloudsigma.cli.writing import writing
 from cloudsigma.engine.rule import Rule
 from cloudsigma.errors import CaseError, RuleError
 from cloudsigma.escaping import printable, printable_json
@@ -243,7 +244,5 @@ def _echo(text: str, *, err: bool) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
+    with writing(path):
         write_file(path, text.encode(errors="backslashreplace"))
-    except OSError as error:
-        raise click.ClickException(f"{printable(str(path))} cannot be written ({error.strerror or error}).") from error

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from cloudsigma.compiler.rule_text import decode
 from cloudsigma.linting.finding import Finding, Fix
 
 
@@ -20,7 +21,7 @@ def fixed_texts(findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
     for path, each in edits.items():
         if not each:
             continue
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        text = decode(Path(path).read_bytes())
         parts, at = [], 0
         for fix in sorted(each, key=lambda one: (one.start, one.end)):
             if fix.start >= at:

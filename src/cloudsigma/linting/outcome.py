@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cloudsigma import ir
 from cloudsigma.catalogue import Catalogue
 from cloudsigma.compiler.document import Place
 from cloudsigma.ir.walk import all_tests
 from cloudsigma.linting.notes import Note, RuleDocument
-from cloudsigma.linting.pairs import conjunctions
+from cloudsigma.linting.pairs import Conjunction
 
 _FAILURE = re.compile(r"\b(?:failed|failure|failures|denied|unsuccessful|rejected)\b", re.IGNORECASE)
 _SUCCESS = re.compile(r"\b(?:successful|successfully|succeeded)\b", re.IGNORECASE)
@@ -44,32 +44,30 @@ SIBLINGS: tuple[tuple[str, ...], ...] = (
 """Calls with the same effect."""
 
 
-def intent_notes(document: RuleDocument, rule: ir.DetectionRule, catalogue: Catalogue) -> Iterator[Note]:
-    """The notes about the outcome that a rule asks for, and the calls that it does not watch."""
+def intent_notes(
+    document: RuleDocument, rule: ir.DetectionRule, ways: Sequence[Conjunction], catalogue: Catalogue
+) -> Iterator[Note]:
+    """The notes about the outcome that a rule asks for, and the calls that it does not watch.
+
+    `ways`: the rule's conjunctions.
+    """
     tests = list(all_tests(rule))
     place = document.document.place(("title",))
-    yield from _confusion(document, rule, place)
-    names = {text.lower() for test in tests if test.field == "eventName" for text in test.written}
-    names &= set(catalogue.names)
-    if not names:
+    yield from _confusion(document, ways, place)
+    written = {text.lower() for test in tests if test.field == "eventName" for text in test.written}
+    sources = {name: where for name in written if (where := catalogue.sources_of(name))}
+    if not sources:
         return
     if not any((test.field or "").split(".")[0] in _OUTCOME for test in tests):
-        writes = [
-            name
-            for name in names
-            if any(
-                (event := catalogue.event(source, name)) and not event.read_only
-                for source in catalogue.sources_of(name)
-            )
-        ]
-        if writes:
+        events = (catalogue.event(source, name) for name, where in sources.items() for source in where)
+        if any(event is not None and not event.read_only for event in events):
             yield Note(
                 "outcome-not-tested", place, "the rule also matches calls that were denied or failed",
                 "Add errorCode: null for calls that succeeded, if that is meant.",
             )  # fmt: skip
     for group in SIBLINGS:
-        watched = [name for name in group if name.lower() in names]
-        missing = [name for name in group if name.lower() not in names]
+        watched = [name for name in group if name.lower() in sources]
+        missing = [name for name in group if name.lower() not in sources]
         if len(watched) > 1 and missing:
             yield Note(
                 "sibling-calls", place, f"{', '.join(missing)} have the same effect as {', '.join(watched)}",
@@ -77,22 +75,21 @@ def intent_notes(document: RuleDocument, rule: ir.DetectionRule, catalogue: Cata
             )  # fmt: skip
 
 
-def _confusion(document: RuleDocument, rule: ir.DetectionRule, place: Place) -> Iterator[Note]:
+def _confusion(document: RuleDocument, ways: Sequence[Conjunction], place: Place) -> Iterator[Note]:
     title = str(document.value.get("title", ""))
     failure, success = _FAILURE.search(title), _SUCCESS.search(title)
     if bool(failure) is bool(success):
         return
-    found = conjunctions(rule)
-    asks = [_asks_for_success(conjunction) for conjunction in found]
-    if failure and found and all(each is True for each in asks):
+    asks = [_asks_for_success(conjunction) for conjunction in ways]
+    if failure and asks and all(each is True for each in asks):
         yield Note("success-failure-confusion", place, f"the title says {failure[0]!r}, and the rule asks for calls "
                    "without an error", "Correct the title or the test of errorCode.")  # fmt: skip
-    if success and found and all(each is False for each in asks):
+    if success and asks and all(each is False for each in asks):
         yield Note("success-failure-confusion", place, f"the title says {success[0]!r}, and the rule asks for calls "
                    "with an error", "Correct the title or the test of errorCode.")  # fmt: skip
 
 
-def _asks_for_success(conjunction: tuple[tuple[ir.Test, bool], ...]) -> bool | None:
+def _asks_for_success(conjunction: Conjunction) -> bool | None:
     """Whether a conjunction asks for a call without an error; `None` if it does not say."""
     for test, wanted in conjunction:
         if test.field not in ("errorCode", "errorMessage") or len(test.matchers) != 1:

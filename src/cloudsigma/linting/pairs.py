@@ -15,6 +15,7 @@ from typing import NamedTuple
 from cloudsigma import ir
 from cloudsigma.catalogue import Catalogue, Event
 from cloudsigma.compiler.document import Place
+from cloudsigma.compiler.doubts.contradictions import literal_text
 from cloudsigma.compiler.remedies import quoted
 from cloudsigma.engine.evaluate.operators import fold as folded
 from cloudsigma.engine.evaluate.operators import matches
@@ -69,9 +70,8 @@ def conjunctions(rule: ir.DetectionRule) -> list[Conjunction]:
         return []
 
 
-def pair_notes(document: RuleDocument, rule: ir.DetectionRule, catalogue: Catalogue) -> Iterator[Note]:
-    """The notes about sources, event names and members that cannot meet."""
-    found = conjunctions(rule)
+def pair_notes(document: RuleDocument, found: Sequence[Conjunction], catalogue: Catalogue) -> Iterator[Note]:
+    """The notes about sources, event names and members that cannot meet in any of a rule's conjunctions."""
     unknown = yield from _sources(document, found, catalogue)
     if unknown:
         return
@@ -87,7 +87,7 @@ def _sources(document: RuleDocument, found: Sequence[Conjunction], catalogue: Ca
     told = False
     for test in _tests(found, "eventSource"):
         for at, matcher in enumerate(test.matchers):
-            text = _text(matcher)
+            text = literal_text(matcher)
             if text is None or (catalogue.has_source(text) and text.lower().endswith(".amazonaws.com")):
                 continue
             if not isinstance(matcher, ir.Pattern) or any(matches(matcher, each) for each in catalogue.sources):
@@ -117,7 +117,7 @@ def _possible_sources(conjunction: Conjunction, catalogue: Catalogue) -> tuple[s
 
 @lru_cache(maxsize=1_000)
 def _sources_passing(test: ir.Test, catalogue: Catalogue) -> tuple[str, ...]:
-    texts = [_text(matcher) for matcher in test.matchers]
+    texts = [literal_text(matcher) for matcher in test.matchers]
     if not test.all_of and all(text is not None for text in texts):
         exact = {text.lower() for text in texts if text is not None}
         return tuple(source for source in catalogue.sources if source in exact)
@@ -152,7 +152,7 @@ def _names(document: RuleDocument, found: Sequence[Conjunction], catalogue: Cata
 def _is_possible(matcher: ir.Matcher, sources: tuple[str, ...] | None, catalogue: Catalogue) -> bool:
     if not isinstance(matcher, ir.Pattern):
         return True
-    text = _text(matcher)
+    text = literal_text(matcher)
     if text is not None:
         if sources is None:
             where = catalogue.sources_of(text)
@@ -184,7 +184,7 @@ def _dead_name(
     document: RuleDocument, test: ir.Test, at: int, sources: tuple[str, ...] | None, catalogue: Catalogue
 ) -> Note:
     place = _place(document, test, at)
-    text = _text(test.matchers[at])
+    text = literal_text(test.matchers[at])
     if text is None:
         shown = quoted(test.written[at]) if at < len(test.written) else "the pattern"
         where = f" of {_shown(sources)}" if sources is not None else ""
@@ -224,7 +224,7 @@ def _dead_name(
 
 def _members(found: Sequence[Conjunction], catalogue: Catalogue) -> Iterator[Note]:
     """Members that no call of a conjunction has, wherever the test occurs."""
-    verdicts: dict[tuple[int, str], list[tuple[str, Note] | None]] = {}
+    verdicts: dict[int, list[Note | None]] = {}
     for conjunction in found:
         events = _exact_events(conjunction, catalogue)
         for test, wanted in conjunction:
@@ -232,13 +232,12 @@ def _members(found: Sequence[Conjunction], catalogue: Catalogue) -> Iterator[Not
             if match is None:
                 continue
             note = None
-            asks = wanted and not any(isinstance(matcher, ir.Null) for matcher in test.matchers)
-            if events and asks and not any(type(matcher).__name__ == "Exists" for matcher in test.matchers):
+            if events and wanted and not any(isinstance(matcher, (ir.Null, ir.Exists)) for matcher in test.matchers):
                 note = _member_note(test, match["part"], match["member"], events, catalogue)
-            verdicts.setdefault((id(test), match["member"]), []).append(("", note) if note is not None else None)
+            verdicts.setdefault(id(test), []).append(note)
     for notes in verdicts.values():
-        if all(each is not None for each in notes) and notes[0] is not None:
-            yield notes[0][1]
+        if notes[0] is not None and None not in notes:
+            yield notes[0]
 
 
 def _member_note(test: ir.Test, part: str, member: str, events: list[Event], catalogue: Catalogue) -> Note | None:
@@ -274,7 +273,7 @@ def _exact_events(conjunction: Conjunction, catalogue: Catalogue) -> list[Event]
     names: list[str] | None = None
     for test, wanted in conjunction:
         if test.field == "eventName" and wanted:
-            texts = [_text(matcher) for matcher in test.matchers]
+            texts = [literal_text(matcher) for matcher in test.matchers]
             if all(text is not None for text in texts):
                 listed = [text for text in texts if text is not None]
                 names = listed if names is None else [name for name in names if name in listed]
@@ -307,12 +306,6 @@ def _passes(test: ir.Test, text: str) -> bool:
     return all(verdicts) if test.all_of else any(verdicts)
 
 
-def _text(matcher: ir.Matcher) -> str | None:
-    if isinstance(matcher, ir.Pattern) and all(isinstance(part, str) for part in matcher.parts):
-        return "".join(part for part in matcher.parts if isinstance(part, str))
-    return None
-
-
 def _shown(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
@@ -327,8 +320,6 @@ def _place(document: RuleDocument, test: ir.Test, at: int) -> Place:
         ),
         None,
     )
-    if item is not None and len(test.matchers) > 1 and (place := document.document.values.get((*item, at))):
-        return place
-    if item is not None and (place := document.document.values.get(item)):
-        return place
-    return Place(test.line or 1, test.column or 1)
+    if item is None:
+        return Place(test.line or 1, test.column or 1)
+    return document.value_place(item, at, len(test.matchers))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 _ISSUER = dict.fromkeys(("type", "userName", "principalId", "arn", "accountId"))
@@ -130,6 +131,7 @@ def _paths(table: Any, before: str) -> list[str]:
     return found
 
 
+@cache
 def known_paths() -> frozenset[str]:
     """The names of all fields that are known in full."""
     return frozenset(_paths(FIELDS, ""))

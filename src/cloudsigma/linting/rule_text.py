@@ -74,6 +74,7 @@ class RuleText:
     def suppressions(self) -> list[Suppression]:
         """The comments that silence findings; text within a value is none."""
         found = []
+        begins = {document.line for document in self.documents}
         for match in _COMMENT.finditer(self.text):
             at = bisect_right(self._scalars, (match.start(), len(self.text))) - 1
             if at >= 0 and self._scalars[at][0] <= match.start() < self._scalars[at][1]:
@@ -81,7 +82,6 @@ class RuleText:
             line, column = self.place(match.start())
             slugs = tuple(filter(None, (slug.strip() for slug in match["slugs"].split(","))))
             alone = not self.text[self._lines[line - 1] : match.start()].strip()
-            begins = {document.line for document in self.documents}
             whole = line in begins or (alone and line + 1 in begins)
             found.append(Suppression(line, column, slugs, match["reason"].strip(), whole))
         return found

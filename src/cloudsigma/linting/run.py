@@ -18,11 +18,11 @@ from cloudsigma.compiler.rule_text import decode
 from cloudsigma.errors import RuleError, UsageError
 from cloudsigma.linting.checks import PROFILES, checks
 from cloudsigma.linting.compiled import slug_of
-from cloudsigma.linting.finding import SEVERITIES, Finding, Fix, Severity
+from cloudsigma.linting.finding import SEVERITIES, Finding, Fix
 from cloudsigma.linting.items import item_notes
 from cloudsigma.linting.notes import Note, RuleDocument
 from cloudsigma.linting.outcome import intent_notes
-from cloudsigma.linting.pairs import pair_notes
+from cloudsigma.linting.pairs import conjunctions, pair_notes
 from cloudsigma.linting.rule_text import RuleText
 
 _WORLD = frozenset(
@@ -142,9 +142,10 @@ def _findings(
     rule = str(document.value.get("id") or document.value.get("title") or "")[:120] or None
     notes = list(item_notes(document, catalogue))
     if definition is not None:
+        ways = conjunctions(definition)
         if not any(note.slug == "unknown-field" for note in notes):
-            notes += pair_notes(document, definition, catalogue)
-        notes += intent_notes(document, definition, catalogue)
+            notes += pair_notes(document, ways, catalogue)
+        notes += intent_notes(document, definition, ways, catalogue)
     for note in notes:
         yield _finding(note, document.document.path, rule, texts)
 
@@ -261,9 +262,3 @@ def _covers(line: int, finding: Finding, texts: Mapping[str | None, RuleText], *
         return finding.line <= line <= finding.end_line
     text = texts[finding.path]
     return text.first_line(finding.line) in (line, line + 1)
-
-
-def worst(findings: Iterable[Finding]) -> Severity | None:
-    """The gravest severity of some findings."""
-    found = {each.severity for each in findings}
-    return next((severity for severity in SEVERITIES if severity in found), None)

@@ -9,7 +9,6 @@ from sigma.collection import SigmaCollection
 from sigma.plugins import InstalledSigmaPlugins
 from sigma.validation import SigmaValidator
 
-from cloudsigma.compiler.document import Place
 from cloudsigma.linting.checks import checks
 from cloudsigma.linting.finding import Finding
 from cloudsigma.linting.rule_text import RuleText
@@ -38,12 +37,9 @@ def validator_findings(texts: Mapping[str | None, RuleText]) -> Iterator[Finding
                 continue
             for issue in issues:
                 rule = next(iter(issue.rules), None)
-                line = 1
-                where = getattr(getattr(rule, "source", None), "line", None)
-                place = Place(where or line, 1)
-                end = texts[path].end(place.line, 1)
+                line = getattr(getattr(rule, "source", None), "line", None) or 1
                 yield Finding(
-                    "sigmahq-validator", check.severity, check.confidence, path, place.line, 1, *end,
+                    "sigmahq-validator", check.severity, check.confidence, path, line, 1, *texts[path].end(line, 1),
                     str(rule.id or rule.title) if rule is not None else None, f"{name}: {issue.description}",
                     "See pySigma's documentation of its validators.",
                 )  # fmt: skip

@@ -119,11 +119,6 @@ class MarkdownSink(Sink):
         self._stream.write(self._report.text([*notes, *str(outcome.ledger).splitlines()[:_NOTES]], closing))
 
 
-def _rank(group: tuple[str | None, str]) -> tuple[int, str]:
-    level, title = group
-    return (_LEVELS.index(level) if level in _LEVELS else len(_LEVELS)), title
-
-
 def _row(match: Match) -> str:
     context = match.context
     when = context.time.strftime("%Y-%m-%d %H:%M:%S") if context.time is not None else "-"

@@ -188,7 +188,7 @@ def _covers(wide: ir.Matcher, narrow: ir.Matcher) -> bool:
         return any(_covers(variant, narrow) for variant in wide.variants)
     if not isinstance(wide, ir.Pattern) or not isinstance(narrow, ir.Pattern) or (wide.cased and not narrow.cased):
         return False
-    text = _literal(narrow)
+    text = literal_text(narrow)
     if text is not None:
         return len(text) <= _MAX_TEXT and matches(wide, text)
     return _has_text(wide, narrow)
@@ -206,7 +206,7 @@ def _has_text(wide: ir.Pattern, narrow: ir.Pattern) -> bool:
     return any(prepared in (part if wide.cased else fold(part)) for part in narrow.parts if isinstance(part, str))
 
 
-def _literal(matcher: ir.Matcher) -> str | None:
+def literal_text(matcher: ir.Matcher) -> str | None:
     """The text of a pattern without wildcards."""
     if isinstance(matcher, ir.Pattern) and all(isinstance(part, str) for part in matcher.parts):
         return "".join(part for part in matcher.parts if isinstance(part, str))
@@ -216,7 +216,7 @@ def _literal(matcher: ir.Matcher) -> str | None:
 def _exclusion(hold: Sequence[ir.Test], fail: Sequence[ir.Test]) -> Conflict | None:
     """The conflict of a field that has one value: no text that one test allows passes all others."""
     for test in hold:
-        texts = [_literal(matcher) for matcher in test.matchers[:_MAX_PAIRS]]
+        texts = [literal_text(matcher) for matcher in test.matchers[:_MAX_PAIRS]]
         known = [fold(text) for text in texts if text is not None and len(text) <= _MAX_TEXT]
         if not known or (len(known) < len(test.matchers) and not test.all_of):
             continue

@@ -40,10 +40,6 @@ class QueueFacts(msgspec.Struct, frozen=True):
     """Seconds for which a received message is hidden from other receivers."""
     redrives: bool
     """Whether a redrive policy moves messages that are received too often to a dead-letter queue."""
-    waiting: int
-    """Messages that can be received, approximately."""
-    in_flight: int
-    """Messages received and not deleted, approximately."""
 
 
 class QueueClient:
@@ -76,8 +72,6 @@ class QueueClient:
         return QueueFacts(
             visibility=float(found.get("VisibilityTimeout", 30)),
             redrives="RedrivePolicy" in found,
-            waiting=int(found.get("ApproximateNumberOfMessages", 0)),
-            in_flight=int(found.get("ApproximateNumberOfMessagesNotVisible", 0)),
         )
 
     def receive(self, most: int, wait: int) -> list[Message]:

@@ -16,8 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 
-import msgspec
-
 from cloudsigma.errors import CloudSigmaError
 from cloudsigma.reading.sources.interface import Source
 from cloudsigma.reading.sources.register import NamedState
@@ -37,17 +35,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 900.0
 """Seconds for which a message is put back: the first time, and at most."""
 _SLICE = 0.2
 """Seconds between two looks at the stop event during a long poll."""
-
-
-class MessageCounts(msgspec.Struct):
-    """What became of the messages of a queue, for metrics."""
-
-    received: int = 0
-    deleted: int = 0
-    returned: int = 0
-    """Put back, to be received again."""
-    dead: int = 0
-    """Written to the file of dead messages."""
 
 
 class MessageSource(ContentSource):
@@ -81,7 +68,6 @@ class MessageQueue:
     ) -> None:
         self.location = location
         self.options = options or QueueOptions()
-        self.counts = MessageCounts()
         try:
             self._client = client or QueueClient(location)
             facts = self._client.facts()
@@ -120,7 +106,6 @@ class MessageQueue:
         messages = self._poll(stop)
         for message in messages:
             self._waiting.pop(message.id, None)
-        self.counts.received += len(messages)
         self._in_work.add(messages)
         self._sources = [MessageSource(self.location, message) for message in messages]
         self._note_drained()
@@ -204,7 +189,6 @@ class MessageQueue:
 
     def _put_back(self, messages: Sequence[Message], seconds: float) -> None:
         self._in_work.remove(messages)
-        self.counts.returned += len(messages)
         now = time.monotonic()
         self._waiting.update((message.id, now + seconds) for message in messages)
         try:
@@ -231,7 +215,6 @@ class MessageQueue:
         except OSError as error:
             _log.warning("%s cannot be written (%s); the message comes again", self.options.dead, error.strerror)
             return False
-        self.counts.dead += 1
         return True
 
     def _delete(self, messages: Sequence[Message]) -> None:
@@ -245,7 +228,6 @@ class MessageQueue:
         lasting = [code for code in failed.values() if code != GONE]
         if lasting:
             _log.warning("%d messages were not deleted (%s); they come again", len(lasting), lasting[0])
-        self.counts.deleted += len(messages) - len(failed)
 
     def close(self) -> None:
         """Stop receiving; messages in work become visible at once."""
