@@ -222,6 +222,17 @@ def test_the_command(tmp_path: Path, root: Path) -> None:
     assert run("lint", rule, "--event", "iam.amazonaws.com:OurOwnEvent").returncode == 0
 
 
+def test_no_rule_is_overwritten(tmp_path: Path) -> None:
+    rule = tmp_path / "rule.yml"
+    rule.write_text(RULE.format(line="eventName: CreateGroup"), encoding="utf-8")
+    before = rule.read_bytes()
+    for path in (rule, tmp_path):
+        done = run("lint", path, "--output", rule)
+        assert done.returncode == 2
+        assert "--output" in done.stderr
+    assert rule.read_bytes() == before
+
+
 def test_the_catalogue_is_browsed() -> None:
     assert "CreateGroup" in run("fields", "iam").stdout
     assert "requestParameters.groupName" in run("fields", "iam.amazonaws.com", "creategroup").stdout

@@ -17,6 +17,7 @@ from cloudsigma.linting.checks import PROFILES, checks, page_of
 from cloudsigma.linting.fixes import diff_of, fixed_texts
 from cloudsigma.linting.formats import FORMATS, summary_of
 from cloudsigma.linting.run import LintOptions, LintResult, run_lint
+from cloudsigma.sinks.overwrite_guard import check_spared
 from cloudsigma.storage.atomic_file import write_file
 
 
@@ -64,6 +65,8 @@ def command(
     if not paths:
         raise click.UsageError("Name a rule file or folder.")
     with usage_errors():
+        if output is not None:
+            check_spared(paths, {"--output": [output]})
         options = LintOptions(profile, ignore, _added(events))
         result = run_lint(paths, options)
         if fix or diff:

@@ -59,7 +59,7 @@ def _named_fields(document: RuleDocument) -> Iterator[Note]:
 
 def _field(document: RuleDocument, name: Any, way: tuple[Any, ...]) -> Iterator[Note]:
     if not isinstance(name, str) or name.startswith("$") or field_doubt(name, aws=True) is not None:
-        return  # JSONPath, or told by the compiler
+        return  # a JSONPath, or the compiler reports it
     plain = name.split("|")[0]
     known, nearest = nearest_field(plain)
     if not known:

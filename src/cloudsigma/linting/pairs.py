@@ -93,9 +93,7 @@ def _sources(document: RuleDocument, found: Sequence[Conjunction], catalogue: Ca
             if not isinstance(matcher, ir.Pattern) or any(matches(matcher, each) for each in catalogue.sources):
                 continue
             nearest = catalogue.nearest_source(text)
-            remedy = (
-                f"Did you mean {nearest}?" if nearest else "Look it up: cloudsigma fields. Or add it to lint's events."
-            )
+            remedy = f"Did you mean {nearest}?" if nearest else "Look it up: cloudsigma fields. Or add it: --event."
             reason = f"{quoted(text)} is no event source (catalogue of {catalogue.made})"
             told = True
             yield Note("unknown-event-source", _place(document, test, at), reason, remedy)
@@ -213,7 +211,7 @@ def _dead_name(
     for source in (sources or ())[:5]:
         found = found or catalogue.nearest_event(text, source)
     found = found or catalogue.nearest_event(text)
-    remedy = f"Did you mean {found.name}?" if found else "Look it up: cloudsigma fields. Or add it to lint's events."
+    remedy = f"Did you mean {found.name}?" if found else "Look it up: cloudsigma fields. Or add it: --event."
     where = f" of {_shown(sources)}" if sources else ""
     reason = f"{quoted(text)} is no event{where} (catalogue of {catalogue.made})"
     return Note("unknown-event-name", place, reason, remedy)

@@ -72,7 +72,7 @@ class RuleText:
         return max(begins, default=1)
 
     def suppressions(self) -> list[Suppression]:
-        """The comments that silence findings; text within a value is none."""
+        """The comments that silence findings; text within a value does not count."""
         found = []
         begins = {document.line for document in self.documents}
         for match in _COMMENT.finditer(self.text):
