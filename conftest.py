@@ -5,6 +5,7 @@ Each page runs in its own folder, with copies of `examples/` and `sigma_rules/`.
 - a `python` block is executed (`>>>` lines are compared as doctests do), and names are shared by the whole page,
 - a `console` block is run: each line that begins with `$ ` by the shell, and what it prints, errors included, must
   be the lines below it, where `...` matches any text,
+- with a comment of the form `<!-- columns: 100 -->` above it, a `console` block is run on a terminal of that width,
 - a block below a comment of the form `<!-- file: NAME -->` is written to that file.
 """
 
@@ -25,12 +26,15 @@ from typing import Any
 import pytest
 from sybil import Document, Example, Region, Sybil
 from sybil.parsers.myst import PythonCodeBlockParser
+from terminal import on_terminal
 
 ROOT = Path(__file__).parent
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 _FILE = re.compile(r"^<!-- file: (?P<path>\S+) -->\n+```\w+\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_CONSOLE = re.compile(r"^```console\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_CONSOLE = re.compile(
+    r"(?:^<!-- columns: (?P<columns>\d+) -->\n+)?^```console\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 def parse_files(document: Document) -> Iterator[Region]:
@@ -50,37 +54,42 @@ def write_file(example: Example) -> None:
 def parse_consoles(document: Document) -> Iterator[Region]:
     """Find the blocks that hold commands and what they print."""
     for block in _CONSOLE.finditer(document.text):
-        yield Region(block.start(), block.end(), block["text"], run_console)
+        yield Region(block.start(), block.end(), (block["text"], int(block["columns"] or 0)), run_console)
 
 
 def run_console(example: Example) -> str | None:
     """Run the commands of a block in order and compare; `$?` is the exit code of the one before."""
+    text, columns = example.parsed
     status = 0
-    for part in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
-        scripts = sysconfig.get_path("scripts")
-        done = subprocess.run(
-            ["sh", "-c", f"(exit {status}); {command}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=60,
-            env=os.environ
-            | {
-                "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
-                "COLUMNS": "100",
-                "NO_COLOR": "1",
-                "LC_ALL": "C.UTF-8",
-                "XDG_CACHE_HOME": str(Path.cwd() / ".cache"),
-            },
-        )
-        status = done.returncode
-        wanted, got = trimmed(expected), trimmed(done.stdout)
+        script = ["sh", "-c", f"(exit {status}); {command}"]
+        got, status = on_terminal(script, environment(columns), seconds=60) if columns else piped(script)
+        wanted, got = trimmed(expected), trimmed(got)
         if not doctest.OutputChecker().check_output(wanted, got, doctest.ELLIPSIS):
             return f"$ {command}\nexpected:\n{wanted}\ngot (exit code {status}):\n{got}"
     return None
+
+
+def piped(script: list[str]) -> tuple[str, int]:
+    """The output of a command that writes to a pipe, errors included, and its exit code."""
+    done = subprocess.run(
+        script, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        timeout=60, env=environment(100),
+    )  # fmt: skip
+    return done.stdout, done.returncode
+
+
+def environment(columns: int) -> dict[str, str]:
+    """The variables of a command: its scripts are those of this environment, and its cache is the page's."""
+    return os.environ | {
+        "PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": str(columns),
+        "TERM": "xterm",
+        "NO_COLOR": "1",
+        "LC_ALL": "C.UTF-8",
+        "XDG_CACHE_HOME": str(Path.cwd() / ".cache"),
+    }
 
 
 def trimmed(text: str) -> str:

@@ -2,13 +2,15 @@
 
 Headless Chromium opens the report of the sample trail, and a report of hostile texts. The page must write nothing to
 the console, fetch nothing, run nothing, fit 360 and 1,400 pixels, and have no violation that axe-core finds.
-Screenshots and a PDF are kept in FOLDER (default: `build/report`). Needs Chromium (`CHROMIUM` names it) and the
-dependency group `browser`.
+Screenshots and a PDF are kept in FOLDER (default: `build/report`). The picture in the documentation must be of this
+report: it holds the SHA-256 of the page that it shows, and `CLOUDSIGMA_RECORD=1` makes it anew. Needs Chromium
+(`CHROMIUM` names it) and the dependency group `browser`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 import shutil
 import sys
@@ -18,6 +20,8 @@ from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from msgspec import structs
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import cloudsigma
@@ -32,6 +36,10 @@ from cloudsigma.report.activity_page import timeline_sections, who_sections
 
 ROOT = Path(__file__).parent.parent
 WIDTHS = (360, 1400)
+PICTURE = ROOT / "docs" / "images" / "report.png"
+PICTURE_SIZE = (1280, 1060)
+SHOWS = "report-sha256"
+"""Where the picture holds the digest of the page that it shows."""
 MADE = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
 HOSTILE = (
     "<script>document.title='run'</script>",
@@ -64,6 +72,7 @@ def main() -> int:
             path.write_text(text, encoding="utf-8")
             for scheme in ("light", "dark"):
                 faults += [f"{name}, {scheme}: {fault}" for fault in check(browser, path, scheme)]
+        faults += check_picture(browser, folder / "sample.html")
         browser.close()
     print("\n".join(faults) or f"the report holds: {folder}")
     return 1 if faults else 0
@@ -172,6 +181,27 @@ def look_at(page: Page, width: int) -> list[str]:
     violations = Axe().run(page).response["violations"]
     faults += [f"axe: {each['id']}: {each['nodes'][0]['html'][:120]}" for each in violations]
     return faults
+
+
+def check_picture(browser: Browser, report: Path) -> list[str]:
+    """Whether the documentation's picture is that of the report; makes it with `CLOUDSIGMA_RECORD=1`."""
+    digest = hashlib.sha256(report.read_bytes()).hexdigest()
+    if os.environ.get("CLOUDSIGMA_RECORD"):
+        taken = report.with_name("picture.png")
+        page = browser.new_page(viewport={"width": PICTURE_SIZE[0], "height": PICTURE_SIZE[1]}, color_scheme="light")
+        page.goto(report.as_uri())
+        page.screenshot(path=taken)
+        page.close()
+        shows = PngInfo()
+        shows.add_text(SHOWS, digest)
+        PICTURE.parent.mkdir(exist_ok=True)
+        with Image.open(taken) as image:
+            small = image.convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
+            small.save(PICTURE, optimize=True, pnginfo=shows)
+    with Image.open(PICTURE) as picture:
+        if picture.info.get(SHOWS) == digest:
+            return []
+    return [f"{PICTURE.relative_to(ROOT)} shows another report: make it anew with CLOUDSIGMA_RECORD=1"]
 
 
 def _foreign(address: str, path: Path) -> list[str]:

@@ -82,12 +82,17 @@ def rest(terminal: int, seconds: float = 30) -> str:
 
 def recorded(*arguments: str, columns: int, folder: Path) -> str:
     """The screen of a terminal after a command has run in a folder."""
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
+    return on_terminal([sys.executable, "-m", "cloudsigma", *arguments], env, folder)[0]
+
+
+def on_terminal(
+    command: list[str], env: dict[str, str], folder: Path | None = None, seconds: float = 30
+) -> tuple[str, int]:
+    """The screen of a terminal after a command has run, and its exit code."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "cloudsigma", *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
-        cwd=folder, env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns)},
-    ):  # fmt: skip
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, cwd=folder, env=env) as run:
         os.close(theirs)
-        screen = Screen().take(rest(ours))
+        screen = Screen().take(rest(ours, seconds))
     os.close(ours)
-    return screen.text + "\n"
+    return screen.text + "\n", run.returncode

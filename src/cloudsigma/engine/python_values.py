@@ -2,7 +2,7 @@
 
 Records that a program made hold more kinds than JSON: numbers and arrays of NumPy, pandas' `Timestamp`, `Decimal`,
 `UUID`. Neither NumPy nor pandas is imported; their values are recognized by what they can do. NaN, NaT and pandas' NA
-say that a value is missing. `docs/how-to/another-tool.md` has the table of all kinds.
+say that a value is missing. `docs/how-to/pandas.md` has the table of all kinds.
 """
 
 from __future__ import annotations
