@@ -4,8 +4,6 @@ Everything in it is made up for this project, and its content is the same on eve
 tells the story.
 """
 
-# ruff: noqa: INP001 - scripts, no package
-
 from __future__ import annotations
 
 import gzip

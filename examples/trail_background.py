@@ -1,7 +1,5 @@
 """What goes on in the two accounts of the sample trail on any day, look-alikes of the four detections included."""
 
-# ruff: noqa: INP001 - scripts, no package
-
 from __future__ import annotations
 
 from typing import Any

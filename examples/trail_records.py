@@ -3,8 +3,6 @@
 Accounts, addresses and keys are those that are set aside for documentation, identifiers are digests.
 """
 
-# ruff: noqa: INP001 - scripts, no package
-
 from __future__ import annotations
 
 import hashlib

@@ -1,7 +1,5 @@
 """The story in the sample trail: an intruder with a stolen key, and what only looks like it."""
 
-# ruff: noqa: INP001 - scripts, no package
-
 from __future__ import annotations
 
 from typing import Any

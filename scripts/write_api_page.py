@@ -31,11 +31,12 @@ SECTIONS: dict[str, dict[str, list[str]]] = {
         "Read": ["read_records", "Reader", "Ledger", "Loss", "Limits"],
         "Errors": [
             "CloudSigmaError", "RuleError", "RuleErrors", "UsageError", "WrongTypeError", "UnknownRuleError",
-            "FileAccessError", "MissingPackageError", "InputLostError", "ApprovalError",
+            "FileAccessError", "MissingPackageError", "InputLostError", "InvocationError", "ApprovalError",
         ],
     },
     "cloudsigma.testing": {"Tests for rules": []},
     "cloudsigma.sinks": {"Matches out": []},
+    "cloudsigma.aws_lambda": {"A function of AWS Lambda": []},
 }  # fmt: skip
 """Module → heading → names in order; an empty list is all names of the module."""
 INTRODUCTION = """# Library

@@ -289,6 +289,21 @@ class InputLostError(CloudSigmaError):
         return f"{self.path}: {self.reason}{where}. Nothing after it was read."
 
 
+class InvocationError(CloudSigmaError):
+    """Parts of the event of a function could not be read; the matches of all else are published."""
+
+    def __init__(self, losses: int, first: str) -> None:
+        super().__init__(losses, first)
+        self.losses = losses
+        """Number of parts that could not be read."""
+        self.first = first
+        """The first of them, with the reason."""
+
+    def __str__(self) -> str:
+        others = f", and {self.losses - 1:,} more: the log has them" if self.losses > 1 else ""
+        return f"could not be read: {self.first}{others}"
+
+
 class UsageError(CloudSigmaError, ValueError):
     """An argument has a value that cannot be used; found before any work is done."""
 

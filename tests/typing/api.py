@@ -34,6 +34,7 @@ from cloudsigma import (
     RuleLimits,
     RuleSet,
     Scan,
+    aws_lambda,
     sinks,
     testing,
 )
@@ -226,3 +227,15 @@ print(
     sinks.write_files,
     sinks.write_matches,
 )
+
+# A function of Lambda
+publish: aws_lambda.Publish = print
+call = aws_lambda.handler(bundled, publish, correlations="ignore")
+assert_type(call, aws_lambda.Handler)
+assert_type(call({"Records": []}, None), dict[str, Any])
+assert_type(call.rules, RuleSet)
+try:
+    call({"Records": [None]})
+except cloudsigma.InvocationError as lost_parts:
+    assert_type(lost_parts.losses, int)
+    assert_type(lost_parts.first, str)

@@ -62,7 +62,7 @@ def build_index(rules: Sequence[ir.DetectionRule], vocabulary: Vocabulary) -> In
     prefilters: dict[str, list[tuple[int, Predicate]]] = {}
     found_by: list[str | None] = []
     for position, rule in enumerate(rules):
-        names = exact_names(rule)
+        names = exact_values(rule)
         if names is not None:
             for name in names:
                 named.setdefault(name, []).append(position)
@@ -111,46 +111,49 @@ def _selective(test: Predicate, name: str) -> bool:
     return not test({name: _IMPROBABLE}) and not test({})
 
 
-# --- exact event names --------------------------------------------------------------------------------------
+# --- exact values -------------------------------------------------------------------------------------------
 
-_Names = frozenset[str] | None
-"""Event names (folded) of which a record must have one; `None`: the rule requires none."""
+_Values = frozenset[str] | None
+"""Texts (folded) of which a record must have one; `None`: the rule requires none."""
 
 
-def exact_names(rule: ir.DetectionRule) -> _Names:
-    """The event names of which a matching record must have one; `None` if the rule has no such list."""
+def exact_values(rule: ir.DetectionRule, name: str = NAME) -> _Values:
+    """The values of a field, event names by default, of which a matching record must have one.
+
+    `None` if the rule has no such list.
+    """
     bodies = {selection.name: selection.body for selection in rule.selections}
-    found: dict[tuple[str, bool], _Names] = {}
+    found: dict[tuple[str, bool], _Values] = {}
 
-    def leaf(part: Leaf, wanted: bool) -> _Names:  # noqa: FBT001  # the form that `walk.fold` asks for
+    def leaf(part: Leaf, wanted: bool) -> _Values:  # noqa: FBT001  # the form that `walk.fold` asks for
         if isinstance(part, ir.Test):
-            return _of_test(part) if wanted is not part.negated else None
+            return _of_test(part, name) if wanted is not part.negated else None
         key = (part.name, wanted)
         if key not in found:
             found[key] = fold(bodies[part.name], leaf, join, wanted=wanted)
         return found[key]
 
-    def join(parts: list[_Names], all_of: bool, _: Joint) -> _Names:  # noqa: FBT001  # as above
+    def join(parts: list[_Values], all_of: bool, _: Joint) -> _Values:  # noqa: FBT001  # as above
         return _joined(parts, all_of=all_of)
 
     return _joined((fold(each.expression, leaf, join) for each in rule.conditions), all_of=False)
 
 
-def _joined(parts: Iterable[_Names], *, all_of: bool) -> _Names:
+def _joined(parts: Iterable[_Values], *, all_of: bool) -> _Values:
     listed = list(parts)
-    known = [names for names in listed if names is not None]
+    known = [values for values in listed if values is not None]
     if all_of:
         return min(known, key=len, default=None)
     return frozenset(chain.from_iterable(known)) if len(known) == len(listed) else None
 
 
-def _of_test(test: ir.Test) -> _Names:
-    if test.field != NAME:
+def _of_test(test: ir.Test, name: str) -> _Values:
+    if test.field != name:
         return None
     return _joined((_of_matcher(matcher) for matcher in test.matchers), all_of=test.all_of)
 
 
-def _of_matcher(matcher: ir.Matcher) -> _Names:
+def _of_matcher(matcher: ir.Matcher) -> _Values:
     match matcher:
         case ir.Pattern((str() as text,)):
             return frozenset({fold_case(text)})  # where case counts, too: one of its spellings must be there

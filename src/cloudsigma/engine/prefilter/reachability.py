@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from cloudsigma import ir
 from cloudsigma.engine.evaluate.loading import Vocabulary
 from cloudsigma.engine.evaluate.operators import fold
-from cloudsigma.engine.prefilter.index import NAME, SOURCE, exact_names
+from cloudsigma.engine.prefilter.index import NAME, SOURCE, exact_values
 from cloudsigma.engine.prefilter.reduction import Reducible
 from cloudsigma.engine.rule import Rule
 from cloudsigma.ir.walk import all_tests
@@ -46,18 +46,21 @@ def could_have_matched(rules: Sequence[Rule], events: Iterable[Event]) -> frozen
     return frozenset(found)
 
 
-def asked_for(rule: Rule) -> tuple[str, ...]:
-    """The event names of which a matching record must have one; empty if the rule has no such list."""
+def asked_for(rule: Rule, name: str = NAME) -> tuple[str, ...]:
+    """The values of a field, event names by default, of which a matching record must have one, as the rule spells them.
+
+    Empty if the rule has no such list.
+    """
     if not isinstance(rule.definition, ir.DetectionRule):
         return ()
-    names = exact_names(rule.definition)
-    if names is None:
+    values = exact_values(rule.definition, name)
+    if values is None:
         return ()
     spelled: dict[str, str] = {}
     for test in all_tests(rule.definition):
-        for text in _texts(test.matchers) if test.field == NAME else ():
+        for text in _texts(test.matchers) if test.field == name else ():
             spelled.setdefault(fold(text), text)
-    return tuple(sorted(spelled.get(name, name) for name in names))
+    return tuple(sorted(spelled.get(value, value) for value in values))
 
 
 def _needed(correlation: ir.CorrelationRule) -> float:
@@ -75,7 +78,7 @@ def _needed(correlation: ir.CorrelationRule) -> float:
 
 
 def _could(rule: ir.DetectionRule, by_name: Mapping[str, list[Event]], vocabulary: Vocabulary) -> bool:
-    names = exact_names(rule)
+    names = exact_values(rule)
     lists = by_name.values() if names is None else (by_name[name] for name in names if name in by_name)
     reducible = Reducible(rule, (NAME, SOURCE), vocabulary)
     seen: set[bytes] = set()
