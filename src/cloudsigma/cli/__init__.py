@@ -89,11 +89,11 @@ def group(context: click.Context, *, debug: bool, no_config: bool) -> None:
     context.obj = Configuration()
     if not no_config:
         with suppress(FileNotFoundError):  # the working folder is gone
-            context.obj = read_configuration(Path.cwd(), lambda: _commands(context))
+            context.obj = read_configuration(Path.cwd(), lambda: commands_of(context))
         context.default_map = context.obj.defaults
 
 
-def _commands(context: click.Context) -> dict[str, click.Command]:
+def commands_of(context: click.Context) -> dict[str, click.Command]:
     """All commands but `config`, which are imported."""
     found = {name: group.get_command(context, name) for name in _COMMANDS if name != "config"}
     return {name: command for name, command in found.items() if command is not None}

@@ -27,13 +27,18 @@ def load_approvals(file: Path, choice: Choice) -> Approvals:
     Raises:
         click.ClickException: The file cannot be used.
     """
-    from cloudsigma.approvals import Approvals
-
     try:
-        return Approvals.load(file, [*choice.without_choice(), *bundled_rules(correlations=True)])
+        return read_approvals(file, choice)
     except ApprovalError as error:
         for mistake in error.mistakes:
             click.echo(printable(str(mistake)), err=True)
         raise click.ClickException(
             f"{printable(str(file))} cannot be used, and a scan that ignored it would show approved changes as others."
         ) from error
+
+
+def read_approvals(file: Path, choice: Choice) -> Approvals:
+    """Read a file of approvals for the rules of a command; raises `ApprovalError` with its mistakes."""
+    from cloudsigma.approvals import Approvals
+
+    return Approvals.load(file, [*choice.without_choice(), *bundled_rules(correlations=True)])

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from cloudsigma.reading.sources.sqs.location import is_queue
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.checkpoint import Checkpoint, digests
 from cloudsigma.scanning.config import Follow
+from cloudsigma.scanning.reload import Reloader
 from cloudsigma.sinks.formats import FORMATS
 
 _INTERVAL, _INTERVAL_S3 = 5.0, 60.0
@@ -40,6 +41,8 @@ _NO_MATTER = frozenset(
     }
 )  # fmt: skip
 """Options that do not change the output, or whose effect is compared by the rules or paths themselves."""
+_RELOADED = frozenset({"logsource", "rule_limits", "approvals"})
+"""Further options that may change while paths are followed: they belong to the rules and their approvals."""
 
 
 if TYPE_CHECKING:
@@ -138,16 +141,16 @@ class LongWork:
         if self.checkpoint is None:
             return None
         settings = {
-            "rules": None if any(map(is_queue, paths)) else digests(rules),  # they may change between rounds
+            "rules": None if self.follow else digests(rules),  # a following scan reloads them
             "PATH": list(paths),
             "current folder": str(Path.cwd()) if any(map(_is_relative, paths)) else None,
             "--output": [_absolute(path) for path in outputs],
-            **_options_given(),
+            **_options_given(_NO_MATTER | _RELOADED if self.follow else _NO_MATTER),
         }
         return Checkpoint(self.checkpoint, settings, window, pause=_PAUSE if self.follow else 0.0)
 
-    def announce(self, checkpoint: Checkpoint | None) -> None:
-        """Report where a scan resumes, and how to stop one that follows."""
+    def announce(self, checkpoint: Checkpoint | None, rules: RuleSet) -> None:
+        """Report where a scan resumes, with which rules, and how to stop one that follows."""
         if checkpoint is not None and checkpoint.resumed:
             files = f"{checkpoint.done:,} {'file is' if checkpoint.done == 1 else 'files are'} done"
             state = (
@@ -156,6 +159,8 @@ class LongWork:
                 else "the scan goes on"
             )
             screen().tell(f"{printable(str(self.checkpoint))}: {files}, {state}")
+            if changed := checkpoint.changed_rules(rules):
+                screen().tell(f"rules since the last start: {printable(changed)}")
         if self.follow and sys.stderr is not None and sys.stderr.isatty():
             screen().tell("watching for new files; stop with Ctrl-C")
 
@@ -166,13 +171,15 @@ class LongWork:
             return []
         return [self.checkpoint.with_name(self.checkpoint.name + end) for end in ("", "-wal", "-shm", "-journal")]
 
-    def following(self, paths: Sequence[str], stop: threading.Event, queue: QueueChoice) -> Follow | None:
+    def following(
+        self, paths: Sequence[str], stop: threading.Event, queue: QueueChoice, reloader: Reloader | None
+    ) -> Follow | None:
         """How to follow the paths, if that was asked for."""
         if not self.follow:
             return None
         usual = _INTERVAL_S3 if any(path.startswith("s3:") for path in paths) else _INTERVAL
         lateness = self.lateness if self.lateness is not None else _LATENESS
-        return Follow(stop, self.interval or usual, lateness, queue.options(self.interval))
+        return Follow(stop, self.interval or usual, lateness, queue.options(self.interval), reloader)
 
 
 def _is_relative(path: str) -> bool:
@@ -183,13 +190,13 @@ def _absolute(path: Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100  # links are not followed
 
 
-def _options_given() -> dict[str, Any]:
-    """The other options that change the output: option name → JSON value."""
+def _options_given(without: Collection[str]) -> dict[str, Any]:
+    """The options that change the output, without some: option name → JSON value."""
     context = click.get_current_context()
     given: dict[str, Any] = {}
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
-        if parameter.name not in _NO_MATTER and value != parameter.get_default(context):
+        if parameter.name not in without and value != parameter.get_default(context):
             given[parameter.opts[0]] = _plain(value)
     return given
 

@@ -169,6 +169,10 @@ class Choice:
             click.echo(printable_error(warning), err=True)
         if self.pipelines:
             _warn_of_wrapped_fields(rules)
+        return self.chosen_from(rules)
+
+    def chosen_from(self, rules: RuleSet) -> RuleSet:
+        """The rules that the options choose among all; raises `click.ClickException` if none is left."""
         chosen = rules.where(
             level=self.level,
             status=self.status or None,

@@ -21,6 +21,7 @@ from cloudsigma.cli.path_types import INPUT
 from cloudsigma.cli.progress import Bar, progress_bar
 from cloudsigma.cli.queue_options import QueueChoice, queue_options
 from cloudsigma.cli.reading_options import ReadingOptions, or_standard_input, reading_options
+from cloudsigma.cli.reloading import ReloadReport, RuleFiles, reloading
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.cli.scan_summary import summary_of
 from cloudsigma.cli.screen import screen
@@ -81,9 +82,15 @@ def command(
     _check_ledger(output)
     keep_freed_memory()
     with stop_signals() as signals, ExitStack() as stack, progress_bar(wanted=not work.follow) as bar:
+        files = RuleFiles(choice, output.approvals, linked=output.sort == "time") if work.follow else None
+        state = files.state() if files is not None else None
         rules = choice.load()
         approvals = load_approvals(output.approvals, choice) if output.approvals is not None else None
         sinks: list[Sink] = []
+        reloader = None
+        if files is not None:
+            files.note_errors(rules)
+            reloader = stack.enter_context(reloading(files, state))
 
         def flush() -> None:
             for sink in sinks:
@@ -101,20 +108,21 @@ def command(
                 sessions=by_time, dedup=not output.no_dedup, jobs=reading.jobs, selection=selection, limits=limits,
                 coverage=reading.coverage, strict=reading.strict, named_files=reading.named_files,
                 exclude=tuple(str(file) for files in written.values() for file in files),
-                follow=work.following(paths, signals.stopping, queue), filter_counts=output.filter_counts,
+                follow=work.following(paths, signals.stopping, queue, reloader), filter_counts=output.filter_counts,
                 approvals=approvals,
             )  # fmt: skip
             callbacks = ScanCallbacks(
                 watcher=bar.watcher if bar is not None else None,
                 on_loss=_report_loss if work.follow else None,
                 on_idle=flush,
+                on_reload=ReloadReport(rules).tell if work.follow else None,
             )
             scan = Scan(paths, rules, config, callbacks=callbacks, checkpoint=checkpoint)
         account = _Account(scan, sinks, output, bar)
         try:
             with usage_errors(), open_sinks(output, checkpoint, before=bar.hide if bar is not None else None) as opened:
                 sinks += opened
-                work.announce(checkpoint)
+                work.announce(checkpoint, rules)
                 signals.patient = work.follow
                 write_matches(scan, sinks, by_time=by_time)
         except InputLostError as error:

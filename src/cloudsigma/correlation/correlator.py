@@ -159,6 +159,21 @@ class Correlator:
         self._tell_counts()
         return given
 
+    def adopt(self, other: Correlator) -> None:
+        """Take over the open entries of a correlator with other rules; call it before the first match.
+
+        Entries of a correlation that is missing here, or has changed, are dropped with a warning.
+        """
+        ours = {one.rule.id: one for one in self._windows}
+        for theirs in other._windows:  # private, of the same class
+            one = ours.get(theirs.rule.id)
+            if one is not None and one.rule.identity == theirs.rule.identity:
+                for group, time, entry in theirs.entries():
+                    one.restore(group, time, entry)
+            elif theirs.size:
+                _log.warning("the correlation %s has changed: its open frames are left out", theirs.rule.id)
+        self._watermark = other._watermark
+
     def release(self) -> None:
         """Close the state file, so that another correlator can resume from it; do not use this one any more."""
         if self._state is not None:

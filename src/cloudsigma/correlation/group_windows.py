@@ -188,6 +188,13 @@ class GroupWindows:
         self.size += 1
         self._load.entries += 1
 
+    def entries(self) -> Iterator[tuple[Group, float, Entry]]:
+        """All open entries, each with its group and its time; `restore` takes them."""
+        for key, window in self._windows.items():
+            for time, moment in window.moments.items():
+                for entry in moment.values():
+                    yield _group(key), time, entry
+
     def groups(self) -> Iterator[tuple[dict[str, str], Frame]]:
         """Each group by its fields, with all its open entries in order of time."""
         for key, window in self._windows.items():

@@ -100,19 +100,25 @@ class State:
             rule = self._rules.get(rule_id)
             if rule is None or rule.identity != digest or rule.correlation is None:
                 changed.add(rule_id)
-                with self._errors():
-                    self._file.execute("DELETE FROM entries WHERE number = ?", (number,))
+                self._delete(number)
                 continue
             with checked(self._path, _KIND):
                 form, group = json.loads(text), tuple(json.loads(groups))
                 entry, time = self._read(form, {}), float(form["time"])
                 if len(group) != len(rule.correlation.group_by) or not all(isinstance(name, str) for name in group):
                     raise ValueError(f"entry {number} has no group of its correlation")
-            if entry is not None:
-                self._numbers[id(entry)] = number
-                yield rule_id, group, time, entry
+            if entry is None:
+                changed.add(rule_id)
+                self._delete(number)
+                continue
+            self._numbers[id(entry)] = number
+            yield rule_id, group, time, entry
         for rule_id in sorted(changed):
             _log.warning("the correlation %s has changed: its open frames are left out", rule_id)
+
+    def _delete(self, number: int) -> None:
+        with self._errors():
+            self._file.execute("DELETE FROM entries WHERE number = ?", (number,))
 
     def _read(self, form: dict[str, Any], known: _Known) -> Entry | None:
         matches = [match for each in form["matches"] if (match := self._read_match(each, known)) is not None]

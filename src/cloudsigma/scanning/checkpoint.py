@@ -7,6 +7,7 @@ of this, then truncates its outputs to the saved lengths. The file contains only
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -35,6 +36,8 @@ _TAIL = 1024
 """Bytes before the saved end of an output that are hashed to recognize it."""
 _UNSAVED = 10_000
 """Most matches held in memory before they are written."""
+_SETS = 100
+"""Most rule sets that are remembered, the latest ones."""
 
 _KIND = FileKind(
     name="checkpoint",
@@ -91,6 +94,7 @@ class Checkpoint:
         self._path = os.fspath(path)
         self._outputs: Sequence[Output] = ()
         self._unsaved: list[KnownMatch] = []
+        self._rules: dict[str, str] | None = None
         self._saved = time.monotonic()
         self._pause = EVERY
         self.database = open_file(self._path, _KIND)
@@ -114,6 +118,7 @@ class Checkpoint:
         """Whether the earlier scan had finished."""
         self.window = msgspec.json.decode(about["window"], type=TimeWindow) if self.resumed else window
         """The requested time window."""
+        self._known_rules: dict[str, str] | None = json.loads(about["rules"]) if "rules" in about else None
         self.register = Register(self.database, pause=pause)
         """The sources that are done."""
         self.done = len(self.register)
@@ -176,7 +181,16 @@ class Checkpoint:
                 rows = self.database.execute("SELECT digest, path, position FROM matches ORDER BY number")
                 state.restore(form.encode(), rows)
 
+    def changed_rules(self, rules: RuleSet) -> str:
+        """The difference between the rules last saved and these, for people; empty if there is none."""
+        now = digests(rules)
+        return _difference(self._known_rules, now) if self._known_rules is not None and self._known_rules != now else ""
+
     # --- saving -----------------------------------------------------------------------------------------------
+
+    def note_rules(self, rules: RuleSet) -> None:
+        """Note the rules from now on; the next `save` stores them, and when they began to be used."""
+        self._rules = digests(rules)
 
     def note_match(self, match: KnownMatch) -> None:
         """Note a reported match; the next `save` stores it."""
@@ -207,6 +221,7 @@ class Checkpoint:
                     "outputs": msgspec.json.encode(ends).decode(),
                 }
             )
+            self._write_rules()
             self._write_matches()
             (last,) = self.database.execute("SELECT max(number) FROM matches").fetchone()
             if last is not None:  # `MatchDedup` remembers this generation and the one before
@@ -218,6 +233,15 @@ class Checkpoint:
 
     def _write(self, values: Mapping[str, str]) -> None:
         self.database.executemany("INSERT OR REPLACE INTO scan VALUES (?, ?)", values.items())
+
+    def _write_rules(self) -> None:
+        if self._rules is None or self._rules == self._known_rules:
+            return
+        sets: list[dict[str, str]] = json.loads(self._about().get("rule sets", "[]"))
+        since = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        sets.append({"digest": digest_of(self._rules), "since": since})
+        self._write({"rules": json.dumps(self._rules), "rule sets": json.dumps(sets[-_SETS:])})
+        self._known_rules = self._rules
 
     def _write_matches(self) -> None:
         self.database.executemany("INSERT INTO matches (digest, path, position) VALUES (?, ?, ?)", self._unsaved)
@@ -260,3 +284,8 @@ def digests(rules: RuleSet) -> dict[str, str]:
         ).hexdigest()[:16]
         for rule in rules
     }
+
+
+def digest_of(rules: Mapping[str, str]) -> str:
+    """The digest of a whole set, from the digests of its rules; their order does not matter."""
+    return hashlib.sha256(msgspec.json.encode(sorted(rules.items()))).hexdigest()[:16]

@@ -18,6 +18,7 @@ from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.scope.time_window import TimeWindow
 from cloudsigma.reading.sources.sqs.options import QueueOptions
 from cloudsigma.scanning.approving import Approver
+from cloudsigma.scanning.reload import Reload, Reloader
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Follow:
     """How long after its time an event may be delivered and still take part in correlations and links of sessions."""
     queue: QueueOptions = field(default_factory=QueueOptions)
     """How a queue is read, if the path names one."""
+    reloader: Reloader | None = None
+    """Reloads the rules between two passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +86,5 @@ class ScanCallbacks:
     """Called with each loss as it occurs."""
     on_idle: Callable[[], None] | None = None
     """Called each time before a following scan waits for new files."""
+    on_reload: Callable[[Reload], None] | None = None
+    """Called after each attempt to reload the rules, once new rules are in use."""

@@ -40,19 +40,31 @@ class ScanCorrelations:
     def __init__(
         self, rules: RuleSet, state: ScanState, follow: Follow | None, database: sqlite3.Connection | None
     ) -> None:
-        self._rules = rules
         self._state = state
         self._follow = follow
+        self._database = database
         self._keeps_frames = follow is not None and database is not None
         self._late = 0
         self._before = state.correlations
+        self._correlator: Correlator | None = None
+        self._use(rules)
+
+    def _use(self, rules: RuleSet) -> None:
+        self._rules = rules
         correlator = None
-        if any(rule.correlation is not None for rule in rules):
-            most = None if follow is None else MAX_ENTRIES
-            correlator = Correlator(rules, state=database, max_entries=most)
+        if any(rule.correlation is not None for rule in rules) or self._correlator is not None:
+            most = None if self._follow is None else MAX_ENTRIES
+            correlator = Correlator(rules, state=self._database, max_entries=most)
+            if self._correlator is not None and self._database is None:
+                correlator.adopt(self._correlator)
         self._correlator = correlator
         self._stream = MatchStream(rules.hidden, correlator)
-        self._stream.left_out = state.suppressed
+        self._stream.left_out = self._state.suppressed
+
+    def replace_rules(self, rules: RuleSet) -> None:
+        """Use other rules from now on; the open frames of correlations that are unchanged stay open."""
+        self._before, self._late = self.losses, 0
+        self._use(rules)
 
     @property
     def losses(self) -> CorrelationLosses:

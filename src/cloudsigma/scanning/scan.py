@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -13,13 +13,12 @@ from msgspec import structs
 
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.prefilter.reachability import asked_for
-from cloudsigma.errors import InputLostError, UsageError
+from cloudsigma.errors import UsageError
 from cloudsigma.reading.account.coverage import SilentRule
 from cloudsigma.reading.account.ledger import Ledger, Recorder
-from cloudsigma.reading.account.progress import ReadingProgress, ignore_progress, report_stage
+from cloudsigma.reading.account.progress import report_stage
 from cloudsigma.reading.account.repeats import Repeats
 from cloudsigma.reading.sources.finder import SourceFinder
-from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.reading.sources.register import Register
 from cloudsigma.reading.sources.sqs.location import queue_of
 from cloudsigma.reading.sources.value import Value
@@ -31,9 +30,9 @@ from cloudsigma.scanning.checkpoint import Checkpoint
 from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
 from cloudsigma.scanning.correlating import ScanCorrelations
 from cloudsigma.scanning.outcome import ScanOutcome
+from cloudsigma.scanning.passes import Hooks, Passes
 from cloudsigma.scanning.scan_state import ScanState
 from cloudsigma.scanning.source_queue import SourceQueue
-from cloudsigma.scanning.workers import read_sources
 from cloudsigma.storage.sqlite import open_temporary
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from cloudsigma.sessions import Sessions
 
 _Found = MatchedRecord | SerializedMatch | None
-_Advance = Callable[[Recorder | None, Iterable[Source | Unreadable]], None]
 
 
 class Scan:
@@ -78,7 +76,7 @@ class Scan:
         if checkpoint is not None:
             config = config.with_window(checkpoint.window)
         self.rules = rules
-        """The rules that are evaluated."""
+        """The rules that are evaluated; while following, a reload replaces them."""
         self.config = config
         """The settings."""
         self._callbacks = callbacks or ScanCallbacks()
@@ -182,6 +180,7 @@ class Scan:
         self._queue = self._new_queue(register)
         if checkpoint is not None:
             checkpoint.cut_outputs()
+            checkpoint.note_rules(self.rules)
         self._sessions = _new_sessions() if config.sessions else None
         self._prepared, self._finished = True, False
 
@@ -213,7 +212,7 @@ class Scan:
 
     def __iter__(self) -> Iterator[Match]:
         check_stream(self.config.approvals, linked=False)
-        return (self._approving.decided(match) for match in self._stream() if match is not None)
+        return (self._decided(match) for match in self._stream() if match is not None)
 
     def _stream(self) -> Iterator[Match | None]:
         """The matches as they are found. While following, `None` ends a pass."""
@@ -263,7 +262,9 @@ class Scan:
 
         With several jobs and no correlations, the workers serialize; this is faster than sending `Match` values.
         """
-        if self._correlates or self.config.approvals is not None:
+        follow = self.config.follow
+        reloads = follow is not None and follow.reloader is not None  # new rules may correlate, or have approvals
+        if self._correlates or self.config.approvals is not None or reloads:
             yield from map(serialization.of, self)
             return
         for match in self._begin(serialization):
@@ -302,93 +303,50 @@ class Scan:
     # --- the records that match -------------------------------------------------------------------------------
 
     def _found(self, serialization: Serialization | None) -> Iterator[_Found]:
-        """The matches in all sources, in order, counted when yielded. While following, `None` ends a pass."""
         config = self.config
         batches = BatchConfig(
             self.rules, config.selection, config.limits, serialization, config.coverage, config.strict,
             self._reads_named_files, config.sessions, config.filter_counts,
         )  # fmt: skip
-        try:
-            yield from self._pass(batches, config.jobs)
-            while config.follow is not None:
-                yield None
-                self._save()
-                if self._callbacks.on_idle is not None:
-                    self._callbacks.on_idle()
-                stop, rounds = config.follow.stop, self._rounds
-                if rounds.end_round() if rounds is not None else stop.wait(config.follow.interval):
-                    return
-                yield from self._pass(batches, None)
-        finally:
-            if self._rounds is not None:
-                self._rounds.close()
+        checkpoint = self._checkpoint
+        hooks = Hooks(
+            save=self._save,
+            is_save_due=lambda: checkpoint is not None and checkpoint.due,
+            end_pass=self._callbacks.on_idle or _do_nothing,
+            new_rules=self._swap_rules,
+        )
+        passes = Passes(
+            self._state, self._queue, config, hooks, rounds=self._rounds, correlations=self._correlations,
+            sessions=self._sessions, watcher=self._watcher, reads_named_files=self._reads_named_files,
+        )  # fmt: skip
+        return passes.run(batches)
 
-    def _pass(self, batches: BatchConfig, jobs: int | None) -> Iterator[MatchedRecord | SerializedMatch]:
-        """The matches in the present sources, then in the files that notifications in them name."""
-        progress = None
-        if self._watcher is not None:
-            progress = ReadingProgress(self._watcher, self._state.recorder)
-        if self._rounds is not None:
-            jobs = 1  # messages are small, and each is answered for by itself
-        yield from self._found_in(self._queue.sources(), batches, jobs, progress)
-        if self._reads_named_files and not self._is_stopping:
-            self._check(self._state.recorder)
-            batches = batches._replace(references=False)
-            yield from self._found_in(self._queue.named_sources(), batches, jobs, progress, named=True)
-        self._check(self._state.recorder)
-
-    def _found_in(
-        self,
-        sources: Iterator[Source | Unreadable],
-        batches: BatchConfig,
-        jobs: int | None,
-        progress: ReadingProgress | None,
-        *,
-        named: bool = False,
-    ) -> Iterator[MatchedRecord | SerializedMatch]:
-        state = self._state
-        advance: _Advance = ignore_progress
-        if progress is not None:
-            sources, advance = progress.watched(sources), progress.advance
-        with closing(read_sources(batches, sources, jobs, lambda part: advance(part, ()))) as results:
-            for result in results:
-                try:
-                    yield from result.found
-                finally:  # also for a caller that stops here
-                    state.recorder.add(result.recorder)
-                    state.suppressed.update(result.suppressed)
-                    state.filtered.update(result.filtered)
-                    if self._sessions is not None:
-                        self._sessions.add_issues(result.issues)
-                self._check(result.recorder)
-                self._queue.note_done(result, named=named)
-                self._note_deliveries(result.sources)
-                if self._checkpoint is not None and self._checkpoint.due:
-                    self._save()
-                advance(None, result.sources)
-                if self._is_stopping:
-                    return
-
-    def _note_deliveries(self, sources: Iterable[Source | Unreadable]) -> None:
-        if self.config.follow is not None and self._correlations is not None:
-            for source in sources:
-                if isinstance(source, Source):
-                    self._correlations.note_delivery(source)
-
-    @property
-    def _is_stopping(self) -> bool:
-        return self.config.follow is not None and self.config.follow.stop.is_set()
-
-    def _check(self, recorder: Recorder) -> None:
-        loss = recorder.first_loss if self.config.strict else None
-        if loss is not None:
-            raise InputLostError(loss.path, loss.reason, loss.position)
+    def _swap_rules(self) -> RuleSet | None:
+        """Take the rules that were reloaded, if there are any; called between two passes."""
+        follow = self.config.follow
+        reload = follow.reloader.take() if follow is not None and follow.reloader is not None else None
+        if reload is None:
+            return None
+        if reload.loaded is not None:
+            self.rules = reload.loaded.rules
+            self._approving = Approving(reload.loaded.approvals, self._state.approvals)
+            if self._correlations is not None:
+                self._correlations.replace_rules(self.rules)
+            if self._checkpoint is not None:
+                self._checkpoint.note_rules(self.rules)
+        if self._callbacks.on_reload is not None:
+            self._callbacks.on_reload(reload)
+        return self.rules if reload.loaded is not None else None
 
     def _save(self, *, finished: bool = False) -> None:
         if self._checkpoint is not None:
             if self._correlations is not None:
                 self._state.correlations = self._correlations.losses
             self._checkpoint.save(self._state, finished=finished)
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def _new_sessions() -> Sessions:
