@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from cloudsigma.origin import Origin
 from cloudsigma.reading import Limits, read_records
 from cloudsigma.rulesets.rule_set import RuleSet
 
+_SLUG = re.compile(r"[a-z]+(-[a-z]+)+")
+"""The form of a kind of finding; names of rules rarely have it, and those that do win by `--rules`."""
+
 
 @click.command("explain", cls=GroupedCommand)
 @click.argument("rule")
@@ -37,10 +41,12 @@ from cloudsigma.rulesets.rule_set import RuleSet
 @option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @limit_options()
 def command(rule: str, record_path: str | None, form: str, limits: Limits, choice: Choice) -> int:
-    """Show the predicate of a rule, or why it matches a record or not.
+    """Show the predicate of a rule, or why it matches a record or not; or describe a kind of finding of lint.
 
-    RULE is an ID, a name, or the file of a rule.
+    RULE is an ID, a name, or the file of a rule, or a kind of finding such as unknown-field.
     """
+    if record_path is None and _SLUG.fullmatch(rule) and not Path(rule).exists() and show_finding(rule, form):
+        return exit_codes.combined(found=False, rules_left_out=False, input_lost=False)
     chosen = choice
     if Path(rule).is_file() and not chosen.rule_paths:
         chosen = dataclasses.replace(chosen, rule_paths=(Path(rule),), no_bundled=True, correlations=False)
@@ -68,6 +74,16 @@ def command(rule: str, record_path: str | None, form: str, limits: Limits, choic
         if lost or not reader.ledger.records:
             click.echo(printable_lines(str(reader.ledger)), err=True)
     return exit_codes.combined(found=False, rules_left_out=bool(rules.errors), input_lost=lost)
+
+
+def show_finding(slug: str, form: str) -> bool:
+    """Describe a kind of finding; false if there is none of this name."""
+    from cloudsigma.linting.checks import checks, described, page_of  # imports the compiler
+
+    if slug not in checks():
+        return False
+    click.echo(printable_json(json.dumps(described(slug))) if form == "json" else page_of(slug))
+    return True
 
 
 def _show_source(rule: Rule, rules: RuleSet, form: str) -> None:

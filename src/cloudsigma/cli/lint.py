@@ -67,7 +67,7 @@ def command(
     with usage_errors():
         if output is not None:
             check_spared(paths, {"--output": [output]})
-        options = LintOptions(profile, ignore, _added(events))
+        options = LintOptions(profile, ignore, added_events(events))
         result = run_lint(paths, options)
         if fix or diff:
             result = _fixed(paths, options, result, write=fix)
@@ -86,7 +86,8 @@ def command(
     )
 
 
-def _added(events: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def added_events(events: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The events that `--event` adds: source → names."""
     found: dict[str, tuple[str, ...]] = {}
     for each in events:
         source, colon, name = each.partition(":")

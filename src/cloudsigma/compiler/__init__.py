@@ -83,6 +83,13 @@ def compile_rules(
     return _raised(rules, on_error)
 
 
+def compile_files(files: Iterable[RuleFile | RuleError]) -> RuleSet:
+    """Compile files that have been read, or are open in an editor; errors are in the set, and nothing is raised."""
+    with _garbage_collection_paused(), compiling("compiling rules"):
+        given = _Options(CLOUDTRAIL, None, (), DEFAULT_LIMITS)
+        return _compile(_documents(files, given.limits), given)
+
+
 def compile_text(
     text: str,
     *,

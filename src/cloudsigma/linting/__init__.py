@@ -5,6 +5,6 @@ takes out those that comments silence; `checks.yml` describes each kind; `format
 """
 
 from cloudsigma.linting.finding import Finding, Fix
-from cloudsigma.linting.run import LintResult, lint, run_lint
+from cloudsigma.linting.run import LintOptions, LintResult, lint, lint_files, run_lint
 
-__all__ = ["Finding", "Fix", "LintResult", "lint", "run_lint"]
+__all__ = ["Finding", "Fix", "LintOptions", "LintResult", "lint", "lint_files", "run_lint"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import msgspec
 
@@ -57,6 +58,14 @@ def checks() -> Mapping[str, Check]:
     if isinstance(document, RuleError):
         raise document
     return msgspec.convert(document.value, dict[str, Check])
+
+
+def described(slug: str) -> dict[str, Any]:
+    """The description of a kind of finding, as JSON values."""
+    check = checks()[slug]
+    examples = {name: check.example(text) if text is not None else None
+                for name, text in (("bad", check.bad), ("good", check.good))}  # fmt: skip
+    return {"slug": slug, **msgspec.structs.asdict(check), **examples}
 
 
 def page_of(slug: str) -> str:

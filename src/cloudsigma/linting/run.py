@@ -10,9 +10,9 @@ import msgspec
 
 from cloudsigma import ir
 from cloudsigma.catalogue import Catalogue
-from cloudsigma.compiler import compile_rules
+from cloudsigma.compiler import compile_files
 from cloudsigma.compiler.document import Document, Place, read_documents
-from cloudsigma.compiler.files import read_files
+from cloudsigma.compiler.files import RuleFile, read_files
 from cloudsigma.compiler.remedies import closest, quoted
 from cloudsigma.compiler.rule_text import decode
 from cloudsigma.errors import RuleError, UsageError
@@ -87,13 +87,18 @@ def lint(
 
 def run_lint(paths: Iterable[str | os.PathLike[str]], options: LintOptions | None = None) -> LintResult:
     """Lint rule files; `lint` with all results."""
+    return lint_files(read_files([Path(os.fspath(path)) for path in paths]), options)
+
+
+def lint_files(files: Iterable[RuleFile | RuleError], options: LintOptions | None = None) -> LintResult:
+    """Lint files that have been read, or are open in an editor."""
     options = options or LintOptions()
     _check(options)
-    given = [Path(os.fspath(path)) for path in paths]
+    given = list(files)
     catalogue = Catalogue.load(options.events)
     texts: dict[str | None, RuleText] = {}
     documents: list[Document] = []
-    for file in read_files(given):
+    for file in given:
         if isinstance(file, RuleError):
             continue  # the compiler tells
         documents += [each for each in read_documents(file.data, file.shown) if isinstance(each, Document)]
@@ -101,7 +106,7 @@ def run_lint(paths: Iterable[str | os.PathLike[str]], options: LintOptions | Non
             texts[file.shown] = RuleText(file.shown, decode(file.data))
         except UnicodeDecodeError:
             continue
-    rules = compile_rules(*given, on_error="skip")
+    rules = compile_files(given)
     found = [_compiled(error, texts) for error in (*rules.errors, *rules.warnings)]
     definitions = {
         (rule.path, rule.definition.metadata.line): rule.definition
