@@ -28,10 +28,12 @@ SECTIONS: dict[str, dict[str, list[str]]] = {
         "Match": ["Match", "Context", "Principal", "Resource", "Evidence", "Origin"],
         "Sessions": ["Sessions", "Link"],
         "Approvals": ["Approvals", "Decision", "NearMiss"],
+        "Inventory": ["Inventory", "Register"],
         "Read": ["read_records", "Reader", "Ledger", "Loss", "Limits"],
         "Errors": [
             "CloudSigmaError", "RuleError", "RuleErrors", "UsageError", "WrongTypeError", "UnknownRuleError",
             "FileAccessError", "MissingPackageError", "InputLostError", "InvocationError", "ApprovalError",
+            "RegisterError",
         ],
     },
     "cloudsigma.testing": {"Tests for rules": []},

@@ -35,12 +35,14 @@ if TYPE_CHECKING:
         InputLostError,
         InvocationError,
         MissingPackageError,
+        RegisterError,
         RuleError,
         RuleErrors,
         UnknownRuleError,
         UsageError,
         WrongTypeError,
     )
+    from cloudsigma.inventory import Inventory, Register
     from cloudsigma.linting import Finding, lint
     from cloudsigma.origin import Origin
     from cloudsigma.reading import Ledger, Limits, Loss, Reader, read_records
@@ -62,6 +64,7 @@ __all__ = [
     "FileAccessError",
     "Finding",
     "InputLostError",
+    "Inventory",
     "InvocationError",
     "Ledger",
     "Limits",
@@ -73,6 +76,8 @@ __all__ = [
     "Origin",
     "Principal",
     "Reader",
+    "Register",
+    "RegisterError",
     "Resource",
     "Rule",
     "RuleError",
@@ -108,6 +113,7 @@ _HOMES = {
     "FileAccessError": "errors",
     "Finding": "linting",
     "InputLostError": "errors",
+    "Inventory": "inventory",
     "InvocationError": "errors",
     "Ledger": "reading",
     "Limits": "reading",
@@ -119,6 +125,8 @@ _HOMES = {
     "Origin": "origin",
     "Principal": "engine.context.context",
     "Reader": "reading",
+    "Register": "inventory",
+    "RegisterError": "errors",
     "Resource": "engine.context.context",
     "Rule": "engine.rule",
     "RuleError": "errors",

@@ -231,7 +231,7 @@ def _rebuild_case_error(
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One mistake in an approvals file."""
+    """One mistake in a file of approvals, or in a register."""
 
     reason: str
     """What is wrong, one sentence without a final stop."""
@@ -240,11 +240,13 @@ class Mistake:
     remedy: str
     """What to do next."""
     entry: str | None = None
-    """The ID of the approval, where known."""
+    """The ID of the approval, or the object of the register, where known."""
+    subject: str = "approvals"
+    """The kind of file, for the message."""
 
     def __str__(self) -> str:
         entry = f" {self.entry}:" if self.entry else ""
-        return f"{self.location}: approvals error:{entry} {self.reason}. {self.remedy}"
+        return f"{self.location}: {self.subject} error:{entry} {self.reason}. {self.remedy}"
 
 
 class ApprovalError(CloudSigmaError, ValueError):
@@ -257,6 +259,10 @@ class ApprovalError(CloudSigmaError, ValueError):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.mistakes))
+
+
+class RegisterError(ApprovalError):
+    """A register that cannot be used, with every mistake in `mistakes`."""
 
 
 class UnknownRuleError(CloudSigmaError, KeyError):

@@ -239,3 +239,16 @@ try:
 except cloudsigma.InvocationError as lost_parts:
     assert_type(lost_parts.losses, int)
     assert_type(lost_parts.first, str)
+
+# The inventory
+inventory = cloudsigma.Inventory()
+inventory.add(record)
+register = cloudsigma.Register.load("register.yml")
+for deviation in inventory.compare(register):
+    assert_type(str(deviation), str)
+for item in inventory.state().existing:
+    assert_type(item.present("member"), tuple[str, ...])
+try:
+    cloudsigma.Register.load("register.yml")
+except cloudsigma.RegisterError as wrong:
+    print([mistake.remedy for mistake in wrong.mistakes])

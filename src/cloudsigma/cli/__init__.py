@@ -29,6 +29,7 @@ _COMMANDS = {
     "config": "Show the configuration file and the options that it sets.",
     "explain": "Show the predicate of a rule, or why it matches a record or not.",
     "fields": "Show which events CloudTrail records, and which fields they have.",
+    "inventory": "Show groups, trust anchors and profiles, who changed them, and which have a purpose.",
     "link": "Add the identity behind each session to matches that were written as they were found.",
     "lint": "Find mistakes in rules: what no record can hold, what can never match.",
     "lsp": "Serve an editor: findings, completion, descriptions, fixes, cases.",

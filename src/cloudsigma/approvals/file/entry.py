@@ -8,9 +8,9 @@ import re
 from typing import cast, get_args
 
 from cloudsigma.approvals.approval import MAX_REVIEW_DAYS, Approval
-from cloudsigma.approvals.file.yaml_map import Scalar, YamlMap
 from cloudsigma.approvals.patterns import has_wildcard, is_only_wildcards, parse_arn
 from cloudsigma.compiler.remedies import nearest, quoted
+from cloudsigma.compiler.yaml_map import Scalar, YamlMap
 from cloudsigma.engine.context.context import Outcome
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)(Z|[+-]\d\d:\d\d)", re.ASCII)

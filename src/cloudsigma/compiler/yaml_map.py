@@ -91,6 +91,10 @@ class YamlMap:
             found = [self._scalar(way, value)]
         return [each for each in found if each is not None]
 
+    def has_empty_list(self, key: str) -> bool:
+        """Whether the value of a key is a list without values."""
+        return bool(self._value.get(key) == [])
+
     def number(self, key: str) -> int | None:
         """A whole number from 1."""
         scalar = self.scalar(key)

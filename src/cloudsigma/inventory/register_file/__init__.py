@@ -1,0 +1,1 @@
+"""A register as a YAML file."""
