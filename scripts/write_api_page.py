@@ -33,7 +33,7 @@ SECTIONS: dict[str, dict[str, list[str]]] = {
         "Errors": [
             "CloudSigmaError", "RuleError", "RuleErrors", "UsageError", "WrongTypeError", "UnknownRuleError",
             "FileAccessError", "MissingPackageError", "InputLostError", "InvocationError", "ApprovalError",
-            "RegisterError",
+            "RegisterError", "NotifyError",
         ],
     },
     "cloudsigma.testing": {"Tests for rules": []},

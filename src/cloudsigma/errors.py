@@ -231,7 +231,7 @@ def _rebuild_case_error(
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One mistake in a file of approvals, or in a register."""
+    """One mistake in a file of approvals, a register, or a configuration of notifications."""
 
     reason: str
     """What is wrong, one sentence without a final stop."""
@@ -263,6 +263,10 @@ class ApprovalError(CloudSigmaError, ValueError):
 
 class RegisterError(ApprovalError):
     """A register that cannot be used, with every mistake in `mistakes`."""
+
+
+class NotifyError(ApprovalError):
+    """A configuration of notifications that cannot be used, with every mistake in `mistakes`."""
 
 
 class UnknownRuleError(CloudSigmaError, KeyError):

@@ -108,6 +108,7 @@ ELSEWHERE = {
     "--idle-close": "test_queue.py",
     "--bucket": "test_queue.py",
     "--dead": "test_queue.py",
+    "--notify": "test_notify.py",  # a server
     "--quiet": "test_screen.py",
     "--verbose": "test_screen.py",
     "--color": "test_screen.py",

@@ -252,3 +252,8 @@ try:
     cloudsigma.Register.load("register.yml")
 except cloudsigma.RegisterError as wrong:
     print([mistake.remedy for mistake in wrong.mistakes])
+
+try:
+    print("a configuration of notifications")
+except cloudsigma.NotifyError as wrong_channels:
+    print([mistake.location for mistake in wrong_channels.mistakes])

@@ -33,6 +33,7 @@ _COMMANDS = {
     "link": "Add the identity behind each session to matches that were written as they were found.",
     "lint": "Find mistakes in rules: what no record can hold, what can never match.",
     "lsp": "Serve an editor: findings, completion, descriptions, fixes, cases.",
+    "notify": "Send matches to Slack, Teams, PagerDuty, mail, webhooks and AWS.",
     "rules": "List rules with level, tags and log source.",
     "scan": "Find what matches in files of CloudTrail records.",
     "schema": "Write the JSON Schema of rules or case files.",

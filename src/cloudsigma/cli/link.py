@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +13,7 @@ from cloudsigma.activity.issuers import collect_issues
 from cloudsigma.activity.match_lines import MatchLinker, NoMatchError
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.limit_options import limit_options
+from cloudsigma.cli.match_file import match_lines, open_matches
 from cloudsigma.cli.option_groups import GroupedCommand, option
 from cloudsigma.cli.path_types import INPUT, OUTPUT_FILE
 from cloudsigma.cli.progress import watching
@@ -21,14 +21,12 @@ from cloudsigma.cli.screen import screen
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.cli.writing import writing
 from cloudsigma.escaping import printable
-from cloudsigma.reading.content.lines import Block, blocks
 from cloudsigma.reading.scope.limits import Limits
 from cloudsigma.reading.scope.selection import select
 from cloudsigma.sessions import Sessions
 from cloudsigma.sinks import LineOutput, open_output
 from cloudsigma.sinks.overwrite_guard import check_apart, check_written
 
-_CHUNK = 1 << 20
 _SHOWN = 20
 """Lines that are no matches and that are named one by one."""
 
@@ -57,7 +55,7 @@ def command(
         selection = select(since, until)
     sessions = Sessions()
     with ExitStack() as stack:
-        source = _opened(matches, stack)
+        source = open_matches(matches, stack)
         with watching() as watcher:
             ledger = collect_issues(paths, lambda issue: sessions.add_issues((issue,)), selection, limits, watcher)
         target = LineOutput(_target(output, stack))
@@ -87,33 +85,16 @@ def _link(source: BinaryIO, target: LineOutput, linker: MatchLinker, limits: Lim
         if len(first) < _SHOWN:
             first.append(number)
 
-    for block in blocks(_chunks(source), limits.document):
-        if not isinstance(block, Block):
-            note(block.number)
+    for number, line in match_lines(source, limits):
+        if line is None:
+            note(number)
             continue
-        for number, line in enumerate(block.lines, block.number):
-            if not line.strip():
-                continue
-            try:
-                target.write_line(linker.linked(line))
-            except NoMatchError:
-                note(number)
-                target.write_line(line)
+        try:
+            target.write_line(linker.linked(line))
+        except NoMatchError:
+            note(number)
+            target.write_line(line)
     return bad, first
-
-
-def _chunks(source: BinaryIO) -> Iterator[bytes]:
-    while chunk := source.read(_CHUNK):
-        yield chunk
-
-
-def _opened(path: str, stack: ExitStack) -> BinaryIO:
-    if path == "-":
-        return sys.stdin.buffer
-    try:
-        return stack.enter_context(Path(path).open("rb"))
-    except OSError as error:
-        raise click.UsageError(f"{printable(path)} cannot be read ({error.strerror or error}).") from error
 
 
 def _target(path: Path | None, stack: ExitStack) -> BinaryIO:

@@ -31,6 +31,10 @@ _OPTIONS = (
         "--approvals", metavar="FILE", type=FILE,
         help="Decide which matches are approved changes; the exit code then looks at the others alone.",
     ),
+    option(
+        "--notify", metavar="FILE", type=FILE,
+        help="Send matches to the channels in FILE, too; approved ones are not sent.",
+    ),
     option("--show-approved", is_flag=True, help="Show approved matches in table and markdown, too."),
     option("--wide", is_flag=True, help="Cut nothing in a table, however narrow the terminal is."),
     option("--csv-raw", is_flag=True, help="Write cells of csv unchanged: a spreadsheet may run them as formulas."),
@@ -53,6 +57,7 @@ class OutputOptions:
     form: str | None
     sort: str | None
     approvals: Path | None
+    notify: Path | None
     show_approved: bool
     wide: bool
     csv_raw: bool

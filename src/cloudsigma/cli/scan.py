@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import structs
@@ -14,6 +15,7 @@ from cloudsigma.cli import exit_codes
 from cloudsigma.cli.approvals_file import load_approvals
 from cloudsigma.cli.checkpoint_options import LongWork, long_work_options
 from cloudsigma.cli.limit_options import limit_options
+from cloudsigma.cli.notifying import notify_sink, told_undelivered
 from cloudsigma.cli.open_sinks import open_sinks
 from cloudsigma.cli.option_groups import GroupedCommand
 from cloudsigma.cli.output_options import OutputOptions, output_options
@@ -40,6 +42,9 @@ from cloudsigma.scanning.scan import Scan
 from cloudsigma.sinks import Sink, write_matches
 from cloudsigma.sinks.overwrite_guard import check_apart, check_spared, check_written
 from cloudsigma.storage.atomic_file import check_writable, write_file
+
+if TYPE_CHECKING:
+    from cloudsigma.notifying.sink import NotifySink
 
 _SHOWN = 20
 """Matches that a format cannot hold and that are named one by one."""
@@ -77,7 +82,9 @@ def command(
     with usage_errors():
         check_apart(written)
         check_written(paths, written)
-        check_spared([*choice.files, *([output.approvals] if output.approvals is not None else [])], written)
+        check_spared(
+            [*choice.files, *(file for file in (output.approvals, output.notify) if file is not None)], written
+        )
         selection = reading.selection()
     _check_ledger(output)
     keep_freed_memory()
@@ -87,6 +94,7 @@ def command(
         rules = choice.load()
         approvals = load_approvals(output.approvals, choice) if output.approvals is not None else None
         sinks: list[Sink] = []
+        notifying: NotifySink | None = None
         reloader = None
         if files is not None:
             files.note_errors(rules)
@@ -122,6 +130,10 @@ def command(
         try:
             with usage_errors(), open_sinks(output, checkpoint, before=bar.hide if bar is not None else None) as opened:
                 sinks += opened
+                if output.notify is not None:
+                    notifying = notify_sink(output.notify, work, durable=checkpoint is not None)
+                    stack.callback(notifying.close)
+                    sinks.append(notifying)
                 work.announce(checkpoint, rules)
                 signals.patient = work.follow
                 write_matches(scan, sinks, by_time=by_time)
@@ -139,6 +151,8 @@ def command(
             account.tell("stopped; until then:")
             return signals.exit_code
     account.tell()
+    if notifying is not None and told_undelivered(notifying):
+        return exit_codes.NOT_DONE
     return exit_codes.combined(
         found=bool(scan.outcome.unapproved),
         rules_left_out=bool(rules.errors),

@@ -1,0 +1,1 @@
+"""The configuration of notifications as a YAML file."""
