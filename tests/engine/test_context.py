@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 from collections import UserDict
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from types import MappingProxyType
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudsigma.engine.context import context as context_module
 from cloudsigma.engine.context.context import Context, Principal, Resource, read_context
 
 CREATE_GROUP: dict[str, Any] = {
@@ -427,3 +429,22 @@ def test_depth_and_size_cost_nothing() -> None:
 def test_keys_that_are_no_text_are_passed_over() -> None:
     record = {**CREATE_GROUP, "requestParameters": {7: "x", None: "y"}, "responseElements": {("a",): {}}}
     assert read_context(record).resource is None
+
+
+VALUES = st.one_of(st.text(max_size=3), st.none(), st.booleans(), st.integers(), st.floats(), st.lists(st.text()))
+
+
+@given(
+    st.dictionaries(
+        st.one_of(st.sampled_from(sorted(CREATE_GROUP)), st.text(max_size=3), st.just("\ud800"), st.integers()), VALUES
+    ),
+    st.sampled_from([dict, UserDict, MappingProxyType]),
+)
+def test_texts_read_by_one_conversion_are_those_read_one_by_one(
+    members: dict[Any, Any], form: Callable[[dict[Any, Any]], Any]
+) -> None:
+    record = form({**CREATE_GROUP, **members})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(context_module, "_read_texts", context_module._pick_texts)
+        expected = read_context(record)
+    assert read_context(record) == expected

@@ -11,7 +11,10 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cloudsigma.engine.context import resource as resource_module
 from cloudsigma.engine.context.resource import Resource, read_resources
 from cloudsigma.engine.context.resource_calls import describe_arn
 from cloudsigma.engine.context.resource_types import CALLS, SERVICES, WRAPPERS
@@ -228,3 +231,50 @@ def test_real_mutating_calls_name_their_resource(shared: Path) -> None:
             if record["readOnly"] is False and not record.get("errorCode") and read_resources(record)[0] is None:
                 silent.add(record["eventName"])
     assert silent <= {"CheckMfa", "ConsoleLogin"}
+
+
+NAMES: list[Any] = [
+    "x", "", None, 1, True, "***", "arn:aws:iam::111122223333:role/x", "arn%3Aaws%3As3%3A%3A%3Ab", ["a", "b"], [],
+    {"name": "n", "arn": "arn:aws:iam::111122223333:user/u"}, {"items": [{"instanceId": "i-1"}]}, {"content": "vpc-1"},
+]  # fmt: skip
+
+
+@given(st.data())
+def test_a_plan_serves_every_record_with_the_same_keys(data: st.DataObject) -> None:
+    """Only the values differ from the record for which the plan was made; and letter case of keys means nothing."""
+    case = data.draw(st.sampled_from(CASES))
+    members = ("requestParameters", "responseElements")
+
+    def drawn(value: Any) -> Any:
+        if isinstance(value, dict):  # a wrapper stays one
+            return {key: data.draw(st.sampled_from([*NAMES, inner])) for key, inner in value.items()}
+        return value
+
+    first = record_of(case)
+    second = {**first, **{member: drawn(first[member]) for member in members}}
+    upper = {
+        **second,
+        **{
+            member: {key[:1].upper() + key[1:]: inner for key, inner in (second[member] or {}).items()}
+            for member in members
+            if isinstance(second[member], dict)
+        },
+    }
+    resource_module._plans.forget()
+    alone = read_resources(second)
+    resource_module._plans.forget()
+    read_resources(first)
+    assert read_resources(second) == alone
+    assert read_resources(upper) == alone
+
+
+def test_plans_are_bounded_whatever_keys_records_have() -> None:
+    resource_module._plans.forget()
+    for number in range(30):
+        record = {
+            "eventSource": "ec2.amazonaws.com",
+            "eventName": "RunInstances",
+            "requestParameters": {f"{number}-{key}": "x" for key in range(5_000)},
+        }
+        read_resources(record)
+    assert resource_module._plans.bytes <= 2 << 20

@@ -88,10 +88,52 @@ class Context(msgspec.Struct, frozen=True):
         }
 
 
-_TEXTS = (
-    "awsRegion", "sourceIPAddress", "userAgent", "eventName", "eventSource", "eventID", "eventType", "errorCode",
-    "errorMessage", "recipientAccountId",
-)  # fmt: skip
+_TEXTS = {
+    "region": "awsRegion",
+    "account": "recipientAccountId",
+    "source_ip": "sourceIPAddress",
+    "user_agent": "userAgent",
+    "event_name": "eventName",
+    "event_source": "eventSource",
+    "event_id": "eventID",
+    "event_type": "eventType",
+    "request_id": "requestID",
+    "other_request_id": "requestId",
+    "error_code": "errorCode",
+    "error_message": "errorMessage",
+}
+
+
+class _Texts(msgspec.Struct, rename={**_TEXTS, "read_only": "readOnly"}):
+    """The members of a record that the context shows as they are; an empty text counts as none."""
+
+    region: str | None = None
+    account: str | None = None
+    source_ip: str | None = None
+    user_agent: str | None = None
+    event_name: str | None = None
+    event_source: str | None = None
+    event_id: str | None = None
+    event_type: str | None = None
+    request_id: str | None = None
+    other_request_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    read_only: bool | str | None = None
+
+
+def _read_texts(record: Mapping[str, Any]) -> _Texts:
+    """The texts of a record, by one conversion."""
+    try:
+        return msgspec.convert(record, _Texts)
+    except Exception:  # noqa: BLE001  # a member of another type, a strange key, a foreign mapping's own failure
+        return _pick_texts(record)
+
+
+def _pick_texts(record: Mapping[str, Any]) -> _Texts:
+    """`_read_texts`, one by one: members of other types, in damaged exports, are ignored."""
+    texts = {field: text(record, member) for field, member in _TEXTS.items()}
+    return _Texts(**texts, read_only=flag(record.get("readOnly")))
 
 
 def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] | None = None) -> Context:
@@ -108,44 +150,31 @@ def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] 
         record = nested(record)
     principal = read_principal(record)
     resource, resources = read_resources(record)
-    (
-        region,
-        source_ip,
-        user_agent,
-        event_name,
-        event_source,
-        event_id,
-        event_type,
-        error_code,
-        error_message,
-        account,
-    ) = [
-        value if value is None or (type(value) is str and value) else text(record, name)
-        for name, value in zip(_TEXTS, map(record.get, _TEXTS), strict=True)
-    ]
+    texts = _read_texts(record)
+    error_code, error_message = texts.error_code or None, texts.error_message or None
     return Context(
         principal,
         resource,
         resources,
         read_time(record.get(EVENT_TIME)),
-        region,
-        account or (principal.account if principal is not None else None),
-        source_ip,
-        user_agent,
-        event_name,
-        event_source,
-        event_id,
-        event_type,
-        flag(record.get("readOnly")),
-        text(record, "requestID") or text(record, "requestId"),
+        texts.region or None,
+        texts.account or (principal.account if principal is not None else None),
+        texts.source_ip or None,
+        texts.user_agent or None,
+        texts.event_name or None,
+        texts.event_source or None,
+        texts.event_id or None,
+        texts.event_type or None,
+        flag(texts.read_only),
+        texts.request_id or texts.other_request_id or None,
         error_code,
         error_message,
-        _outcome(record, error_code, error_message),
+        _outcome(record, texts, error_code, error_message),
         {name: list(values) for name, values in fields.items()} if fields else {},
     )
 
 
-def _outcome(record: Mapping[str, Any], code: str | None, message: str | None) -> Outcome:
+def _outcome(record: Mapping[str, Any], texts: _Texts, code: str | None, message: str | None) -> Outcome:
     response = mapping(record, "responseElements")
     if code is None and message is None and response:
         # AWS documents that some services report their errors there.
@@ -153,10 +182,10 @@ def _outcome(record: Mapping[str, Any], code: str | None, message: str | None) -
     if code is not None or message is not None:
         return "denied" if is_denial(code, message) else "failed"
 
-    event = text(record, "eventName")
-    if event is None:
+    event = texts.event_name
+    if not event:
         return "unknown"
-    event_type = text(record, "eventType") or "AwsApiCall"
+    event_type = texts.event_type or "AwsApiCall"
     # Sign-ins: {"ConsoleLogin": "Failure"}, of Identity Center also in serviceEventDetails.
     details = mapping(record, "serviceEventDetails")
     stated = text(response, event) or text(details, event)

@@ -12,8 +12,10 @@ import msgspec
 from msgspec import structs
 
 from cloudsigma.engine.context.record_access import mapping, name, name_in, text
-from cloudsigma.engine.context.resource_calls import Target, describe_arn, targets
+from cloudsigma.engine.context.resource_calls import describe_arn
+from cloudsigma.engine.context.resource_plan import REQUEST, RESPONSE, Plan, PlannedTarget, S3Keys, make_plan
 from cloudsigma.engine.context.resource_types import BUCKET_KEYS, EC2_IDS, EXPORT_BUCKET_KEYS
+from cloudsigma.engine.memo import Budget, Memo
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -40,8 +42,8 @@ class Resource(msgspec.Struct, frozen=True):
         return structs.asdict(self)
 
 
-_S3 = ("s3.", "s3express.", "s3-outposts.")
-"""Prefixes of the event sources whose calls act on buckets and objects."""
+Nodes = tuple[Mapping[Any, Any], Mapping[Any, Any]]
+"""The parameters of the request and of the response."""
 _CALLERS = ("user", "caller", "principal")
 """Prefixes of the members of `additionalEventData` that name the caller."""
 
@@ -76,45 +78,57 @@ def _listed(record: Mapping[str, Any]) -> list[Resource]:
     return list(found)
 
 
+def _is_worth_keeping(shape: tuple[str, str, tuple[Any, ...], tuple[Any, ...]]) -> bool:
+    """Whether other records may have the same shape: hostile names and keys are long, or no text."""
+    source, event, request, response = shape
+    names = (source, event, *request, *response)
+    return bool(request or response) and all(type(name) is str and len(name) <= _LONGEST for name in names)
+
+
+_LONGEST = 100
+"""Characters of the longest name or key of a shape whose plan is kept."""
+_plans: Memo = Budget(2 << 20).memo(make_plan, entries=4_000, size=lambda plan: plan.size, worth=_is_worth_keeping)
+"""Plans by event source, event name, keys of the request and keys of the response; it keeps no value of a parameter."""
+
+
 def _acted_on(record: Mapping[str, Any], listed: Sequence[Resource]) -> list[Resource]:
     """The targets of the call, the most important first."""
-    source, event = (text(record, "eventSource") or "").lower(), text(record, "eventName")
+    event = text(record, "eventName")
     if event is None:
         return []
     request, response = _parameters(record, "requestParameters"), _parameters(record, "responseElements")
-    if not request and record.get("eventType") == "AwsServiceEvent":
+    if record.get("eventType") == "AwsServiceEvent" and not _lowered(request):
         request = _service_event(record)
-    if not request and not response:
+    plan: Plan = _plans[text(record, "eventSource") or "", event, tuple(request), tuple(response)]
+    if plan.without_keys:
         return _denied(record, event)
-    if source.startswith(_S3):
-        found = _bucket_or_object(request)
+    if plan.s3 is not None:
+        found = _bucket_or_object(plan.s3, request)
         if found is not None:
             return [_with_arn(found, listed)]
     acted_on: list[Resource] = []
-    for target in targets(source, event):
+    nodes = (request, response)
+    for target in plan.targets:
         if acted_on and not target.named:
             break
-        if not (target.keys.isdisjoint(request) and target.keys.isdisjoint(response)):
-            acted_on += _found(target, request, response)
+        acted_on += _found(target, nodes)
     if not acted_on:
         return [] if listed else _denied(record, event)
-    if len(acted_on) == 1 and not (BUCKET_KEYS.isdisjoint(request) and "xport" not in event.lower()):
-        acted_on += _buckets(source, event, request)
+    if plan.buckets and len(acted_on) == 1:
+        acted_on += _buckets(text(record, "eventSource") or "", event, _lowered(request))
     return [_with_arn(resource, listed) for resource in acted_on] if listed else acted_on
 
 
-def _found(target: Target, request: dict[str, Any], response: dict[str, Any]) -> list[Resource]:
+def _found(target: PlannedTarget, nodes: Nodes) -> list[Resource]:
     """The resources of one kind that the parameters name."""
-    single, plural = target.single, target.plural
-    if not (single.isdisjoint(request) and single.isdisjoint(response)):
-        resource = _single(target, request, response)
+    if target.arns or target.names or target.wrappers:
+        resource = _single(target, nodes)
         if resource is not None:
             # A response may be a list although the request names one (`CreateLoadBalancer`).
-            answered = _several(target, response) if resource.arn is None else []
+            answered = _several(target, nodes, RESPONSE) if target.lists and resource.arn is None else []
             return answered if len(answered) == 1 else [resource]
-    for node in (request, response):
-        if not plural.isdisjoint(node) and (several := _several(target, node)):
-            return several
+    if target.lists:
+        return _several(target, nodes, REQUEST) or _several(target, nodes, RESPONSE)
     return []
 
 
@@ -125,7 +139,7 @@ def _buckets(source: str, event: str, request: dict[str, Any]) -> list[Resource]
     if "export" in call:
         nodes += [_lowered(value) for value in request.values() if isinstance(value, Mapping)]
     keys = BUCKET_KEYS
-    if (own := EXPORT_BUCKET_KEYS.get(f"{source.partition('.')[0]}:{call}")) is not None:
+    if (own := EXPORT_BUCKET_KEYS.get(f"{source.partition('.')[0].lower()}:{call}")) is not None:
         keys |= {own}
     for node in nodes:
         if not keys.isdisjoint(node):
@@ -153,7 +167,7 @@ def _denied(record: Mapping[str, Any], event: str) -> list[Resource]:
 
 def _service_event(record: Mapping[str, Any]) -> dict[str, Any]:
     """The details of an event that a service made itself, as parameters."""
-    details = _parameters(record, "serviceEventDetails")
+    details = _lowered(_parameters(record, "serviceEventDetails"))
     if len(details) == 1:
         ((key, value),) = details.items()
         if key.endswith("status") and isinstance(value, Mapping):  # {"createAccountStatus": {"accountId": …}}
@@ -161,64 +175,56 @@ def _service_event(record: Mapping[str, Any]) -> dict[str, Any]:
             details.pop("id", None)  # of the operation
     if details:
         return details
-    extra = _parameters(record, "additionalEventData")
+    extra = _lowered(_parameters(record, "additionalEventData"))
     return {key: value for key, value in extra.items() if not key.startswith(_CALLERS)}
 
 
-def _parameters(record: Mapping[str, Any], member: str) -> dict[str, Any]:
-    """The parameters with their keys in lower case, without a wrapper such as EC2's `{"<Call>Request": …}`."""
+def _parameters(record: Mapping[str, Any], member: str) -> Mapping[Any, Any]:
+    """The parameters, without a wrapper such as EC2's `{"<Call>Request": …}`."""
     node: Mapping[Any, Any] = mapping(record, member)
     if len(node) == 1:
         (key,) = node
         if isinstance(key, str) and key.endswith(("Request", "Response", "Detail")) and isinstance(node[key], Mapping):
-            node = node[key]
-    return _lowered(node) if node else {}
+            return node[key]  # type: ignore[no-any-return]
+    return node
 
 
 def _lowered(node: Mapping[Any, Any]) -> dict[str, Any]:
     return {key.lower(): value for key, value in node.items() if isinstance(key, str)}
 
 
-def _single(target: Target, request: dict[str, Any], response: dict[str, Any]) -> Resource | None:
-    nodes = [node for node in (request, response) if not target.single.isdisjoint(node)]
-    said = [
-        value for node in nodes for key in target.arn_keys if key in node and (value := _value(node[key])) is not None
-    ]
-    for node in (response, request):
-        if target.wrapper_keys.isdisjoint(node):
-            continue
-        for wrapper in target.wrappers:
-            value = node.get(wrapper)
-            if value is not None and not isinstance(value, str) and isinstance(value, Mapping):
-                said += _own_names(target, _lowered(value))
-    for key in target.name_keys:
-        for node in nodes:
-            if key in node and (called := _value(node[key])) is not None:
-                # The caller's ARN precedes the response's, which may name a new version.
-                said.insert(0 if node is request and _is_arn(called) else len(said), called)
+def _single(target: PlannedTarget, nodes: Nodes) -> Resource | None:
+    said = [value for at, key in target.arns if (value := _value(nodes[at][key])) is not None]
+    for at, key in target.wrappers:
+        value = nodes[at][key]
+        if value is not None and not isinstance(value, str) and isinstance(value, Mapping):
+            said += _own_names(target.inner_keys, _lowered(value))
+    for at, key in target.names:
+        called = _value(nodes[at][key])
+        if called is not None:
+            # The caller's ARN precedes the response's, which may name a new version.
+            said.insert(0 if at == REQUEST and _is_arn(called) else len(said), called)
     return _resource(said, target.type) if said else None
 
 
-def _own_names(target: Target, node: dict[str, Any]) -> list[str]:
+def _own_names(keys: tuple[str, ...], node: dict[str, Any]) -> list[str]:
     """The names of a resource in an object that describes it."""
-    keys = target.inner_keys
     if "state" in node and "requestedtimestamp" in node:  # an operation: `id` is not that of the resource
         keys = tuple(key for key in keys if key != "id")
     return [value for key in keys if (value := name(node, key)) is not None]
 
 
-def _several(target: Target, node: dict[str, Any]) -> list[Resource]:
-    if target.plural.isdisjoint(node):
-        return []
-    for key in target.list_keys:
-        if key not in node:
+def _several(target: PlannedTarget, nodes: Nodes, at: int) -> list[Resource]:
+    """The resources in the first list of the request, or of the response, that names any."""
+    for place, key in target.lists:
+        if place != at:
             continue
         found: dict[Resource, None] = {}
-        for element in _elements(node[key]):
+        for element in _elements(nodes[at][key]):
             called = _value(element)
             said = [called] if called is not None else []
             if not said and isinstance(element, Mapping):
-                said = _own_names(target, _lowered(element))
+                said = _own_names(target.inner_keys, _lowered(element))
             if said:
                 found[_resource(said, target.type)] = None
         if found:
@@ -242,6 +248,9 @@ def _value(value: Any) -> str | None:
 
 
 def _resource(said: Sequence[str], type_: str | None) -> Resource:
+    if len(said) == 1 and not said[0].startswith("arn:"):  # nearly all
+        called: str | None = said[0]
+        return Resource(None, called, type_ or _type_of_id(called), called or "")
     arn = next((value for value in said if _is_arn(value)), None)
     called = next((value for value in said if not _is_arn(value)), None)
     if arn is None:
@@ -277,12 +286,12 @@ def _ends_with_name(arn: str, called: str) -> bool:
     return bool(called) and (arn.endswith((f"/{called}", f":{called}")) or (called[0] == "/" and arn.endswith(called)))
 
 
-def _bucket_or_object(request: dict[str, Any]) -> Resource | None:
+def _bucket_or_object(keys: S3Keys, request: Mapping[Any, Any]) -> Resource | None:
     """S3 names the bucket in every call, and the key where the call is about an object."""
-    bucket = _value(request.get("bucketname")) or _value(request.get("bucket"))
+    bucket = next((value for key in keys.bucket if (value := _value(request[key])) is not None), None)
     if bucket is None:
         return None
-    key = _value(request.get("key"))
+    key = _value(request[keys.key]) if keys.key is not None else None
     if key is not None:
         path = f"{bucket}/{key}"
         return Resource(None, path, "AWS::S3::Object", path)

@@ -56,7 +56,6 @@ _MOST_LETTERS = 100
 _MOST_WORDS = 12  # the longest event name of AWS has about ten; a hostile one must not cost more
 
 
-@lru_cache(maxsize=4096)
 def targets(event_source: str, event_name: str) -> tuple[Target, ...]:
     """The resources that the call may act on, the likeliest first; the letter case of the call's name is ignored."""
     service_name = event_source.partition(".")[0].lower()
@@ -70,7 +69,7 @@ def targets(event_source: str, event_name: str) -> tuple[Target, ...]:
     verb, phrases = words[0] if words else "", _phrases(words)
     whole = _singulars("".join(phrases[0]))[-1].lower() if phrases else None
 
-    known = _nouns(service_name)
+    known = _nouns(service_name) if service_name in SERVICES else {}
     named = [noun for phrase in phrases for noun in _known_nouns(phrase, known)]
     found = [target._replace(named=True) for target in _targets_of_nouns(service_name, " ".join(named), whole)]
     guessed = [] if found else [_target(None, noun) for noun in _runs(phrases)]
@@ -247,6 +246,8 @@ def _owners(service_name: str) -> dict[str, list[str]]:
 
 
 def _targets_of_nouns(service_name: str, nouns: str, whole: str | None) -> Iterator[Target]:
+    if service_name not in SERVICES:  # nothing is cached under names that records make up
+        return
     known = _nouns(service_name)
     for noun in nouns.lower().split():
         for owner in _owners(service_name).get(noun, [noun]):
