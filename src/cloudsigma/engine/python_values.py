@@ -127,17 +127,14 @@ def _is_plain(value: Any) -> bool:
     """Whether a value has only JSON's types; checked level by level, which is the fastest way."""
     if type(value) is not dict:
         return False
-    level: list[Any] = [value]
-    while level:
-        members = gc.get_referents(*level)  # of objects and arrays: keys, values and elements
+    members = gc.get_referents(value)  # of objects and arrays: values and elements, and keys that may not be text
+    while members:
         kinds = set(map(type, members))
         if not kinds <= JSON_TYPES and (
             not kinds <= _WITH_FLOAT or any(member != member for member in members)  # noqa: PLR0124  # NaN
         ):
             return False
-        if dict not in kinds and list not in kinds:
-            return True
-        level = [member for member in members if type(member) is dict or type(member) is list]
+        members = gc.get_referents(*members)  # scalars have none
     return True
 
 
