@@ -28,6 +28,7 @@ import cloudsigma
 from cloudsigma.activity.target import parse_target
 from cloudsigma.activity.timeline import timeline
 from cloudsigma.activity.who import who
+from cloudsigma.auditing import AuditRequest, make_audit
 from cloudsigma.engine.approval import ApprovalUse
 from cloudsigma.engine.match import Match
 from cloudsigma.reading.account.ledger import Ledger, Loss
@@ -61,7 +62,9 @@ def main() -> int:
     if chromium is None:
         print("no Chromium: install Debian's package `chromium`, or name another with CHROMIUM", file=sys.stderr)
         return 1
-    pages = {"sample": sample(), "hostile": hostile(), "who": who_page(), "timeline": timeline_page()}
+    pages = {
+        "sample": sample(), "hostile": hostile(), "who": who_page(), "timeline": timeline_page(), "audit": audit_page(),
+    }  # fmt: skip
     faults: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -107,6 +110,18 @@ def timeline_page() -> str:
     made, ledger = timeline([ROOT / "examples" / "trail"])
     with closing(made):
         return render_sections("Timeline", timeline_sections(made), ledger, made=MADE)
+
+
+def audit_page() -> str:
+    """The audit of the sample trail."""
+    rules = cloudsigma.bundled_rules(correlations=True)
+    examples = ROOT / "examples"
+    request = AuditRequest(
+        (str(examples / "trail"),), MADE - dt.timedelta(days=30), MADE, rules,
+        cloudsigma.Approvals.load(examples / "approvals.yml", rules),
+        cloudsigma.Register.load(examples / "register.yml", today=MADE.date()),
+    )  # fmt: skip
+    return make_audit(request, MADE).page
 
 
 def hostile() -> str:

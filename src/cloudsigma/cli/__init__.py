@@ -25,10 +25,12 @@ from cloudsigma.escaping import printable, printable_lines
 
 _COMMANDS = {
     "approvals": "Check a file of approvals, draft an entry for matches, import changes as drafts.",
+    "audit": "Write the report of a period: matches, approvals, coverage, inventory, integrity.",
     "compile": "Write rules to a file that needs neither pySigma nor YAML.",
     "config": "Show the configuration file and the options that it sets.",
     "explain": "Show the predicate of a rule, or why it matches a record or not.",
     "fields": "Show which events CloudTrail records, and which fields they have.",
+    "integrity": "Check whether log files are those that CloudTrail delivered.",
     "inventory": "Show groups, trust anchors and profiles, who changed them, and which have a purpose.",
     "link": "Add the identity behind each session to matches that were written as they were found.",
     "lint": "Find mistakes in rules: what no record can hold, what can never match.",

@@ -63,7 +63,7 @@ def command(
     if live and live_files:
         raise click.UsageError("--live and --live-file exclude each other.")
     with usage_errors():
-        register = _register(register_file)
+        register = load_register(register_file)
         when = time_window(at, None).since if at is not None else None
         inventory, ledger = Inventory(), Ledger()
         if paths:
@@ -105,7 +105,8 @@ def command(
     )
 
 
-def _register(file: Path | None) -> Register | None:
+def load_register(file: Path | None) -> Register | None:
+    """Read a register, and report its mistakes; raises `click.ClickException`."""
     if file is None:
         return None
     try:

@@ -55,6 +55,8 @@ class Account:
     """The approvals that decided the matches; `None` if there are none."""
     approvals_digest: str = ""
     """Identifies the approvals."""
+    title: str = "CloudTrail report"
+    """The heading of the page."""
 
 
 def render(digest: Digest, account: Account, *, made: dt.datetime) -> str:

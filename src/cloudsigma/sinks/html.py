@@ -45,7 +45,7 @@ class HtmlSink(Sink):
         account = Account(
             outcome.ledger,
             len(self._rules),
-            rules_digest=_digest(self._rules),
+            rules_digest=digest_of_rules(self._rules),
             rule_errors=[str(error) for error in self._rules.errors],
             notes=notes_of(outcome),
             approvals=outcome.approvals.uses if outcome.approvals is not None else None,
@@ -56,7 +56,7 @@ class HtmlSink(Sink):
         self._stream.write(render(self._digest, account, made=made_at()))
 
 
-def _digest(rules: RuleSet) -> str:
+def digest_of_rules(rules: RuleSet) -> str:
     """A digest of the rules; the names of their files do not affect it."""
     identities = sorted(rule.identity for rule in rules)
     return hashlib.sha256("\n".join(identities).encode()).hexdigest()[:16]
