@@ -24,9 +24,11 @@ from cloudsigma.escaping import printable
 from cloudsigma.reading.scope.time_window import TimeWindow
 from cloudsigma.reading.sources.sqs.location import is_queue
 from cloudsigma.rulesets.rule_set import RuleSet
-from cloudsigma.scanning.checkpoint import Checkpoint, digests
+from cloudsigma.scanning.checkpoint import Checkpoint
 from cloudsigma.scanning.config import Follow
+from cloudsigma.scanning.monitor import Monitor
 from cloudsigma.scanning.reload import Reloader
+from cloudsigma.scanning.rule_digests import digests
 from cloudsigma.sinks.formats import FORMATS
 
 _INTERVAL, _INTERVAL_S3 = 5.0, 60.0
@@ -37,7 +39,7 @@ _NO_MATTER = frozenset(
     {
         "jobs", "checkpoint", "interval", "strict", "exit_zero", "ledger", "no_cache", "outputs", "paths", "rule_paths",
         "no_bundled", "correlations", "compiled", "placeholders", "pipelines", "level", "status", "tag", "rule_id",
-        "exclude", "once", "idle_close", "buckets", "dead",
+        "exclude", "once", "idle_close", "buckets", "dead", "listen", "metrics_by_rule",
     }
 )  # fmt: skip
 """Options that do not change the output, or whose effect is compared by the rules or paths themselves."""
@@ -172,14 +174,19 @@ class LongWork:
         return [self.checkpoint.with_name(self.checkpoint.name + end) for end in ("", "-wal", "-shm", "-journal")]
 
     def following(
-        self, paths: Sequence[str], stop: threading.Event, queue: QueueChoice, reloader: Reloader | None
+        self,
+        paths: Sequence[str],
+        stop: threading.Event,
+        queue: QueueChoice,
+        reloader: Reloader | None,
+        monitor: Monitor | None,
     ) -> Follow | None:
         """How to follow the paths, if that was asked for."""
         if not self.follow:
             return None
         usual = _INTERVAL_S3 if any(path.startswith("s3:") for path in paths) else _INTERVAL
         lateness = self.lateness if self.lateness is not None else _LATENESS
-        return Follow(stop, self.interval or usual, lateness, queue.options(self.interval), reloader)
+        return Follow(stop, self.interval or usual, lateness, queue.options(self.interval), reloader, monitor)
 
 
 def _is_relative(path: str) -> bool:

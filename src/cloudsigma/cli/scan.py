@@ -27,6 +27,7 @@ from cloudsigma.cli.reloading import ReloadReport, RuleFiles, reloading
 from cloudsigma.cli.rule_options import Choice, rule_options
 from cloudsigma.cli.scan_summary import summary_of
 from cloudsigma.cli.screen import screen
+from cloudsigma.cli.service_options import ServiceOptions, service_options
 from cloudsigma.cli.stop_signals import stop_signals
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.cli.writing import writing
@@ -57,6 +58,7 @@ _SHOWN = 20
 @output_options()
 @long_work_options()
 @queue_options()
+@service_options()
 @limit_options()
 def command(
     paths: tuple[str, ...],
@@ -65,6 +67,7 @@ def command(
     output: OutputOptions,
     work: LongWork,
     queue: QueueChoice,
+    service: ServiceOptions,
     limits: Limits,
 ) -> int:
     """Find what matches in files of CloudTrail records.
@@ -76,6 +79,7 @@ def command(
     paths = or_standard_input(paths)
     work.check(paths, output)
     queue.check(paths)
+    service.check(follow=work.follow)
     written = {"--output": output.outputs, "--ledger": output.ledger_files, "--checkpoint": work.files,
         "--dead": [queue.dead] if queue.dead is not None else [],
     }  # fmt: skip
@@ -95,6 +99,8 @@ def command(
         approvals = load_approvals(output.approvals, choice) if output.approvals is not None else None
         sinks: list[Sink] = []
         notifying: NotifySink | None = None
+        with usage_errors():
+            monitor = stack.enter_context(service.monitor())
         reloader = None
         if files is not None:
             files.note_errors(rules)
@@ -116,8 +122,8 @@ def command(
                 sessions=by_time, dedup=not output.no_dedup, jobs=reading.jobs, selection=selection, limits=limits,
                 coverage=reading.coverage, strict=reading.strict, named_files=reading.named_files,
                 exclude=tuple(str(file) for files in written.values() for file in files),
-                follow=work.following(paths, signals.stopping, queue, reloader), filter_counts=output.filter_counts,
-                approvals=approvals,
+                follow=work.following(paths, signals.stopping, queue, reloader, monitor),
+                filter_counts=output.filter_counts, approvals=approvals,
             )  # fmt: skip
             callbacks = ScanCallbacks(
                 watcher=bar.watcher if bar is not None else None,

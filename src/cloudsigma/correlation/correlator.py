@@ -159,6 +159,11 @@ class Correlator:
         self._tell_counts()
         return given
 
+    @property
+    def open_entries(self) -> int:
+        """Matches in open frames; in frames of several correlations or groups they count for each."""
+        return self._load.entries
+
     def adopt(self, other: Correlator) -> None:
         """Take over the open entries of a correlator with other rules; call it before the first match.
 

@@ -8,7 +8,6 @@ of this, then truncates its outputs to the saved lengths. The file contains only
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import os
 import time
@@ -24,6 +23,7 @@ from cloudsigma.reading.scope.time_window import TimeWindow
 from cloudsigma.reading.sources.register import Register
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.dedup import GENERATION, KnownMatch
+from cloudsigma.scanning.rule_digests import digest_of, digests
 from cloudsigma.scanning.scan_state import ScanState
 from cloudsigma.storage.sqlite import FileKind, checked, open_file
 
@@ -247,6 +247,12 @@ class Checkpoint:
         self.database.executemany("INSERT INTO matches (digest, path, position) VALUES (?, ?, ?)", self._unsaved)
         self._unsaved.clear()
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file, with its journal."""
+        files = (self._path, f"{self._path}-wal", f"{self._path}-journal")
+        return sum(os.path.getsize(file) for file in files if os.path.exists(file))  # noqa: PTH110, PTH202
+
     def close(self) -> None:
         """Close the file; changes since the last save are lost."""
         self._close()
@@ -274,18 +280,3 @@ def _shown(value: Any) -> str:
     if value is True:
         return "given"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def digests(rules: RuleSet) -> dict[str, str]:
-    """Title and ID of each rule → digest of its whole content."""
-    return {
-        f"{rule.title} ({rule.id})": hashlib.sha256(
-            msgspec.json.encode([rule.definition, rule.id in rules.hidden, rules.declared])
-        ).hexdigest()[:16]
-        for rule in rules
-    }
-
-
-def digest_of(rules: Mapping[str, str]) -> str:
-    """The digest of a whole set, from the digests of its rules; their order does not matter."""
-    return hashlib.sha256(msgspec.json.encode(sorted(rules.items()))).hexdigest()[:16]

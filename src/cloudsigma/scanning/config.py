@@ -18,6 +18,7 @@ from cloudsigma.reading.scope.selection import Selection
 from cloudsigma.reading.scope.time_window import TimeWindow
 from cloudsigma.reading.sources.sqs.options import QueueOptions
 from cloudsigma.scanning.approving import Approver
+from cloudsigma.scanning.monitor import Monitor
 from cloudsigma.scanning.reload import Reload, Reloader
 
 
@@ -35,6 +36,8 @@ class Follow:
     """How a queue is read, if the path names one."""
     reloader: Reloader | None = None
     """Reloads the rules between two passes."""
+    monitor: Monitor | None = None
+    """Counts what the scan does, for its health page."""
 
 
 @dataclass(frozen=True, slots=True)

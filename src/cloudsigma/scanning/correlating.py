@@ -78,6 +78,11 @@ class ScanCorrelations:
             before.closed_early + self._correlator.evicted,
         )
 
+    @property
+    def open_entries(self) -> int:
+        """Matches in open frames."""
+        return self._correlator.open_entries if self._correlator is not None else 0
+
     def matches_of(self, found: MatchedRecord) -> Iterator[Match]:
         """The matches of one record."""
         matches = self._rules.matches_of(found.rule_ids, found.record, found.origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from cloudsigma.reading.account.progress import ReadingProgress, Watcher, ignore
 from cloudsigma.reading.sources.interface import Source, Unreadable
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.batch import BatchConfig, MatchedRecord, SerializedMatch
-from cloudsigma.scanning.config import ScanConfig
+from cloudsigma.scanning.config import Follow, ScanConfig
 from cloudsigma.scanning.correlating import ScanCorrelations
 from cloudsigma.scanning.scan_state import ScanState
 from cloudsigma.scanning.source_queue import SourceQueue
@@ -35,7 +36,9 @@ class Hooks:
     is_save_due: Callable[[], bool]
     """Whether to save within a pass."""
     end_pass: Callable[[], None]
-    """Called after each pass while following, once its state is saved."""
+    """Called after each pass while following, once its state is saved and its messages are settled."""
+    publish: Callable[[], None]
+    """Called regularly within a pass, if the scan has a monitor: publishes its numbers."""
     new_rules: Callable[[], RuleSet | None]
     """Called before each pass but the first: swaps the rules, and returns them if they are new."""
 
@@ -77,6 +80,8 @@ class Passes:
         self._sessions = sessions
         self._watcher = watcher
         self._reads_named_files = reads_named_files
+        self._monitor = config.follow.monitor if config.follow is not None else None
+        self._began, self._was_busy = 0.0, False
 
     def run(self, batches: BatchConfig) -> Iterator[MatchedRecord | SerializedMatch | None]:
         """The matches in all sources, in order, counted when yielded. While following, `None` ends a pass."""
@@ -86,8 +91,10 @@ class Passes:
             while follow is not None:
                 yield None
                 self._hooks.save()
+                is_last = self._rounds is not None and self._rounds.end_round()
+                self._note_round(follow)
                 self._hooks.end_pass()
-                if self._rounds.end_round() if self._rounds is not None else follow.stop.wait(follow.interval):
+                if is_last or (self._rounds is None and follow.stop.wait(follow.interval)):
                     return
                 rules = self._hooks.new_rules()
                 if rules is not None:
@@ -99,6 +106,7 @@ class Passes:
 
     def _pass(self, batches: BatchConfig, jobs: int | None) -> Iterator[MatchedRecord | SerializedMatch]:
         """The matches in the present sources, then in the files that notifications in them name."""
+        self._began, self._was_busy = time.monotonic(), False
         progress = None
         if self._watcher is not None:
             progress = ReadingProgress(self._watcher, self._state.recorder)
@@ -120,11 +128,17 @@ class Passes:
         *,
         named: bool = False,
     ) -> Iterator[MatchedRecord | SerializedMatch]:
-        state = self._state
+        state, monitor = self._state, self._monitor
         advance: _Advance = ignore_progress
         if progress is not None:
             sources, advance = progress.watched(sources), progress.advance
-        with closing(read_sources(batches, sources, jobs, lambda part: advance(part, ()))) as results:
+
+        def tick(part: Recorder) -> None:
+            advance(part, ())
+            if monitor is not None:
+                monitor.beat()
+
+        with closing(read_sources(batches, sources, jobs, tick)) as results:
             for result in results:
                 try:
                     yield from result.found
@@ -137,11 +151,25 @@ class Passes:
                 self._check(result.recorder)
                 self._queue.note_done(result, named=named)
                 self._note_deliveries(result.sources)
+                if monitor is not None:
+                    self._was_busy = True
+                    monitor.beat()
+                    monitor.note_read(result.recorder, messages=self._rounds is not None and not named)
+                    if monitor.is_due:
+                        self._hooks.publish()
                 if self._hooks.is_save_due():
                     self._hooks.save()
                 advance(None, result.sources)
                 if self._is_stopping:
                     return
+
+    def _note_round(self, follow: Follow) -> None:
+        if follow.monitor is None:
+            return
+        if self._was_busy:
+            began = self._rounds.messages.received_at if self._rounds is not None else self._began
+            follow.monitor.note_round(time.monotonic() - began)
+        follow.monitor.beat(waits=follow.interval if self._rounds is None else 0.0)
 
     def _note_deliveries(self, sources: Iterable[Source | Unreadable]) -> None:
         if self._config.follow is not None and self._correlations is not None:

@@ -31,11 +31,14 @@ from cloudsigma.scanning.config import ScanCallbacks, ScanConfig
 from cloudsigma.scanning.correlating import ScanCorrelations
 from cloudsigma.scanning.outcome import ScanOutcome
 from cloudsigma.scanning.passes import Hooks, Passes
+from cloudsigma.scanning.rule_digests import set_digest
 from cloudsigma.scanning.scan_state import ScanState
 from cloudsigma.scanning.source_queue import SourceQueue
+from cloudsigma.scanning.surroundings import surroundings
 from cloudsigma.storage.sqlite import open_temporary
 
 if TYPE_CHECKING:
+    from cloudsigma.reading.sources.named_files import NamedFiles
     from cloudsigma.scanning.queue_rounds import QueueRounds
     from cloudsigma.sessions import Sessions
 
@@ -94,6 +97,9 @@ class Scan:
             check_named_files()
         self._checkpoint = checkpoint
         self._rounds: QueueRounds | None = None
+        self._named: NamedFiles | None = None
+        self._rules_digest = ""
+        self._monitor = config.follow.monitor if config.follow is not None else None
         self._correlates = any(rule.correlation is not None for rule in rules)
         self._prepared = self._finished = False
         self._sessions: Sessions | None = None
@@ -180,17 +186,17 @@ class Scan:
         self._queue = self._new_queue(register)
         if checkpoint is not None:
             checkpoint.cut_outputs()
-            checkpoint.note_rules(self.rules)
         self._sessions = _new_sessions() if config.sessions else None
+        self._note_rules()
         self._prepared, self._finished = True, False
 
     def _new_queue(self, register: Register | None) -> SourceQueue:
-        config, named = self.config, None
+        config, self._named = self.config, None
         if self._reads_named_files and register is not None:
             from cloudsigma.reading.sources.named_files import NamedFiles
 
             buckets = config.follow.queue.buckets if config.follow is not None else frozenset()
-            named = NamedFiles(register, config.selection, buckets)
+            self._named = NamedFiles(register, config.selection, buckets)
         if self._location is not None and config.follow is not None and register is not None:
             from cloudsigma.scanning.queue_rounds import QueueRounds
 
@@ -202,7 +208,7 @@ class Scan:
             config,
             register,
             on_loss=on_loss,
-            named=named,
+            named=self._named,
             messages=self._rounds.messages if self._rounds is not None else None,
         )
 
@@ -219,6 +225,8 @@ class Scan:
         found = self._begin(None)
         for match in self._matches(found):
             if match is None or self._state.is_new(match.rule_id, match.key, match.context.event_id, match.origin):
+                if match is not None and self._monitor is not None:
+                    self._monitor.note_match(match)
                 yield match
         self._end()
 
@@ -264,7 +272,7 @@ class Scan:
         """
         follow = self.config.follow
         reloads = follow is not None and follow.reloader is not None  # new rules may correlate, or have approvals
-        if self._correlates or self.config.approvals is not None or reloads:
+        if self._correlates or self.config.approvals is not None or reloads or self._monitor is not None:
             yield from map(serialization.of, self)
             return
         for match in self._begin(serialization):
@@ -312,7 +320,8 @@ class Scan:
         hooks = Hooks(
             save=self._save,
             is_save_due=lambda: checkpoint is not None and checkpoint.due,
-            end_pass=self._callbacks.on_idle or _do_nothing,
+            end_pass=self._end_pass,
+            publish=self._publish,
             new_rules=self._swap_rules,
         )
         passes = Passes(
@@ -320,6 +329,26 @@ class Scan:
             sessions=self._sessions, watcher=self._watcher, reads_named_files=self._reads_named_files,
         )  # fmt: skip
         return passes.run(batches)
+
+    def _end_pass(self) -> None:
+        self._publish()
+        if self._callbacks.on_idle is not None:
+            self._callbacks.on_idle()
+
+    def _publish(self) -> None:
+        if self._monitor is not None:
+            around = surroundings(
+                self.rules, self._rules_digest, self._state, self.config.follow, rounds=self._rounds, named=self._named,
+                correlations=self._correlations, checkpoint=self._checkpoint,
+            )  # fmt: skip
+            self._monitor.publish(around)
+
+    def _note_rules(self) -> None:
+        """Note the digests of the rules that are used from now on."""
+        if self._checkpoint is not None:
+            self._checkpoint.note_rules(self.rules)
+        if self._monitor is not None:
+            self._rules_digest = set_digest(self.rules)
 
     def _swap_rules(self) -> RuleSet | None:
         """Take the rules that were reloaded, if there are any; called between two passes."""
@@ -332,8 +361,7 @@ class Scan:
             self._approving = Approving(reload.loaded.approvals, self._state.approvals)
             if self._correlations is not None:
                 self._correlations.replace_rules(self.rules)
-            if self._checkpoint is not None:
-                self._checkpoint.note_rules(self.rules)
+            self._note_rules()
         if self._callbacks.on_reload is not None:
             self._callbacks.on_reload(reload)
         return self.rules if reload.loaded is not None else None
@@ -343,10 +371,8 @@ class Scan:
             if self._correlations is not None:
                 self._state.correlations = self._correlations.losses
             self._checkpoint.save(self._state, finished=finished)
-
-
-def _do_nothing() -> None:
-    pass
+        if self._monitor is not None:
+            self._monitor.note_written()
 
 
 def _new_sessions() -> Sessions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cloudsigma.reading.account.ledger import Loss, Recorder
@@ -59,6 +59,7 @@ class SourceQueue:
         self._exclude = frozenset(map(os.path.abspath, config.exclude))
         self._changed: set[bytes] = set()
         self._lost_before: set[str] = set()
+        self._monitor = config.follow.monitor if config.follow is not None else None
         self.listing = Recorder()
         """The files that the last listing skipped, and the paths that it could not list."""
 
@@ -84,6 +85,7 @@ class SourceQueue:
                 loss = Loss(source.name, source.reason)
                 if loss not in known:
                     self._on_loss(loss)
+                    self._count_lost({loss.path: "unreadable"}, {})
         self.listing = listing
 
     def named_sources(self) -> Iterator[Source | Unreadable]:
@@ -103,6 +105,7 @@ class SourceQueue:
         if standing == "changed" and state.dedup is None:
             state.recorder.lose(source.name, _CHANGED)
             self._on_loss(Loss(source.name, _CHANGED))
+            self._count_lost({source.name: "refused"}, {})
             register.note(source)
             return False
         lost = state.recorder.forget_losses(source.name) if standing != "new" else False
@@ -126,16 +129,21 @@ class SourceQueue:
         """
         recorder, losses = self._state.recorder, result.recorder.losses
         references = result.recorder.references or []
+        refused: dict[str, str] = {}
         if named:
             recorder.named_files_read += result.recorder.files
         elif self._named is not None:
             noted = Recorder()
             self._named.note(result.recorder, noted)
             recorder.add(noted)
+            refused = dict.fromkeys((loss.path for loss in noted.losses), "refused")
             losses += noted.losses
         for loss in losses:
             if loss.path not in self._lost_before:
                 self._on_loss(loss)
+        kind = "message" if self._messages is not None and not named else "damaged"
+        new = dict.fromkeys((loss.path for loss in losses if loss.path not in self._lost_before), kind)
+        self._count_lost(new | refused, result.recorder.failures)
         if self._register is None:
             return
         lost = {loss.path for loss in losses}
@@ -154,6 +162,12 @@ class SourceQueue:
                     failed = failure in {"passing", "denied"}
             self._register.note(source, failed=failed, damaged=source.name in lost and failure is None)
             self._forget(source)
+
+    def _count_lost(self, lost: Mapping[str, str], failures: Mapping[str, str]) -> None:
+        """Count files that were lost: name → reason, unless `failures` has another."""
+        if self._monitor is not None:
+            for name, otherwise in lost.items():
+                self._monitor.note_lost(failures.get(name), otherwise)
 
     def _forget(self, source: Source) -> None:
         state = self._state

@@ -42,6 +42,11 @@ class BucketPause:
         denials.is_tried = True
         return True
 
+    @property
+    def paused(self) -> int:
+        """Buckets that are paused."""
+        return sum(len(denials.files) >= DENIALS for denials in self._buckets.values())
+
     def note(self, bucket: str, file: str, *, denied: bool) -> None:
         """Note an attempt to read a file of the bucket."""
         if not denied:

@@ -32,6 +32,8 @@ class NamedFiles:
         self._selection = selection
         self._buckets = buckets
         self._pause = BucketPause()
+        self.repeated = 0
+        """Notifications of files that had been named before."""
 
     def note(self, found: Recorder, recorder: Recorder) -> None:
         """Take the names from `found`; `recorder` counts those that the filters exclude."""
@@ -40,6 +42,7 @@ class NamedFiles:
         for bucket, key in names:
             url = str(Location(bucket, key))
             if not self._register.is_first_named(url):
+                self.repeated += 1
                 continue
             try:
                 parse_location(url)
@@ -62,6 +65,11 @@ class NamedFiles:
             return wanted(source) and self._pause.allows(parse_location(source.name).bucket)
 
         return named_objects(self._register.awaited(), wanted=allowed)
+
+    @property
+    def paused_buckets(self) -> int:
+        """Buckets that deny access and are paused."""
+        return self._pause.paused
 
     def note_attempt(self, source: Source, *, denied: bool) -> None:
         """Note that a named file was read or, if `denied`, that access to it was denied."""

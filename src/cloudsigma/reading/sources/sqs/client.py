@@ -40,6 +40,10 @@ class QueueFacts(msgspec.Struct, frozen=True):
     """Seconds for which a received message is hidden from other receivers."""
     redrives: bool
     """Whether a redrive policy moves messages that are received too often to a dead-letter queue."""
+    waiting: int = 0
+    """Messages that can be received, about."""
+    in_flight: int = 0
+    """Messages that some consumer has received and not deleted, about."""
 
 
 class QueueClient:
@@ -72,6 +76,8 @@ class QueueClient:
         return QueueFacts(
             visibility=float(found.get("VisibilityTimeout", 30)),
             redrives="RedrivePolicy" in found,
+            waiting=int(found.get("ApproximateNumberOfMessages", 0)),
+            in_flight=int(found.get("ApproximateNumberOfMessagesNotVisible", 0)),
         )
 
     def receive(self, most: int, wait: int) -> list[Message]:

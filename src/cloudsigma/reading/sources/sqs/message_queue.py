@@ -24,7 +24,7 @@ from cloudsigma.reading.sources.s3.object_store import Fault
 from cloudsigma.reading.sources.sqs.client import BATCH, GONE, Message, QueueClient
 from cloudsigma.reading.sources.sqs.in_work import InWork
 from cloudsigma.reading.sources.sqs.location import QueueLocation
-from cloudsigma.reading.sources.sqs.options import QueueOptions
+from cloudsigma.reading.sources.sqs.options import MessageCounts, QueueOptions
 from cloudsigma.reading.sources.value import ContentSource
 
 _log = logging.getLogger("cloudsigma")
@@ -33,6 +33,10 @@ DEAD_AFTER = 5
 """Without a redrive policy, receives after which a message that cannot be read is written to the dead messages."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 900.0
 """Seconds for which a message is put back: the first time, and at most."""
+_LONGEST_FAULT = 60.0
+"""Longest wait in seconds after a failed receive."""
+_COUNT_EVERY = 60.0
+"""Seconds between two looks at the number of messages in the queue."""
 _SLICE = 0.2
 """Seconds between two looks at the stop event during a long poll."""
 
@@ -92,6 +96,13 @@ class MessageQueue:
         self.is_drained = False
         """Whether the last poll found nothing, and no message is in work or put back."""
         self._empty_since: float | None = None
+        self.counts = MessageCounts(waiting=facts.waiting, in_flight=facts.in_flight)
+        """What became of the messages."""
+        self._counted_at = time.monotonic()
+        self.received_at = time.monotonic()
+        """When the last poll ended."""
+        self.has_received = False
+        """Whether the last poll succeeded, with or without messages."""
 
     @property
     def idle(self) -> float:
@@ -104,6 +115,8 @@ class MessageQueue:
         """The messages of one long poll; none if the queue is empty or `stop` is set."""
         self._sources = []
         messages = self._poll(stop)
+        self.received_at = time.monotonic()
+        self.counts.received += len(messages)
         for message in messages:
             self._waiting.pop(message.id, None)
         self._in_work.add(messages)
@@ -132,18 +145,20 @@ class MessageQueue:
                 continue
             self._polling = False
             if not isinstance(answer, Fault):
-                self._faults = 0
+                self._faults, self.has_received = 0, True
                 return answer
-            self._faults += 1
+            self._faults, self.has_received = self._faults + 1, False
             if self._faults == 1:
                 _log.warning("%s cannot be received from: %s; it is tried again", self.location, queue_reason(answer))
-            stop.wait(self._pause(self._faults) / 10)
+            stop.wait(min(self._pause(self._faults) / 10, _LONGEST_FAULT))
             return []
         return []
 
     def _ask(self) -> None:
         try:
             messages = self._client.receive(BATCH, self.options.poll)
+            if time.monotonic() - self._counted_at >= _COUNT_EVERY:
+                self._count()
         except Fault as fault:
             self._polled.put(fault)
             return
@@ -151,6 +166,15 @@ class MessageQueue:
             self._put_back(messages, 0)
         else:
             self._polled.put(messages)
+
+    def _count(self) -> None:
+        self._counted_at = time.monotonic()
+        try:
+            facts = self._client.facts()
+        except Fault:  # the next receive reports lasting ones
+            self.counts.waiting = self.counts.in_flight = None
+            return
+        self.counts.waiting, self.counts.in_flight = facts.waiting, facts.in_flight
 
     def note_read(self, source: Source, references: Sequence[tuple[str, str]], *, damaged: bool) -> None:
         """Note that a message has been read: bucket and key of each file that it names, and whether it is damaged."""
@@ -189,6 +213,7 @@ class MessageQueue:
 
     def _put_back(self, messages: Sequence[Message], seconds: float) -> None:
         self._in_work.remove(messages)
+        self.counts.returned += len(messages)
         now = time.monotonic()
         self._waiting.update((message.id, now + seconds) for message in messages)
         try:
@@ -215,6 +240,7 @@ class MessageQueue:
         except OSError as error:
             _log.warning("%s cannot be written (%s); the message comes again", self.options.dead, error.strerror)
             return False
+        self.counts.dead += 1
         return True
 
     def _delete(self, messages: Sequence[Message]) -> None:
@@ -225,6 +251,7 @@ class MessageQueue:
         except Fault as fault:  # they come again, and their files are known to be read
             _log.warning("messages cannot be deleted (%s); they come again", fault.said)
             return
+        self.counts.deleted += len(messages) - len(failed)
         lasting = [code for code in failed.values() if code != GONE]
         if lasting:
             _log.warning("%d messages were not deleted (%s); they come again", len(lasting), lasting[0])

@@ -10,6 +10,22 @@ LONGEST_POLL = 20
 """Longest wait of a receive in seconds, a limit of SQS."""
 
 
+class MessageCounts(msgspec.Struct):
+    """What became of the messages of a queue, since the start."""
+
+    received: int = 0
+    """Deliveries: a message that comes again counts again."""
+    deleted: int = 0
+    returned: int = 0
+    """Put back, to come again."""
+    dead: int = 0
+    """Written to the file of dead messages."""
+    waiting: int | None = None
+    """Messages in the queue, about; `None`: not known."""
+    in_flight: int | None = None
+    """Messages that some consumer has received and not deleted, about."""
+
+
 class QueueOptions(msgspec.Struct, frozen=True):
     """How a queue is read."""
 

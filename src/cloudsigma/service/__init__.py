@@ -1,0 +1,1 @@
+"""A scan as a service: its metrics, and the server of its health."""
