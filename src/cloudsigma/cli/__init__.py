@@ -28,6 +28,7 @@ _COMMANDS = {
     "audit": "Write the report of a period: matches, approvals, coverage, inventory, integrity.",
     "compile": "Write rules to a file that needs neither pySigma nor YAML.",
     "config": "Show the configuration file and the options that it sets.",
+    "diff": "Show on which records two versions of rules differ.",
     "explain": "Show the predicate of a rule, or why it matches a record or not.",
     "fields": "Show which events CloudTrail records, and which fields they have.",
     "integrity": "Check whether log files are those that CloudTrail delivered.",
