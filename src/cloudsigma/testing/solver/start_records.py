@@ -12,6 +12,7 @@ from cloudsigma import ir
 from cloudsigma.engine.evaluate import operators
 from cloudsigma.errors import UsageError
 from cloudsigma.rulesets.rule_set import CLOUDTRAIL
+from cloudsigma.testing.records.catalogue_events import fitted_by_catalogue
 from cloudsigma.testing.records.record import CALLERS, OUTCOMES, PRINCIPALS, record
 from cloudsigma.testing.records.templates import calls, read_call
 from cloudsigma.testing.solver.field_constraints import Assignment, FieldConstraints
@@ -76,7 +77,7 @@ def starts(asked: Assignment, known: FieldConstraints, *, is_cloudtrail: bool) -
 
 
 def _fitted(made: dict[str, Any], name: str | None, source: str | None) -> dict[str, Any]:
-    """A record of a call without a template: reading or writing, user agent and host header as its names suggest."""
+    """A record of an event without a template, as the catalogue has it, or else as its name suggests."""
     if name is None or source is None or not _SOURCE.fullmatch(source):
         return made
     service = source.partition(".")[0]
@@ -87,7 +88,7 @@ def _fitted(made: dict[str, Any], name: str | None, source: str | None) -> dict[
         fitted["userAgent"] = re.sub(r"md/command#\S+", f"md/command#{service}.{command}", agent)
     if isinstance(host, dict) and "clientProvidedHostHeader" in host:
         fitted["tlsDetails"] = {**host, "clientProvidedHostHeader": f"{service}.{made.get('awsRegion')}.amazonaws.com"}
-    return fitted
+    return fitted_by_catalogue(fitted, source, name)
 
 
 def _calls(asked: Assignment, known: FieldConstraints) -> list[str]:
