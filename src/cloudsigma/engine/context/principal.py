@@ -105,9 +105,9 @@ def read_principal(record: Mapping[str, Any]) -> Principal | None:
     principal_id = name(identity, "principalId")
     account = name(identity, "accountId")
     user_name = name(identity, "userName")
-    invoked_by = name(identity, "invokedBy")
+    invoked_by = name(identity, "invokedBy") if "invokedBy" in identity else None
     access_key_id = name(identity, "accessKeyId")
-    on_behalf_of = name(mapping(identity, "onBehalfOf"), "userId")
+    on_behalf_of = name(mapping(identity, "onBehalfOf"), "userId") if "onBehalfOf" in identity else None
     if not (
         recorded_type or arn or principal_id or account or user_name or invoked_by or access_key_id or on_behalf_of
     ):

@@ -82,7 +82,7 @@ def _is_worth_keeping(shape: tuple[str, str, tuple[Any, ...], tuple[Any, ...]]) 
     """Whether other records may have the same shape: hostile names and keys are long, or no text."""
     source, event, request, response = shape
     names = (source, event, *request, *response)
-    return bool(request or response) and all(type(name) is str and len(name) <= _LONGEST for name in names)
+    return all(type(name) is str and len(name) <= _LONGEST for name in names)
 
 
 _LONGEST = 100
@@ -99,6 +99,8 @@ def _acted_on(record: Mapping[str, Any], listed: Sequence[Resource]) -> list[Res
     request, response = _parameters(record, "requestParameters"), _parameters(record, "responseElements")
     if record.get("eventType") == "AwsServiceEvent" and not _lowered(request):
         request = _service_event(record)
+    if not request and not response:
+        return _denied(record, event)
     plan: Plan = _plans[text(record, "eventSource") or "", event, tuple(request), tuple(response)]
     if plan.without_keys:
         return _denied(record, event)
@@ -155,7 +157,9 @@ def _denied(record: Mapping[str, Any], event: str) -> list[Resource]:
     Parameters of a denied call may be left out. A sentence about another action than the call itself, such as
     `iam:PassRole`, and an ARN with wildcards do not name the target.
     """
-    message = text(record, "errorMessage") or ""
+    message = text(record, "errorMessage")
+    if message is None:
+        return []
     said = f":{event} on resource: ".lower()
     at = message.lower().find(said)
     if at < 0:
@@ -248,11 +252,14 @@ def _value(value: Any) -> str | None:
 
 
 def _resource(said: Sequence[str], type_: str | None) -> Resource:
-    if len(said) == 1 and not said[0].startswith("arn:"):  # nearly all
-        called: str | None = said[0]
-        return Resource(None, called, type_ or _type_of_id(called), called or "")
-    arn = next((value for value in said if _is_arn(value)), None)
-    called = next((value for value in said if not _is_arn(value)), None)
+    arn: str | None
+    called: str | None
+    if len(said) == 1:  # nearly all
+        (value,) = said
+        arn, called = (value, None) if _is_arn(value) else (None, value)
+    else:
+        arn = next((value for value in said if _is_arn(value)), None)
+        called = next((value for value in said if not _is_arn(value)), None)
     if arn is None:
         return Resource(None, called, type_ or _type_of_id(called), called or "")
     arn_type, arn_name = describe_arn(arn)
