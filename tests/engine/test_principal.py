@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cloudsigma.engine.context.principal import Principal, read_principal
+from cloudsigma.engine.context.principal import Principal, PrincipalReader, read_principal
 
 ROLE = "arn:aws:iam::111122223333:role/team/deploy"
 SESSION = "arn:aws:sts::111122223333:assumed-role/deploy/alice@example.com"
@@ -223,3 +225,34 @@ def test_the_stable_json_form() -> None:
         ("on_behalf_of", None),
         ("text", "arn:x"),
     ]
+
+
+ANY = st.sampled_from(
+    [None, "", "x", "true", True, False, 1, 1.0, 0, "***", ["x"], {"userName": "n", "arn": ROLE}, SESSION, "a:b"]
+)
+MEMBERS = ("type", "arn", "principalId", "accountId", "userName", "invokedBy", "accessKeyId", "onBehalfOf")
+
+
+@st.composite
+def records(draw: st.DrawFn) -> dict[str, Any]:
+    identity = draw(st.dictionaries(st.sampled_from(MEMBERS), ANY))
+    identity["type"] = draw(st.one_of(ANY, st.sampled_from(["AssumedRole", "IAMUser", "iamuser", "FederatedUser"])))
+    if draw(st.booleans()):
+        inner = st.one_of(ANY, st.fixed_dictionaries({"mfaAuthenticated": ANY, "userName": ANY}), st.just({"arn": 1}))
+        identity["sessionContext"] = draw(
+            st.one_of(ANY, st.fixed_dictionaries({"sessionIssuer": inner, "attributes": inner}))
+        )
+        identity["onBehalfOf"] = draw(st.one_of(ANY, st.fixed_dictionaries({"userId": ANY})))
+    record: dict[str, Any] = {"userIdentity": draw(st.one_of(st.just(identity), st.just(identity), ANY))}
+    record["eventName"] = draw(st.sampled_from(["ConsoleLogin", "consolelogin", "GetUser", 1]))
+    if draw(st.booleans()):
+        record["additionalEventData"] = draw(st.one_of(ANY, st.fixed_dictionaries({"MFAUsed": ANY})))
+    return record
+
+
+@given(st.lists(records(), max_size=20))
+def test_a_cached_principal_is_the_one_that_is_read(seen: list[dict[str, Any]]) -> None:
+    reader = PrincipalReader()
+    for record in [*seen, *seen]:
+        read, expected = reader.read(record), read_principal(record)
+        assert (read, type(getattr(read, "mfa", None))) == (expected, type(getattr(expected, "mfa", None)))

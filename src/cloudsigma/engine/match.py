@@ -11,6 +11,7 @@ from msgspec import structs
 from cloudsigma import ir
 from cloudsigma.engine.approval import Decision
 from cloudsigma.engine.context.context import Context, read_context
+from cloudsigma.engine.context.principal import ReadPrincipal, read_principal
 from cloudsigma.engine.evaluate.evidence import ReadEvidence, evidence_of
 from cloudsigma.engine.evaluate.explain import Evidence
 from cloudsigma.engine.identity import event_identity, key_of_identity
@@ -132,14 +133,15 @@ def make_matches(
     record: Mapping[str, Any],
     origin: Origin | None = None,
     evidence: ReadEvidence = evidence_of,
+    principal: ReadPrincipal = read_principal,
 ) -> tuple[Match, ...]:
     """The matches of the rules whose predicates are true for one record; its context is read once for all.
 
-    `evidence` is `evidence_of`, perhaps cached. A record without an origin was made by a program, so it may hold values
-    that JSON lacks.
+    `evidence` is `evidence_of` and `principal` is `read_principal`, both perhaps cached. A record without an origin was
+    made by a program, so it may hold values that JSON lacks.
     """
     plain = record if origin is not None else plain_record(record)
-    context = read_context(plain)
+    context = read_context(plain, principal_of=principal)
     identity = event_identity(plain)
     return tuple(
         [

@@ -15,6 +15,7 @@ from cloudsigma import ir
 from cloudsigma.arguments import check_instance, texts
 from cloudsigma.correlation import MAX_ENTRIES, Correlator, check_lateness
 from cloudsigma.correlation.match_stream import MatchStream
+from cloudsigma.engine.context.principal import PrincipalReader
 from cloudsigma.engine.evaluate.evidence import EvidenceReader
 from cloudsigma.engine.evaluate.explain import Explanation, explain, spellings_in
 from cloudsigma.engine.match import Match, make_matches
@@ -187,6 +188,10 @@ class RuleSet:
     def _evidence(self) -> EvidenceReader:
         return EvidenceReader()
 
+    @cached_property
+    def _principals(self) -> PrincipalReader:
+        return PrincipalReader()
+
     @property
     def probe(self) -> Matcher:
         """The probe by which a reader skips records that no rule could match."""
@@ -217,12 +222,14 @@ class RuleSet:
         if not found:
             return ()
         check_instance("origin", origin, Origin, "an Origin, or None")
-        return make_matches(found, record, origin, self._evidence.read)
+        return make_matches(found, record, origin, self._evidence.read, self._principals.read)
 
     def matches_of(self, rule_ids: Iterable[str], record: Record, origin: Origin | None = None) -> tuple[Match, ...]:
         """The matches of one record for rules that are known to match it (`verdicts`)."""
         rules = self._by_key
-        return make_matches([rules[rule_id] for rule_id in rule_ids], record, origin, self._evidence.read)
+        return make_matches(
+            [rules[rule_id] for rule_id in rule_ids], record, origin, self._evidence.read, self._principals.read
+        )
 
     def verdicts(self, record: Record) -> tuple[str, ...]:
         """The IDs of the detection rules that match one record: no context, no evidence."""

@@ -10,7 +10,7 @@ import msgspec
 
 from cloudsigma.engine.context.dotted_names import has_joined_names, nested
 from cloudsigma.engine.context.event_time import EVENT_TIME, read_time
-from cloudsigma.engine.context.principal import Kind, Principal, read_principal
+from cloudsigma.engine.context.principal import Kind, Principal, ReadPrincipal, read_principal
 from cloudsigma.engine.context.record_access import flag, mapping, text
 from cloudsigma.engine.context.resource import Resource, read_resources
 from cloudsigma.engine.json_form import json_ready
@@ -136,7 +136,11 @@ def _pick_texts(record: Mapping[str, Any]) -> _Texts:
     return _Texts(**texts, read_only=flag(record.get("readOnly")))
 
 
-def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] | None = None) -> Context:
+def read_context(
+    record: Mapping[str, Any],
+    fields: Mapping[str, Sequence[Any]] | None = None,
+    principal_of: ReadPrincipal = read_principal,
+) -> Context:
     """Read the context of a record; never raises, whatever the record holds.
 
     `outcome` is `denied` if the error says that the caller was not allowed to make the call, and `failed` for any other
@@ -144,11 +148,12 @@ def read_context(record: Mapping[str, Any], fields: Mapping[str, Sequence[Any]] 
     result that the record states. A call without an error is a `success`. Other events (of services, insights, VPC
     endpoints) are `unknown`.
 
-    Members whose names are joined by dots (`userIdentity.arn`) are read as if they were nested.
+    Members whose names are joined by dots (`userIdentity.arn`) are read as if they were nested. `principal_of` is
+    `read_principal`, perhaps cached.
     """
     if has_joined_names(record):
         record = nested(record)
-    principal = read_principal(record)
+    principal = principal_of(record)
     resource, resources = read_resources(record)
     texts = _read_texts(record)
     error_code, error_message = texts.error_code or None, texts.error_message or None

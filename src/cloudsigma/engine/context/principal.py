@@ -6,13 +6,14 @@ The kinds are those of AWS's reference of the element
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
 from msgspec import structs
 
 from cloudsigma.engine.context.record_access import flag, mapping, name, text
+from cloudsigma.engine.memo import LONGEST, Budget, Memo
 
 Kind = Literal[
     "root",
@@ -144,6 +145,70 @@ def read_principal(record: Mapping[str, Any]) -> Principal | None:
         on_behalf_of,
         arn or "",
     )
+
+
+ReadPrincipal = Callable[[Mapping[str, Any]], Principal | None]
+"""Reads the principal of a record: `read_principal`, or the method of a `PrincipalReader`."""
+
+
+class _Member(msgspec.Struct, frozen=True, rename="camel"):
+    """An object within `userIdentity`, with all its members that decide who the principal is."""
+
+    arn: str | None = None
+    user_name: str | None = None
+    user_id: str | None = None
+    mfa_authenticated: bool | str | None = None
+
+
+class _Session(msgspec.Struct, frozen=True, rename="camel"):
+    session_issuer: _Member | None = None
+    attributes: _Member | None = None
+
+
+class _Identity(msgspec.Struct, frozen=True, rename="camel"):
+    """All of `userIdentity` that `read_principal` reads. Equal ones are the same principal."""
+
+    type: str | None = None
+    principal_id: str | None = None
+    arn: str | None = None
+    account_id: str | None = None
+    access_key_id: str | None = None
+    user_name: str | None = None
+    invoked_by: str | None = None
+    session_context: _Session | None = None
+    on_behalf_of: _Member | None = None
+
+
+class PrincipalReader:
+    """`read_principal`, cached: the records of a session have one principal."""
+
+    def __init__(self) -> None:
+        self._known: Memo = Budget(_BYTES).memo(entries=_ENTRIES, size=lambda _: 4 * LONGEST, worth=_is_short)
+
+    def read(self, record: Mapping[str, Any]) -> Principal | None:
+        """`read_principal`, cached by the values that decide it."""
+        extra = record.get("additionalEventData")
+        if extra is not None and (type(extra) is not dict or "MFAUsed" in extra):  # a console sign-in
+            return read_principal(record)
+        try:
+            identity = msgspec.convert(record.get("userIdentity"), _Identity)
+        except Exception:  # noqa: BLE001  # as for the texts of a context: any value may be there
+            return read_principal(record)
+        try:
+            found: Principal | None = self._known[identity]
+        except KeyError:
+            found = read_principal(record)
+            self._known.keep(identity, found)
+        return found
+
+
+_ENTRIES = 2_000
+_BYTES = 8 << 20
+"""Most principals that are cached, and most bytes that they take."""
+
+
+def _is_short(identity: _Identity) -> bool:
+    return len(repr(identity)) <= LONGEST
 
 
 def _kind(recorded_type: str | None, invoked_by: str | None, on_behalf_of: str | None) -> Kind:
