@@ -137,8 +137,8 @@ def _quick(name: str, kinds: frozenset[type]) -> Quick:
     first, *rest = name.split(".")
     if not rest:
         return lambda record: value if type(value := record.get(name)) in kinds else None
-    if len(rest) == 1:
-        second = rest[0]
+    if len(rest) == 1:  # as `fields.reader`, whose call on top costs a correlation by two such fields 3.6 % of `feed`
+        (second,) = rest
 
         def read(record: Mapping[str, Any]) -> Any:
             node = record.get(first)
@@ -149,29 +149,8 @@ def _quick(name: str, kinds: frozenset[type]) -> Quick:
             return None
 
         return read
-    return _quick_path([first, *rest], kinds)
-
-
-def _quick_path(segments: list[str], kinds: frozenset[type]) -> Quick:
-    last = len(segments) - 1
-    steps = [
-        (segments[at], [".".join(segments[at:end]) for end in range(at + 2, len(segments) + 1)]) for at in range(last)
-    ]
-    final = segments[last]
-
-    def read(record: Mapping[str, Any]) -> Any:
-        node: Any = record
-        for key, joined in steps:
-            for other in joined:
-                if other in node:
-                    return None
-            node = node.get(key)
-            if type(node) is not dict:
-                return None
-        value = node.get(final)
-        return value if type(value) in kinds else None
-
-    return read
+    read_node = fields.reader(name)
+    return lambda record: value if type(value := read_node(record)) in kinds else None
 
 
 def _quick_key(reads: Sequence[Quick]) -> Quick:

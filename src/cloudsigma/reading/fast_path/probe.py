@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from cloudsigma.engine.evaluate.fields import reader
 from cloudsigma.reading.content.document import RECORDS_KEYS, loads
 from cloudsigma.reading.content.lines import Block
 from cloudsigma.reading.envelope.interface import NO_PLAIN_RECORD
@@ -91,6 +92,7 @@ class View:
             shape[outer] = (made, msgspec.field(default_factory=made))
             shape |= {f"{outer}.{name}": (_Never, UNSET) for name in inner_names}  # a key that reads the same
         self._columns = [attrgetter(attributes[name]) for name in probe.fields]
+        self._reads = [reader(name) for name in probe.fields]
         untyped = {name: kind for name, kind in shape.items() if name != "eventType"}
         # An element without `eventType` may be a message, which is for the plain path. Each view is numbered when it
         # is made: a gap shows that an earlier list was dropped for a second one under the same key.
@@ -143,15 +145,10 @@ class View:
 
     def could_match(self, record: Mapping[str, Any]) -> bool:
         """Whether the probe selects a record that was read whole; also true if a field is not text."""
-        columns: list[Iterator[Any]] = []
-        for name in self._probe.fields:
-            value: Any = record
-            for part in name.split("."):
-                value = value.get(part, UNSET) if isinstance(value, Mapping) else value
-            if not (isinstance(value, str) or value is None or value is UNSET):
-                return True
-            columns.append(iter((value,)))
-        return bool(self._probe.candidates(columns))
+        values = [read(record) for read in self._reads]
+        if not all(isinstance(value, str) or value is None or value is UNSET for value in values):
+            return True
+        return bool(self._probe.candidates([iter((value,)) for value in values]))
 
     def _probed(self, form: str, size: int, views: list[Any], slices: Callable[[], list[Any]]) -> Probed | None:
         """The records of views; `None` if one is not a record as `record_shape` defines it."""
