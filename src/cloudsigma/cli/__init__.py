@@ -37,6 +37,7 @@ _COMMANDS = {
     "lint": "Find mistakes in rules: what no record can hold, what can never match.",
     "lsp": "Serve an editor: findings, completion, descriptions, fixes, cases.",
     "notify": "Send matches to Slack, Teams, PagerDuty, mail, webhooks and AWS.",
+    "redact": "Write records that can be shown to others, with pseudonyms.",
     "rules": "List rules with level, tags and log source.",
     "scan": "Find what matches in files of CloudTrail records.",
     "schema": "Write the JSON Schema of rules or case files.",
