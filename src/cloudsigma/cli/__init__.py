@@ -36,6 +36,7 @@ _COMMANDS = {
     "link": "Add the identity behind each session to matches that were written as they were found.",
     "lint": "Find mistakes in rules: what no record can hold, what can never match.",
     "lsp": "Serve an editor: findings, completion, descriptions, fixes, cases.",
+    "new": "Write a rule and its cases, from an event or from example records.",
     "notify": "Send matches to Slack, Teams, PagerDuty, mail, webhooks and AWS.",
     "redact": "Write records that can be shown to others, with pseudonyms.",
     "rules": "List rules with level, tags and log source.",
