@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "cloudsigma"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-COMPILE_SIDE = {"comparing", "compiler", "cli", "drafting", "editor", "linting"} | {
+COMPILE_SIDE = {"attack", "comparing", "compiler", "cli", "drafting", "editor", "linting"} | {
     "pytest_plugin",
     "testing",
     "__main__",

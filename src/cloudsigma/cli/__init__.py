@@ -43,6 +43,7 @@ _COMMANDS = {
     "scan": "Find what matches in files of CloudTrail records.",
     "schema": "Write the JSON Schema of rules or case files.",
     "summary": "Count the events of a trail by day, principal, address, service or any field.",
+    "techniques": "Show which ATT&CK techniques rules are for, and which calls nobody watches.",
     "test": "Run the cases beside rules.",
     "timeline": "Show events by time: around a match, or of a principal, key, address or resource.",
     "who": "Show who an identity or address is, what it did, from where, and through which sessions.",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from cloudsigma import ir
 from cloudsigma.catalogue import Catalogue
+from cloudsigma.catalogue.siblings import SIBLINGS
 from cloudsigma.compiler.document import Place
 from cloudsigma.ir.walk import all_tests
 from cloudsigma.linting.notes import Note, RuleDocument
@@ -15,33 +16,6 @@ from cloudsigma.linting.pairs import Conjunction
 _FAILURE = re.compile(r"\b(?:failed|failure|failures|denied|unsuccessful|rejected)\b", re.IGNORECASE)
 _SUCCESS = re.compile(r"\b(?:successful|successfully|succeeded)\b", re.IGNORECASE)
 _OUTCOME = ("errorCode", "errorMessage", "responseElements", "additionalEventData", "serviceEventDetails")
-
-SIBLINGS: tuple[tuple[str, ...], ...] = (
-    ("PutUserPolicy", "AttachUserPolicy", "AddUserToGroup", "PutGroupPolicy", "AttachGroupPolicy",
-     "CreatePolicyVersion", "SetDefaultPolicyVersion", "DeleteUserPermissionsBoundary"),
-    ("PutRolePolicy", "AttachRolePolicy", "UpdateAssumeRolePolicy", "DeleteRolePermissionsBoundary"),
-    ("CreateAccessKey", "UpdateAccessKey", "CreateLoginProfile", "UpdateLoginProfile",
-     "CreateServiceSpecificCredential", "GetFederationToken"),
-    ("StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors", "StopEventDataStoreIngestion",
-     "DeleteEventDataStore"),
-    ("DeleteDetector", "UpdateDetector", "StopMonitoringMembers", "DisassociateFromAdministratorAccount",
-     "DeletePublishingDestination"),
-    ("StopConfigurationRecorder", "DeleteConfigurationRecorder", "DeleteDeliveryChannel",
-     "PutConfigurationRecorder"),
-    ("DeleteLogGroup", "DeleteLogStream", "PutRetentionPolicy", "DeleteFlowLogs"),
-    ("ModifySnapshotAttribute", "ModifyImageAttribute", "ModifyDBSnapshotAttribute",
-     "ModifyDBClusterSnapshotAttribute"),
-    ("PutBucketPolicy", "PutBucketAcl", "DeleteBucketPublicAccessBlock", "PutBucketPublicAccessBlock",
-     "PutAccountPublicAccessBlock", "PutAccessPointPolicy"),
-    ("SendCommand", "StartSession", "StartAutomationExecution", "CreateAssociation", "SendSSHPublicKey",
-     "SendSerialConsoleSSHPublicKey", "ExecuteCommand", "ModifyInstanceAttribute"),
-    ("GetSecretValue", "BatchGetSecretValue", "GetParameter", "GetParameters", "GetParametersByPath"),
-    ("DeactivateMFADevice", "DeleteVirtualMFADevice", "DeleteMfaDeviceForUser"),
-    ("CreateSAMLProvider", "UpdateSAMLProvider", "CreateOpenIDConnectProvider",
-     "UpdateOpenIDConnectProviderThumbprint", "CreateTrustAnchor", "UpdateTrustAnchor", "EnableTrustAnchor",
-     "CreateProfile", "UpdateProfile", "EnableProfile"),
-)  # fmt: skip
-"""Calls with the same effect."""
 
 
 def intent_notes(
