@@ -17,7 +17,7 @@ _CHUNK = 1 << 20
 
 
 class HashedFile(msgspec.Struct, frozen=True, order=True):
-    """A file as it was read."""
+    """A file that was read."""
 
     path: str
     """Below the path that was given."""

@@ -177,5 +177,5 @@ class _Clock:
 
     @property
     def is_late(self) -> bool:
-        """Whether the timeout is near; without a context there is none."""
+        """Whether the timeout is near; never without a context."""
         return callable(self._remaining) and self._remaining() < RESERVE * 1000

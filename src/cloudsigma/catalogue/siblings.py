@@ -1,4 +1,4 @@
-"""Groups of calls that have the same effect: who watches one should watch the others, or say why not."""
+"""Groups of calls that have the same effect: a rule for one should watch the others, or say why not."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class ListedFile:
                 yield at, entry
 
     def map_at(self, way: Path) -> YamlMap | None:
-        """Another map of the file; `None` if it is none."""
+        """Another map of the file; `None` if the value is no map."""
         if self.document is None:
             return None
         found = YamlMap(self.document, way, self.teller(None))

@@ -21,7 +21,7 @@ _SIGMA = re.compile(r"^(?:detection|correlation|filter|logsource|title)\s*:", re
 
 
 class OpenFiles:
-    """Lints open files; what a rule refers to is looked up in its folder when the file is opened or saved."""
+    """Lints open files; rules that a rule refers to are looked up in its folder when it is opened or saved."""
 
     def __init__(self, options: LintOptions | None = None) -> None:
         self._options = options or LintOptions()

@@ -76,7 +76,7 @@ def read_account_files(paths: Iterable[str | os.PathLike[str]]) -> Account:
 
     Raises:
         FileAccessError: A file cannot be read.
-        UsageError: It is none of these answers.
+        UsageError: A file holds another answer.
     """
     answers = []
     for path in paths:
@@ -172,7 +172,7 @@ def compare_with_account(trail: State, account: State) -> list[Deviation]:
 
 
 def _difference(item: Item, known: Item, name: str) -> Iterator[Deviation]:
-    """The difference in one attribute. What a trail does not name is one only if the trail has the whole object."""
+    """The difference in one attribute; an attribute that a trail lacks counts if the trail has the whole object."""
     if name in ("exists", "name") or name.startswith("content of "):
         return
     here, there = item.facts.get(name), known.facts.get(name)

@@ -17,7 +17,7 @@ MEANINGS: dict[DeviationKind, str] = {
     "gone": "It is registered, and was deleted.",
     "never-seen": "It is registered, and neither the trail nor the account has it.",
     "past-review": "The date of its review has passed.",
-    "weak": "It is as it was made, and weak.",
+    "weak": "It was made weak, and still is.",
     "not-in-trail": "The account has it, and the trail does not.",
     "differs": "The trail and the account differ.",
     "order-unknown": "Two events of one second contradict each other; which came last is not known.",
@@ -31,7 +31,7 @@ class Deviation(msgspec.Struct, frozen=True):
     text: str
     """A sentence without a final stop."""
     item: Item | None = None
-    """The object; `None` if there is none."""
+    """The object; `None` for a registered one that was never seen."""
     entry: str | None = None
     """The registered object, as the register names it."""
     attribute: str | None = None

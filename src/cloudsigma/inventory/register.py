@@ -81,7 +81,7 @@ class Register:
         return cls(read_register(path), today)
 
     def compare(self, state: State) -> list[Deviation]:
-        """The deviations of a state, in its order, then what is gone, then what is weak."""
+        """The deviations of a state: its objects in order, then registered ones that are gone, then weaknesses."""
         found: list[Deviation] = []
         used: set[int] = set()
         for item in state.existing:

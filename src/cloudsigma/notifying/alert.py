@@ -1,4 +1,4 @@
-"""What a message shows of a match. Texts of records are cut and made printable; each channel escapes them again."""
+"""The facts of a match that messages show: texts are cut and made printable, and each channel escapes them again."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class Notifier:
             self._outbox.restore(found, message)
 
     def close(self) -> None:
-        """Commit, and close the outbox, if the run has not finished; what it holds is sent by the next run."""
+        """Commit, and close the outbox, if the run has not finished; the next run sends its messages."""
         if self._closed:
             return
         self._stopping.set()

@@ -64,11 +64,11 @@ class NotifySink(Sink):
         return alert
 
     def close(self) -> None:
-        """Close the outbox, if the scan did not end well; what it holds is sent by the next run."""
+        """Close the outbox, if the scan did not end well; the next run sends its messages."""
         self._notifier.close()
 
     def finish(self, outcome: ScanOutcome) -> None:
-        """Send what is left, and a heartbeat where one is due."""
+        """Send the messages that are left, and a heartbeat where one is due."""
         ledger = outcome.ledger
         text = f"{ledger.records:,} records were scanned, {outcome.unapproved:,} matches are not approved"
         if not ledger.complete:

@@ -75,7 +75,7 @@ class _Entry:
         kind, name, arn = self._named()
         for key in ("purpose", "owner"):
             if not entry.has(key):
-                entry.tell(key, f"there is no {key}", f"Write {key}: who reads this in a year must know.")
+                entry.tell(key, f"there is no {key}", f"Write {key}: people who read this in a year must know.")
         account = self._account(needed=not arn)
         return Registered(
             kind=kind,

@@ -39,7 +39,7 @@ def body_of(message: Message) -> bytes:
 
 
 def signature_of(secret: str, identifier: str, timestamp: int, body: bytes) -> str:
-    """The signature of an attempt; raises `UsageError` if the secret is none."""
+    """The signature of an attempt; raises `UsageError` if the secret is not base64."""
     try:
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except (binascii.Error, ValueError) as error:
