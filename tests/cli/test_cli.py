@@ -18,6 +18,8 @@ import pytest
 from commands import COMMAND, run
 from group_calls import create_group
 
+from cloudsigma.cli import _COMMANDS
+
 RULE = """\
 title: Own rule
 id: 11111111-1111-4111-8111-111111111111
@@ -345,3 +347,10 @@ def test_table_fits_the_terminal(trail: Path, columns: int) -> None:
     lines = text.splitlines()
     assert all(line.startswith(wanted) for line, wanted in zip(lines, TABLES[columns], strict=True))
     assert max(map(len, lines)) <= columns
+
+
+def test_help_names_every_command_once_under_a_heading() -> None:
+    shown = run("--help").stdout
+    listed = re.findall(r"^  ([a-z]+)  ", shown, re.MULTILINE)
+    assert sorted(listed) == sorted(_COMMANDS)
+    assert "Find and investigate:" in shown

@@ -50,6 +50,14 @@ _COMMANDS = {
 }
 """Each command with its line in `--help`, so that help imports none of them."""
 
+_HEADINGS = {
+    "Find and investigate": ("scan", "who", "timeline", "summary", "link"),
+    "Review and report": ("approvals", "inventory", "audit", "integrity", "notify", "redact"),
+    "Write rules": ("new", "lint", "test", "explain", "diff", "techniques", "fields", "lsp", "schema"),
+    "Use rules": ("rules", "compile", "config"),
+}
+"""The headings of `--help`; a command that none names stands under the last."""
+
 _FULL = frozenset(
     getattr(errno, name)
     for name in ("ENOSPC", "EFBIG", "EDQUOT", "EIO")
@@ -83,8 +91,12 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # as above
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+        named = {name for names in _HEADINGS.values() for name in names}
+        last = list(_HEADINGS)[-1]
+        for heading, names in _HEADINGS.items():
+            others = [name for name in _COMMANDS if name not in named] if heading == last else []
+            with formatter.section(heading):
+                formatter.write_dl([(name, _COMMANDS[name]) for name in (*names, *others) if name in _COMMANDS])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
