@@ -108,6 +108,8 @@ ELSEWHERE = {
     "--idle-close": "test_queue.py",
     "--bucket": "test_queue.py",
     "--dead": "test_queue.py",
+    "--listen": "test_health.py",
+    "--metrics-by-rule": "test_health.py",
     "--notify": "test_notify.py",  # a server
     "--quiet": "test_screen.py",
     "--verbose": "test_screen.py",
