@@ -1,6 +1,7 @@
 """A soak of the scan of a queue: bursts, duplicates, poison, SIGKILLs and reloads; then the delay of single files.
 
     python benchmarks/soak.py --files 50000 --kills 20
+    python benchmarks/soak.py --files 5000 --at-once
     python benchmarks/soak.py --delay 500
 
 It fails if the matches are not those of one plain scan, each once, or if anything but poison is dead. S3 and SQS are
@@ -101,6 +102,12 @@ class Service:
             return 0.0
         return int(text.split()[1]) * 4096 / 1e6
 
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU time since it was started."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def matches(self) -> Counter[str]:
         """The keys of the matches in the output."""
         with self.output.open() as lines:
@@ -182,6 +189,29 @@ def soak(folder: Path, files: int, kills: int, reloads: int, seconds: float) -> 
         print(f"  after {deleted:>7,} messages: {memory:6.1f} MB resident, checkpoint {size:6.1f} MB")
 
 
+def at_once(folder: Path, files: int) -> None:
+    """Print how fast a backlog is read, from the first deleted message to the last."""
+    trail = folder / "trail"
+    trail.mkdir()
+    for number in range(files):
+        (trail / file_name(number)).write_bytes(log_file(number))
+    queue = Queue(visibility=30, receives=5)
+    queue.send([notification(number) for number in range(files)])
+    server = Server(trail, queue)
+    service = Service(folder, server.url)
+    while not queue.deleted:
+        time.sleep(0.005)
+    began, first, used = time.monotonic(), queue.deleted, service.cpu
+    while queue.deleted < files:
+        time.sleep(0.005)
+    taken, done, used = time.monotonic() - began, files - first, service.cpu - used
+    service.stop()
+    server.close()
+    assert service.matches().total() == files  # noqa: S101  # as in `soak`
+    print(f"{done:,} files: {done / taken:,.0f} a second; 10 files take {taken / done * 10_000:,.0f} ms", end="")
+    print(f", and {used / done * 10_000:,.0f} ms of CPU time in the service")
+
+
 def delay(folder: Path, files: int, rate: float) -> None:
     """Print the delay from a file's notification to its match in the output."""
     trail = folder / "trail"
@@ -226,12 +256,15 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--reloads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=3_600, help="give up after so long")
+    parser.add_argument("--at-once", action="store_true", help="measure how fast a backlog is read instead")
     parser.add_argument("--delay", type=int, metavar="FILES", help="measure the delay instead")
     parser.add_argument("--rate", type=float, default=20, help="files a second, with --delay")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if given.delay:
             delay(Path(name), given.delay, given.rate)
+        elif given.at_once:
+            at_once(Path(name), given.files)
         else:
             soak(Path(name), given.files, given.kills, given.reloads, given.seconds)
 

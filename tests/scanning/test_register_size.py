@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 from cloudsigma.reading.sources.register import Register
@@ -16,6 +17,25 @@ KEY = (
     "s3://trail/AWSLogs/o-example/111122223333/CloudTrail/eu-central-1/2025/03/01/111122223333_CloudTrail_{}_{}.json.gz"
 )
 DAY = 86_400.0
+
+
+def test_looking_for_named_files_does_not_slow_down_with_those_read() -> None:
+    """A service looks after every ten files, and remembers a month of them."""
+    database = sqlite3.connect(":memory:")
+    register = Register(database)
+    for number in range(5_000):
+        name = KEY.format(0, number)
+        register.is_first_named(name)
+        register.await_named(name)
+        register.note(ContentSource(name, b""), failed=number == 3)
+    steps: list[None] = []
+    database.set_progress_handler(lambda: steps.append(None), 100)  # called after each 100 instructions of SQLite
+    assert list(register.awaited()) == [KEY.format(0, 3)]
+    assert len(steps) < 10
+    assert register.named_state(KEY.format(0, 3)) == "waits"
+    register.note(ContentSource(KEY.format(0, 3), b""))
+    assert list(register.awaited()) == []
+    assert register.named_state(KEY.format(0, 3)) == "done"
 
 
 def test_a8_the_register_stays_below_a_size(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ class Passes:
                     batches = batches._replace(rules=rules)
                 yield from self._pass(batches, None)
         finally:
+            self._queue.close()
             if self._rounds is not None:
                 self._rounds.close()
 

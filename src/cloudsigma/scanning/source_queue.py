@@ -157,11 +157,16 @@ class SourceQueue:
             failure = result.recorder.failures.get(source.name)
             failed = source.name in result.recorder.unread
             if named and self._named is not None:
-                self._named.note_attempt(source, denied=failure == "denied")
+                self._named.note_attempt(source, failure)
                 if self._messages is not None:  # S3 sends notifications of complete objects: waiting mends no damage
                     failed = failure in {"passing", "denied"}
             self._register.note(source, failed=failed, damaged=source.name in lost and failure is None)
             self._forget(source)
+
+    def close(self) -> None:
+        """Close the clients of named files; nothing more is read."""
+        if self._named is not None:
+            self._named.close()
 
     def _count_lost(self, lost: Mapping[str, str], failures: Mapping[str, str]) -> None:
         """Count files that were lost: name → reason, unless `failures` has another."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable
@@ -15,7 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from memory_store import QUICK, MemoryStore
 
-from cloudsigma.reading.sources.interface import Unreadable
+from cloudsigma.reading.scope.selection import Selection
+from cloudsigma.reading.sources.interface import FailureKind, Unreadable
+from cloudsigma.reading.sources.named_files import NamedFiles
+from cloudsigma.reading.sources.register import Register
 from cloudsigma.reading.sources.s3 import source as module
 from cloudsigma.reading.sources.s3.download import PartStream, ReadAhead, fetch_whole
 from cloudsigma.reading.sources.s3.object_store import Body, Fault, ListedObject, fault_of, reason
@@ -255,6 +259,68 @@ def test_named_objects_of_many_buckets_are_fetched_within_bounds(monkeypatch: py
         del source
         assert sum(not store.closed for store in opened) <= 2 * 9
     assert number == 299
+
+
+def test_clients_are_kept_from_one_call_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[MemoryStore] = []
+
+    def open_memory(bucket: str, options: S3Options) -> MemoryStore:
+        opened.append(MemoryStore({"key": bucket.encode()}))
+        return opened[-1]
+
+    monkeypatch.setattr(module, "open_store", open_memory)
+    buckets = module.OpenBuckets()
+
+    def read() -> None:
+        for source in module.named_objects(["s3://one/key", "s3://two/key"], S3Options(threads=2), buckets=buckets):
+            with source.open() as stream:
+                assert stream.read() == source.name.split("/")[2].encode()
+
+    for _ in range(3):
+        read()
+    assert [len(store.fetched) for store in opened] == [3, 3]
+    buckets.drop("one")
+    gc.collect()
+    assert [store.closed for store in opened] == [True, False]
+    read()
+    assert [len(store.fetched) for store in opened] == [3, 4, 1]
+    buckets.close()
+    gc.collect()
+    assert all(store.closed for store in opened)
+
+
+def test_a_client_of_another_process_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "open_store", lambda _bucket, _options: MemoryStore([]))
+    buckets, options = module.OpenBuckets(), S3Options(threads=1)
+    ahead = buckets.ahead("one", options)
+    assert buckets.ahead("one", options) is ahead
+    ahead.process += 1  # as if this process had been forked from it
+    assert buckets.ahead("one", options) is not ahead
+
+
+@pytest.mark.parametrize(
+    ("failure", "clients"), [(None, 1), ("lasting", 1), ("passing", 2), ("denied", 2)]
+)  # a new client finds credentials that were changed in the meantime
+def test_a_new_client_is_made_after_a_failure_that_it_may_mend(
+    failure: FailureKind | None, clients: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def open_memory(bucket: str, options: S3Options) -> MemoryStore:
+        opened.append(bucket)
+        return MemoryStore({"a.json": b"[]", "b.json": b"[]"})
+
+    monkeypatch.setattr(module, "open_store", open_memory)
+    register = Register(sqlite3.connect(":memory:"))
+    named = NamedFiles(register, Selection())
+    for key in ("a.json", "b.json"):
+        register.is_first_named(f"s3://one/{key}")
+        register.await_named(f"s3://one/{key}")
+        for source in named.sources(lambda _: True):
+            named.note_attempt(source, failure if key == "a.json" else None)
+            register.note(source)
+    assert opened == ["one"] * clients
+    named.close()
 
 
 def test_a_source_that_nobody_reads_makes_room() -> None:

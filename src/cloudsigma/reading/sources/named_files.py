@@ -17,7 +17,7 @@ from cloudsigma.reading.sources.register import Register
 from cloudsigma.reading.sources.s3.clients import check_location
 from cloudsigma.reading.sources.s3.key_filter import KeyFilter
 from cloudsigma.reading.sources.s3.key_layout import Location, parse_location
-from cloudsigma.reading.sources.s3.source import named_objects
+from cloudsigma.reading.sources.s3.source import OpenBuckets, named_objects
 
 _LONGEST = 1024
 """Bytes of a key, at most."""
@@ -32,6 +32,9 @@ class NamedFiles:
         self._selection = selection
         self._buckets = buckets
         self._pause = BucketPause()
+        self._open = OpenBuckets()
+        self._failed: set[str] = set()
+        """Buckets whose clients are dropped before the next call of `sources`."""
         self.repeated = 0
         """Notifications of files that had been named before."""
 
@@ -64,16 +67,25 @@ class NamedFiles:
         def allowed(source: Source) -> bool:
             return wanted(source) and self._pause.allows(parse_location(source.name).bucket)
 
-        return named_objects(self._register.awaited(), wanted=allowed)
+        while self._failed:  # new clients find changed credentials
+            self._open.drop(self._failed.pop())
+        return named_objects(self._register.awaited(), wanted=allowed, buckets=self._open)
 
     @property
     def paused_buckets(self) -> int:
         """Buckets that deny access and are paused."""
         return self._pause.paused
 
-    def note_attempt(self, source: Source, *, denied: bool) -> None:
-        """Note that a named file was read or, if `denied`, that access to it was denied."""
-        self._pause.note(parse_location(source.name).bucket, source.name, denied=denied)
+    def note_attempt(self, source: Source, failure: str | None) -> None:
+        """Note that a named file was read, or the kind of its failure (a `FailureKind`)."""
+        bucket = parse_location(source.name).bucket
+        self._pause.note(bucket, source.name, denied=failure == "denied")
+        if failure in {"passing", "denied"}:
+            self._failed.add(bucket)
+
+    def close(self) -> None:
+        """Close the clients of the buckets."""
+        self._open.close()
 
 
 def check_named_files() -> None:

@@ -24,6 +24,7 @@ _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS named (
         number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, awaited INTEGER NOT NULL DEFAULT 0,
         refused INTEGER NOT NULL DEFAULT 0, seen REAL NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS named_awaited ON named (number) WHERE awaited",
     "CREATE TEMP TABLE IF NOT EXISTS listed (key BLOB PRIMARY KEY) WITHOUT ROWID",
 )
 _LONGEST_PAUSE = 3600.0
@@ -81,6 +82,8 @@ class Register:
                 "seen": self._clock(),
             },
         )
+        if not failed:  # so that `awaited` looks only at what is left to read
+            self._database.execute("UPDATE named SET awaited = 0 WHERE key = ? AND awaited", (source.key,))
 
     def _wait(self, source: Source) -> float:
         row = self._database.execute("SELECT failures FROM sources WHERE key = ?", (source.key,)).fetchone()

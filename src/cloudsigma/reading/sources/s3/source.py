@@ -130,16 +130,49 @@ def _shared_ahead(bucket: str, options: S3Options, process: int) -> ReadAhead:  
     return ReadAhead(shared_store(bucket, options), options, Retry(options.patience))
 
 
+class OpenBuckets:
+    """The clients and threads of the buckets used last, for several calls of `named_objects`.
+
+    A client takes a quarter of a second of computing to make, and then keeps its connections. It finds region and
+    credentials once; drop it to find them again.
+    """
+
+    def __init__(self) -> None:
+        self._opened: OrderedDict[str, ReadAhead] = OrderedDict()
+
+    def ahead(self, bucket: str, options: S3Options) -> ReadAhead:
+        """What fetches the objects of a bucket in this process; raises `Fault` if no client can be made."""
+        ahead = self._opened.get(bucket)
+        if ahead is None or ahead.process != os.getpid():
+            store = open_store(bucket, options)
+            ahead = self._opened[bucket] = ReadAhead(store, options, Retry(options.patience))
+        self._opened.move_to_end(bucket)
+        if len(self._opened) > _BUCKETS:
+            self._opened.popitem(last=False)
+        return ahead
+
+    def drop(self, bucket: str) -> None:
+        """Drop the client of a bucket; it closes once its sources have been read."""
+        self._opened.pop(bucket, None)
+
+    def close(self) -> None:
+        """Drop all clients."""
+        self._opened.clear()
+
+
 def named_objects(
-    urls: Iterable[str], options: S3Options | None = None, *, wanted: Callable[[Source], bool] | None = None
+    urls: Iterable[str],
+    options: S3Options | None = None,
+    *,
+    wanted: Callable[[Source], bool] | None = None,
+    buckets: OpenBuckets | None = None,
 ) -> Iterator[Source]:
     """The objects with the given names (`s3://bucket/key`), in this order, fetched ahead.
 
-    For an object that cannot be fetched, `open` raises the reason.
+    For an object that cannot be fetched, `open` raises the reason. `buckets` keeps the clients for the next call.
     """
-    options = options or chosen.DEFAULT
+    options, buckets = options or chosen.DEFAULT, buckets or OpenBuckets()
     ready: deque[Source] = deque()
-    opened: OrderedDict[str, ReadAhead] = OrderedDict()
     for url in urls:
         location = parse_location(url)
         source = S3Source(location.bucket, ListedObject(location.prefix, None), options)
@@ -148,14 +181,10 @@ def named_objects(
         ready.append(source)
         full = len(ready) >= options.threads * _NAMED_AHEAD
         with suppress(Fault):  # opening it raises the reason
-            if location.bucket not in opened:
-                store = open_store(location.bucket, options)
-                opened[location.bucket] = ReadAhead(store, options, Retry(options.patience))
-            opened.move_to_end(location.bucket)
-            source.fetch_ahead(opened[location.bucket])
-            full = opened[location.bucket].full or full
-        if len(opened) > _BUCKETS:
-            opened.popitem(last=False)
+            ahead = buckets.ahead(location.bucket, options)
+            source.fetch_ahead(ahead)
+            full = ahead.full or full
+            del ahead  # the client of a bucket that is dropped closes with its last source
         if full:
             yield ready.popleft()
     while ready:
