@@ -99,7 +99,7 @@ def test_own_rules_suggest_a_file_of_cases_that_pass(
 ) -> None:
     """`suggest` itself runs each case; here the file is read by the schema's own reader once more."""
     if OWN.index(rule) % 8:  # variants take a second each in these long files
-        monkeypatch.setattr("cloudsigma.testing.mutation.suggestion._variants", lambda *_: [])
+        monkeypatch.setattr("cloudsigma.testing.mutation.suggestion._variants", lambda *_: ([], ()))
     if "contradiction" in rule.custom["generated"]:
         with pytest.raises(testing.NothingToSuggestError, match="no record can match"):
             testing.suggest(rule, RuleSet((rule,)))
@@ -551,3 +551,56 @@ def test_the_command_takes_filters_beside_the_rule_into_account(tmp_path: Path, 
     assert all(result.passed for result in suite.run())
     [rule] = testing.measure_coverage(suite).rules
     assert rule.missed == ()
+
+
+EXPANDED = """title: T
+id: 6e1b0c8e-2f7d-4f5b-9d3e-0c6f8a4b2d10
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {eventName|expand: '%names%'}, condition: s}
+"""
+RENAMED = """title: T
+logsource: {product: aws, service: cloudtrail}
+detection: {s: {Call: [CreateGroup, DeleteGroup], Source|endswith: .amazonaws.com}, condition: s}
+"""
+
+
+@pytest.mark.parametrize("kind", ["placeholders", "pipelines"])
+def test_rules_with_pipelines_or_placeholders_get_variants(
+    kind: str, tmp_path: Path, suggest: Callable[..., Done]
+) -> None:
+    (tmp_path / "rules").mkdir()
+    rule, given_file = tmp_path / "rules" / "rule.yml", tmp_path / "given.yml"
+    if kind == "placeholders":
+        rule.write_text(EXPANDED, encoding="utf-8")
+        given_file.write_text("names: [CreateGroup, DeleteGroup]\n", encoding="utf-8")
+        options: dict[str, Any] = {"placeholders": {"names": ["CreateGroup", "DeleteGroup"]}}
+        done = suggest(rule, "--placeholders", given_file)
+    else:
+        rule.write_text(RENAMED, encoding="utf-8")
+        given_file.write_text(
+            "name: own\npriority: 10\ntransformations:\n- id: names\n  type: field_name_mapping\n"
+            "  mapping: {Call: eventName, Source: eventSource}\n",
+            encoding="utf-8",
+        )
+        options = {"pipelines": (given_file,)}
+        done = suggest(rule, "--pipeline", given_file)
+    assert (done.exit_code, done.stderr) == (0, "")
+    suite = testing.find_tests(rule, **options)
+    assert all(result.passed for result in suite.run())
+    assert "with the mistake" in (rule.with_suffix(".cases.yml")).read_text(encoding="utf-8")
+    report = testing.mutate(suite)
+    assert report.unread == ()
+    assert (report.score, [each.id for rule in report.rules for each in rule.of("survived")]) == (100, [])
+
+
+def test_a_suggestion_says_why_it_has_no_variants(tmp_path: Path) -> None:
+    path = tmp_path / "rule.yml"
+    path.write_text(EXPANDED, encoding="utf-8")
+    given_values = {"names": ["CreateGroup"]}
+    rules = cloudsigma.compile_rules(path, placeholders=given_values)
+    bare = testing.suggest(rules.rules[0], rules)
+    assert "# no variants were made: T: compiling the rule again gave another result" in bare
+    assert "no variants" not in testing.suggest(rules.rules[0], rules, placeholders=given_values)
+    from_text = cloudsigma.compile_text(RULE.format(title="T", product="aws", code="null"))
+    made = testing.suggest(from_text.rules[0], from_text)
+    assert "# no variants were made: they need the files of the rules" in made

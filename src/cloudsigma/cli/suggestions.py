@@ -16,7 +16,8 @@ from cloudsigma.errors import UsageError
 from cloudsigma.escaping import printable
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.cases.file_kinds import CASE_ENDINGS, RULE_ENDINGS
-from cloudsigma.testing.mutation.suggestion import NothingToSuggestError, case_path, field_remarks, write_suggestion
+from cloudsigma.testing.cases.suite import Options
+from cloudsigma.testing.mutation.suggestion import NothingToSuggestError, case_path, write_suggestion
 
 suggest_option = click.option(
     "--suggest",
@@ -46,7 +47,7 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def suggest_cases(rules: RuleSet, chosen: Iterable[Rule]) -> int:
+def suggest_cases(rules: RuleSet, chosen: Iterable[Rule], options: Options) -> int:
     """Write cases for rules, and report the files written and the rules left out."""
     wanted = [rule for rule in chosen if rule.id not in rules.hidden]
     for error in rules.errors:
@@ -57,7 +58,7 @@ def suggest_cases(rules: RuleSet, chosen: Iterable[Rule]) -> int:
     refused = False
     for rule in wanted:
         try:
-            path = _written(rule, rules, in_file[rule.path])
+            path, remarks = _written(rule, rules, options, in_file[rule.path])
         except NothingToSuggestError as error:
             refused = True
             click.echo(printable(str(error)), err=True)
@@ -69,18 +70,18 @@ def suggest_cases(rules: RuleSet, chosen: Iterable[Rule]) -> int:
             click.echo(printable(f"cloudsigma: {case_path(rule)} cannot be written ({error.strerror})."), err=True)
         else:
             click.echo(printable(f"{path} written{_how_to_run(rule, rules)}"))
-            for remark in field_remarks(rule, rules):
+            for remark in remarks:
                 click.echo(printable(f"{rule.path}:{rule.line}: {remark}."), err=True)
     return exit_codes.combined(found=refused, rules_left_out=bool(rules.errors), input_lost=False)
 
 
-def _written(rule: Rule, rules: RuleSet, in_file: int) -> Path:
+def _written(rule: Rule, rules: RuleSet, options: Options, in_file: int) -> tuple[Path, tuple[str, ...]]:
     if in_file > 1:
         raise UsageError(
             f"{rule.path}: {in_file} rules would share {case_path(rule).name}; "
             f"choose one with --rule-id, such as --rule-id {rule.id}"
         )
-    return write_suggestion(rule, rules)
+    return write_suggestion(rule, rules, options)
 
 
 def _how_to_run(rule: Rule, rules: RuleSet) -> str:

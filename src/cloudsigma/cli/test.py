@@ -28,7 +28,7 @@ from cloudsigma.storage.atomic_file import write_file
 from cloudsigma.testing.cases.line_styles import Style, style_of
 from cloudsigma.testing.cases.report import FinishedTest, to_dict, to_junit
 from cloudsigma.testing.cases.runner import Result
-from cloudsigma.testing.cases.suite import RuleTest, Suite, find_tests
+from cloudsigma.testing.cases.suite import Options, RuleTest, Suite, find_tests
 
 _STYLES: Mapping[Style, Mapping[str, Any]] = {
     "plain": {},
@@ -102,7 +102,8 @@ def command(
     if suggest:
         beside = [other for path in existing if Path(path).is_file() for other in needed_beside(Path(path))]
         suite = _suite(list(dict.fromkeys([*existing, *beside])), logsource, pipelines, placeholders, record_folders)
-        return suggest_cases(suite.rules, _below(_chosen_rules(suite, choice), existing))
+        chosen_rules = _below(_chosen_rules(suite, choice), existing)
+        return suggest_cases(suite.rules, chosen_rules, suite.options or Options())
     suite = _suite(existing, logsource, pipelines, placeholders, record_folders)
     tests = _chosen(suite, texts, choice)
     chosen = len(tests) < len(suite.tests)

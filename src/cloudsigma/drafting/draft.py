@@ -133,7 +133,8 @@ def write_new(draft: Draft, path: Path, metadata: Metadata | None = None) -> tup
     with path.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)
     rules = compile_rules(path)
-    return path, write_suggestion(rules.rules[0], rules)
+    cases, _ = write_suggestion(rules.rules[0], rules)  # the remarks are comments in the file, too
+    return path, cases
 
 
 def _test(name: str, values: tuple[Value, ...]) -> list[str]:

@@ -21,7 +21,7 @@ from cloudsigma.errors import UsageError
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.testing.cases.case_file import read_case_file
 from cloudsigma.testing.cases.runner import run_case
-from cloudsigma.testing.cases.suite import RuleTest, Suite
+from cloudsigma.testing.cases.suite import Options, RuleTest, Suite
 from cloudsigma.testing.cases.yaml_text import block, flow, overrides
 from cloudsigma.testing.generation.generate import generate
 from cloudsigma.testing.generation.generated import Generated, NearMiss, Sample
@@ -35,37 +35,56 @@ class NothingToSuggestError(UsageError):
     """No matching record was found, so there is no case to write."""
 
 
-def suggest(rule: Rule, rules: RuleSet) -> str:
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """A suggested case file."""
+
+    text: str
+    remarks: tuple[str, ...]
+    """Fields of the rule that the records of its call do not have, and why variants are missing."""
+
+
+def suggest(
+    rule: Rule,
+    rules: RuleSet,
+    *,
+    pipelines: Sequence[str | os.PathLike[str]] = (),
+    placeholders: Mapping[str, Sequence[str | int | float]] | None = None,
+) -> str:
     """The text of a case file for a rule.
 
     The first case is the record that matches. Then come near misses, each with the test that decides it, and variants:
     records that tell the rule from one with a mistake, such as a missing value or a name compared in part. Comments at
-    the top name each test without a near miss, and fields that the records of the call do not have.
+    the top name each test without a near miss, fields that the records of the call do not have, and why variants are
+    missing: they need the rule's file, and `pipelines` and `placeholders` as the rule was compiled with.
 
     Args:
         rule: The rule.
         rules: The rules of its file, and for a correlation the rules that it refers to.
+        pipelines: As given to `compile_rules`.
+        placeholders: As given to `compile_rules`.
 
     Raises:
         NothingToSuggestError: No matching record was found; the message says why.
-        UsageError: `rules` lacks a rule that a correlation refers to.
+        UsageError: `rules` lacks a rule that a correlation refers to, or a pipeline cannot be used.
     """
+    return suggested(rule, rules, Options(tuple(pipelines), None, placeholders)).text
+
+
+def suggested(rule: Rule, rules: RuleSet, options: Options) -> Suggested:
+    """As `suggest`, with the remarks of the text."""
     made = generate(rule, rules)
     if made.match is None:
         raise NothingToSuggestError(f"no case for {rule.title!r}: {'; '.join(map(str, made.obstacles))}")
     several = len([each for each in rules if each.path == rule.path and each.id not in rules.hidden]) > 1
-    text = _written(made, (), several=several)
-    variants = _variants(_tests(text, rule, rules), rule, rules)
-    if not variants:
-        return text
-    text = _written(made, variants, several=several)
+    text = _written(made, (), made.remarks, several=several)
+    variants, reasons = _variants(_tests(text, rule, rules), rule, rules, options)
+    if not variants and not reasons:
+        return Suggested(text, made.remarks)
+    remarks = (*made.remarks, *(f"no variants were made: {reason}" for reason in reasons))
+    text = _written(made, variants, remarks, several=several)
     _tests(text, rule, rules)
-    return text
-
-
-def field_remarks(rule: Rule, rules: RuleSet) -> tuple[str, ...]:
-    """Remarks on fields of the rule that the records of its call do not have."""
-    return generate(rule, rules).remarks
+    return Suggested(text, remarks)
 
 
 def case_path(rule: Rule) -> Path:
@@ -99,8 +118,10 @@ def _tests(text: str, rule: Rule, rules: RuleSet) -> list[RuleTest]:
     return [RuleTest(read.path, case.name, case.line, own, rule, case) for case in read.cases]
 
 
-def _variants(tests: Sequence[RuleTest], rule: Rule, rules: RuleSet) -> list[_Variant]:
-    """Records that kill the mutants that the cases let survive; none for rules that were not read from files."""
+def _variants(
+    tests: Sequence[RuleTest], rule: Rule, rules: RuleSet, options: Options
+) -> tuple[list[_Variant], tuple[str, ...]]:
+    """Records that kill the mutants that the cases let survive, and the reasons why rules were not mutated."""
     needed = [each for each in rules.where(id=rule.id) if each.definition is not None]
     filters = {
         selection.path
@@ -111,28 +132,28 @@ def _variants(tests: Sequence[RuleTest], rule: Rule, rules: RuleSet) -> list[_Va
     }
     paths = [each.path for each in needed if each.path is not None and Path(each.path).is_file()]
     if len(paths) < len(needed):
-        return []
+        return [], ("they need the files of the rules, and a rule was not read from a file",)
     files = tuple(dict.fromkeys((*paths, *sorted(filters))))
-    report = mutate(Suite(tuple(tests), rules, rule_files=files))
+    report = mutate(Suite(tuple(tests), rules, rule_files=files, options=options))
     found: dict[str, _Variant] = {}
     for mutated in report.rules:
         for mutant in mutated.of("survived"):
             if (proposal := mutant.proposal) is not None and proposal.yaml not in found:
                 found[proposal.yaml] = _Variant(mutant.id, proposal.match, proposal.records)
-    return list(found.values())
+    return list(found.values()), report.unread
 
 
 # --- the text -----------------------------------------------------------------------------------------------
 
 
-def _written(made: Generated, variants: Sequence[_Variant], *, several: bool) -> str:
+def _written(made: Generated, variants: Sequence[_Variant], remarks: Sequence[str], *, several: bool) -> str:
     assert made.match is not None  # noqa: S101  # checked by the caller
     rule = made.rule
     lines = [
         f"# Suggested by `cloudsigma test --suggest` for {_one_line(rule.title)}.",
         "# The verdicts are the rule's own: read each case, and correct the rule or the case where one is wrong.",
     ]
-    lines += [f"# {_one_line(remark)}." for remark in made.remarks]
+    lines += [f"# {_one_line(remark)}." for remark in remarks]
     lines += [f"# No near miss for {_one_line(str(obstacle))}" for obstacle in made.obstacles]
     lines.append("")
     if several:
@@ -278,8 +299,8 @@ def _one_line(text: str) -> str:
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
-def write_suggestion(rule: Rule, rules: RuleSet) -> Path:
-    """Write the suggested cases beside the rule's file, which must not have any yet.
+def write_suggestion(rule: Rule, rules: RuleSet, options: Options | None = None) -> tuple[Path, tuple[str, ...]]:
+    """Write the suggested cases beside the rule's file, which must not have any yet; returns their path and remarks.
 
     Raises:
         UsageError: A case file exists, or the rule was not read from a file.
@@ -289,10 +310,10 @@ def write_suggestion(rule: Rule, rules: RuleSet) -> Path:
     path = case_path(rule)
     if os.path.lexists(path):
         raise UsageError(f"{path} exists, so nothing was written. Move it away first")
-    text = suggest(rule, rules)
+    made = suggested(rule, rules, options or Options())
     with path.open("x", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-    return path
+        file.write(made.text)
+    return path, made.remarks
 
 
-__all__ = ["NothingToSuggestError", "case_path", "field_remarks", "suggest", "write_suggestion"]
+__all__ = ["NothingToSuggestError", "case_path", "suggest", "suggested", "write_suggestion"]
