@@ -1,7 +1,8 @@
 """Checks the HTML report in a real browser: `python scripts/check_report.py [FOLDER]`.
 
-Headless Chromium opens the report of the sample trail, and a report of hostile texts. The page must write nothing to
-the console, fetch nothing, run nothing, fit 360 and 1,400 pixels, and have no violation that axe-core finds.
+Headless Chromium opens the report of the sample trail, a report of hostile texts, the pages of `who`, `timeline` and
+`audit`, and, where `../shared/corpus` is there, a report of real attacks. A page must write nothing to the console,
+fetch nothing, run nothing, fit 360 and 1,400 pixels, and have no violation that axe-core finds.
 Screenshots and a PDF are kept in FOLDER (default: `build/report`). The picture in the documentation must be of this
 report: it holds the SHA-256 of the page that it shows, and `CLOUDSIGMA_RECORD=1` makes it anew. Needs Chromium
 (`CHROMIUM` names it) and the dependency group `browser`.
@@ -37,6 +38,9 @@ from cloudsigma.report.activity_page import timeline_sections, who_sections
 
 ROOT = Path(__file__).parent.parent
 WIDTHS = (360, 1400)
+CORPUS = ROOT.parent / "shared" / "corpus"
+PRESSED = 20
+"""Details of a page that are opened with the keyboard; a script opens the others, which are made by the same code."""
 PICTURE = ROOT / "docs" / "images" / "report.png"
 PICTURE_SIZE = (1280, 1060)
 SHOWS = "report-sha256"
@@ -58,6 +62,7 @@ def main() -> int:
     """Check both reports; gives 1 if anything is wrong."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "report").resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(ROOT)  # pages name files as they were given: relative ones, so that a page is the same in every checkout
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         print("no Chromium: install Debian's package `chromium`, or name another with CHROMIUM", file=sys.stderr)
@@ -65,6 +70,10 @@ def main() -> int:
     pages = {
         "sample": sample(), "hostile": hostile(), "who": who_page(), "timeline": timeline_page(), "audit": audit_page(),
     }  # fmt: skip
+    if CORPUS.is_dir():
+        pages["corpus"] = corpus_page()
+    else:
+        print(f"SKIPPED: the report of real attacks: {CORPUS} is not there", file=sys.stderr)
     faults: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -73,7 +82,8 @@ def main() -> int:
         for name, text in pages.items():
             path = folder / f"{name}.html"
             path.write_text(text, encoding="utf-8")
-            for scheme in ("light", "dark"):
+            schemes = ("light",) if name == "corpus" else ("light", "dark")  # the longest page has no style of its own
+            for scheme in schemes:
                 faults += [f"{name}, {scheme}: {fault}" for fault in check(browser, path, scheme)]
         faults += check_picture(browser, folder / "sample.html")
         browser.close()
@@ -83,9 +93,9 @@ def main() -> int:
 
 def sample() -> str:
     """The report of the sample trail, with linked sessions and approvals."""
-    trail = ROOT / "examples" / "trail"
+    trail = Path("examples/trail")
     rules = cloudsigma.bundled_rules(correlations=True)
-    approvals = cloudsigma.Approvals.load(ROOT / "examples" / "approvals.yml", rules)
+    approvals = cloudsigma.Approvals.load("examples/approvals.yml", rules)
     sessions, digest = cloudsigma.Sessions(), Digest()
     for record in cloudsigma.read_records(trail):
         sessions.add(record)
@@ -98,16 +108,29 @@ def sample() -> str:
     return render(digest, account, made=MADE)
 
 
+def corpus_page() -> str:
+    """The report of real attacks, by rules that other people wrote."""
+    rules = cloudsigma.compile_rules(CORPUS / "sigmahq_rules", on_error="skip")
+    sessions, digest = cloudsigma.Sessions(), Digest()
+    paths = [CORPUS / "invictus", CORPUS / "stratus"]
+    for record in cloudsigma.read_records(*paths):
+        sessions.add(record)
+    scan = cloudsigma.scan(*paths, rules=rules, coverage=True)
+    for match in scan:
+        digest.add(structs.replace(match, session=sessions.link(match.record)))
+    return render(digest, Account(scan.ledger, len(rules)), made=MADE)
+
+
 def who_page() -> str:
     """The page of `who` for the user behind the sample trail."""
-    found = who(parse_target("jordan"), [ROOT / "examples" / "trail"])
+    found = who(parse_target("jordan"), ["examples/trail"])
     sections = who_sections(found.inquiry, found.issued, None)
     return render_sections("Who is jordan", sections, found.ledger, made=MADE)
 
 
 def timeline_page() -> str:
     """The page of `timeline` for the sample trail."""
-    made, ledger = timeline([ROOT / "examples" / "trail"])
+    made, ledger = timeline(["examples/trail"])
     with closing(made):
         return render_sections("Timeline", timeline_sections(made), ledger, made=MADE)
 
@@ -115,7 +138,7 @@ def timeline_page() -> str:
 def audit_page() -> str:
     """The audit of the sample trail."""
     rules = cloudsigma.bundled_rules(correlations=True)
-    examples = ROOT / "examples"
+    examples = Path("examples")
     request = AuditRequest(
         (str(examples / "trail"),), MADE - dt.timedelta(days=30), MADE, rules,
         cloudsigma.Approvals.load(examples / "approvals.yml", rules),
@@ -188,8 +211,9 @@ def look_at(page: Page, width: int) -> list[str]:
         faults.append(f"the page is {overflow} pixels wider than {width}")
     if not page.locator("h1").is_visible():
         faults.append("the heading cannot be seen")
-    for summary in page.locator("summary").all():
+    for summary in page.locator("summary").all()[:PRESSED]:
         summary.press("Enter")  # with a keyboard, as those do who have no mouse
+    page.evaluate(f"[...document.querySelectorAll('details')].slice({PRESSED}).forEach(each => each.open = true)")
     closed = page.locator("details:not([open])").count()
     if closed:
         faults.append(f"{closed} details cannot be opened with the keyboard")

@@ -205,6 +205,7 @@ def test_the_help_of_scan_groups_its_options() -> None:
         "Output:",
         "Long scans:",
         "Queues (sqs://NAME, its URL or ARN):",
+        "Service:",
         "Limits:",
         "Options:",
     ]
