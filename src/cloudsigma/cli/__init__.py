@@ -46,6 +46,7 @@ _COMMANDS = {
     "techniques": "Show which ATT&CK techniques rules are for, and which calls nobody watches.",
     "test": "Run the cases beside rules.",
     "timeline": "Show events by time: around a match, or of a principal, key, address or resource.",
+    "tune": "Write a filter that leaves out known false positives of a rule, and keeps its cases.",
     "who": "Show who an identity or address is, what it did, from where, and through which sessions.",
 }
 """Each command with its line in `--help`, so that help imports none of them."""
@@ -53,7 +54,7 @@ _COMMANDS = {
 _HEADINGS = {
     "Find and investigate": ("scan", "who", "timeline", "summary", "link"),
     "Review and report": ("approvals", "inventory", "audit", "integrity", "notify", "redact"),
-    "Write rules": ("new", "lint", "test", "explain", "diff", "techniques", "fields", "lsp", "schema"),
+    "Write rules": ("new", "lint", "test", "explain", "tune", "diff", "techniques", "fields", "lsp", "schema"),
     "Use rules": ("rules", "compile", "config"),
 }
 """The headings of `--help`; a command that none names stands under the last."""

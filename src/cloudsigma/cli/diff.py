@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +16,9 @@ from cloudsigma.cli.progress import watching
 from cloudsigma.cli.reading_options import selection_options
 from cloudsigma.cli.rule_options import printable_error
 from cloudsigma.cli.screen import screen
+from cloudsigma.cli.side_text import side_lines
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.comparing import Comparison, RuleDifference, compare_rules
-from cloudsigma.comparing.comparison import MOST_SHOWN
-from cloudsigma.comparing.trail import Side
 from cloudsigma.compiler import compile_rules
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.escaping import printable, printable_json
@@ -109,14 +107,4 @@ def _difference(each: RuleDifference) -> Iterator[str]:
     ):
         if side.events:
             yield f"  {title}: {counted(side.events, 'event')}, such as {', '.join(side.examples)}"
-            yield from _side(side)
-
-
-def _side(side: Side) -> Iterator[str]:
-    for label, counts in (("by", side.principals), ("in", side.accounts), ("on", side.resources)):
-        yield f"    {label} {_counted(counts)}"
-
-
-def _counted(counts: Counter[str]) -> str:
-    shown = ", ".join(f"{name} ×{count}" for name, count in counts.most_common(MOST_SHOWN))
-    return shown + (f" and {len(counts) - MOST_SHOWN:,} more" if len(counts) > MOST_SHOWN else "")
+            yield from side_lines(side)

@@ -9,21 +9,20 @@ import click
 
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.option_groups import GroupedCommand
-from cloudsigma.cli.screen import screen
+from cloudsigma.cli.record_files import RECORD_FILE, records_of
 from cloudsigma.cli.usage_errors import usage_errors
 from cloudsigma.cli.writing import writing
 from cloudsigma.escaping import printable
-from cloudsigma.reading import read_records
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_MOST = 100_000
-"""Records of --from or --not that are kept in memory."""
 
 
 @click.command("new", cls=GroupedCommand)
 @click.option("--event", metavar="SOURCE:NAME", help="The event that the rule is about, such as iam:CreateUser.")
-@click.option("--from", "examples", metavar="FILE", type=_FILE, multiple=True, help="Records to match. Repeatable.")
-@click.option("--not", "others", metavar="FILE", type=_FILE, multiple=True, help="Records not to match. Repeatable.")
+@click.option(
+    "--from", "examples", metavar="FILE", type=RECORD_FILE, multiple=True, help="Records to match. Repeatable."
+)
+@click.option(
+    "--not", "others", metavar="FILE", type=RECORD_FILE, multiple=True, help="Records not to match. Repeatable."
+)
 @click.option("--title", default="", help="Title of the rule. Default: made from the event.")
 @click.option("--author", default="unknown", show_default=True, help="Author of the rule.")
 @click.option(
@@ -58,8 +57,8 @@ def command(
         if event is not None:
             draft = draft_of_event(event)
         else:
-            found, lost_one = _records(examples)
-            against, lost_other = _records(others)
+            found, lost_one = records_of(examples)
+            against, lost_other = records_of(others)
             lost = lost_one or lost_other
             draft = tell_from(found, against)
         path = output or Path(file_name(draft))
@@ -68,18 +67,3 @@ def command(
     for each in written:
         click.echo(printable(f"{each} written"))
     return exit_codes.combined(found=False, rules_left_out=False, input_lost=lost)
-
-
-def _records(paths: tuple[Path, ...]) -> tuple[list[dict[str, Any]], bool]:
-    """The records of the files, and whether something was lost, which is told."""
-    if not paths:
-        return [], False
-    reader = read_records(*paths)
-    found: list[dict[str, Any]] = []
-    for record in reader:
-        if len(found) == _MOST:
-            raise click.UsageError(f"there are more than {_MOST:,} records: give the few that show the difference.")
-        found.append(record)
-    if not reader.ledger.complete:
-        screen().tell_ledger(reader.ledger)
-    return found, not reader.ledger.complete

@@ -116,7 +116,7 @@ def compare_on_trail(
                 continue
             database.execute(
                 "INSERT OR IGNORE INTO matches VALUES (?, ?, ?)",
-                (rule, _event(match), msgspec.json.encode(_row(match))),
+                (rule, _event(match), msgspec.json.encode(event_row(match))),
             )
         for match in after:
             if match.rule_id not in found:
@@ -126,7 +126,7 @@ def compare_on_trail(
             if database.execute("DELETE FROM matches WHERE rule = ? AND event = ?", place).rowcount:
                 both[match.rule_id] += 1
             else:
-                found[match.rule_id].gained_events.add(_row(match))
+                found[match.rule_id].gained_events.add(event_row(match))
         for rule, row in database.execute("SELECT rule, row FROM matches ORDER BY rule, event"):
             found[rule].lost_events.add(msgspec.json.decode(row, type=list[str]))
     counted = {rule: TrailDifference(both[rule], each.gained_events, each.lost_events) for rule, each in found.items()}
@@ -147,7 +147,8 @@ def _identities(match: Match) -> Iterator[str]:
     return (event_identity(record) for record in match.records)
 
 
-def _row(match: Match) -> list[str]:
+def event_row(match: Match) -> list[str]:
+    """The event of a match for `Side.add`: its ID, principal, account and resource."""
     context = match.context
     return [
         context.event_id or match.key, str(context.principal or "nobody"), context.account or "no account",

@@ -54,23 +54,38 @@ def tell_from(examples: Sequence[Mapping[str, Any]], others: Sequence[Mapping[st
     changing = any(each.get("readOnly") is False for each in examples)
     successful = all(each.get("errorCode") is None for each in examples)
     chosen: dict[str, Value] = {"errorCode": None} if changing and successful else {}
-    left = [other for other in left if all(_same(_value(other, name), value) for name, value in chosen.items())]
+    left = [other for other in left if all(_same(value_of(other, name), value) for name, value in chosen.items())]
+    added, left = telling_fields(examples, left)
+    if left:
+        raise UsageError(
+            f"no stable field tells the examples from {len(left)} of the other records, such as "
+            f"eventID {left[0].get('eventID')!r}. Give other examples, or write the rule by hand"
+        )
+    return Draft(sources, names, chosen | added)
+
+
+def telling_fields(
+    examples: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Value], list[Mapping[str, Any]]]:
+    """Stable fields that all examples share and others lack, as few as it finds; and the records that still have them.
+
+    Each field tells at least one more of the other records from the examples.
+    """
+    left = list(others)
+    chosen: dict[str, Value] = {}
     candidates = dict(_candidates(examples, left))
     while left:
         kept = {
-            name: [other for other in left if _same(_value(other, name), value)] for name, value in candidates.items()
+            name: [other for other in left if _same(value_of(other, name), value)] for name, value in candidates.items()
         }
         best = min(
             kept, key=lambda name: (len(kept[name]), name.lower().endswith("name")), default=None
         )  # the first of equals is the preferred
         if best is None or len(kept[best]) == len(left):
-            raise UsageError(
-                f"no stable field tells the examples from {len(left)} of the other records, such as "
-                f"eventID {left[0].get('eventID')!r}. Give other examples, or write the rule by hand"
-            )
+            break
         chosen[best] = candidates.pop(best)
         left = kept[best]
-    return Draft(sources, names, chosen)
+    return chosen, left
 
 
 def _texts(records: Sequence[Mapping[str, Any]], name: str) -> tuple[str, ...]:
@@ -90,8 +105,8 @@ def _candidates(
     for part in _PARTS:
         names.update(dict.fromkeys(name for name in leaves if name.startswith(part)))
     for name in names:
-        first = _value(examples[0], name)
-        if not all(_same(_value(each, name), first) for each in examples[1:]) or _UNSTABLE_NAME.search(name):
+        first = value_of(examples[0], name)
+        if not all(_same(value_of(each, name), first) for each in examples[1:]) or _UNSTABLE_NAME.search(name):
             continue
         if (
             first is None
@@ -111,7 +126,7 @@ def _leaves(value: Mapping[str, Any], before: str = "", depth: int = 0) -> Itera
             yield f"{before}{key}"
 
 
-def _value(record: Mapping[str, Any], name: str) -> Any:
+def value_of(record: Mapping[str, Any], name: str) -> Any:
     """The value of a field; `None` if it is missing, `_MISSING` if it is no single value."""
     found: Any = record
     for key in name.split("."):

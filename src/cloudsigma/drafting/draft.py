@@ -139,11 +139,11 @@ def write_new(draft: Draft, path: Path, metadata: Metadata | None = None) -> tup
 
 def _test(name: str, values: tuple[Value, ...]) -> list[str]:
     if len(values) == 1:
-        return [f"        {name}: {_written(values[0])}"]
-    return [f"        {name}:", *(f"            - {_written(value)}" for value in values)]
+        return [f"        {name}: {yaml_value(values[0])}"]
+    return [f"        {name}:", *(f"            - {yaml_value(value)}" for value in values)]
 
 
-def _written(value: Value) -> str:
+def yaml_value(value: Value) -> str:
     """The value in YAML, with Sigma's wildcards as plain characters."""
     return flow(re.sub(r"([*?\\])", r"\\\1", value) if isinstance(value, str) else value)
 
