@@ -69,6 +69,7 @@ def main() -> int:
     catalogue = {
         "made": options.made,
         "botocore": version or before.get("botocore"),
+        "regions": sorted({*before.get("regions", ()), *regions()}),
         "sources": {
             source: " ".join(f"{name}{events[source][name]}" for name in sorted(events[source]))
             for source in sorted(events)
@@ -121,6 +122,16 @@ def add_models(events: dict[str, Marks], members: dict[str, dict[str, Any]]) -> 
                         member_names(source, described.input_shape), member_names(source, described.output_shape),
                     ]  # fmt: skip
     return str(botocore.__version__)
+
+
+def regions() -> set[str]:
+    """The regions of all partitions that botocore knows; empty if it is not installed."""
+    try:
+        import botocore.session
+    except ImportError:
+        return set()
+    partitions = botocore.session.Session().get_data("endpoints")["partitions"]
+    return {region for partition in partitions for region in partition["regions"]}
 
 
 def add_members(members: dict[str, dict[str, Any]]) -> None:

@@ -88,7 +88,13 @@ def test_sigmahq(shared_corpus: Path) -> None:
     """The findings in SigmaHQ's rules for CloudTrail, all of which are right."""
     found = cloudsigma.lint(shared_corpus / "sigmahq_rules")
     assert sorted((Path(each.path or "").stem, each.line, each.slug) for each in found) == [
+        ("aws_cloudtrail_bucket_deleted", 21, "success-as-error-code"),
+        ("aws_cloudtrail_guardduty_detector_deleted_or_updated", 39, "success-as-error-code"),
+        ("aws_cloudtrail_ssm_malicious_usage", 24, "success-as-error-code"),
+        ("aws_cloudtrail_vpc_flow_logs_deleted", 22, "success-as-error-code"),
         ("aws_delete_saml_provider", 26, "unknown-field"),
+        ("aws_ec2_startup_script_change", 21, "known-record-shape"),
+        ("aws_ec2_vm_export_failure", 1, "success-failure-confusion"),
         ("aws_elasticache_security_group_modified_or_deleted", 23, "unknown-event-name"),
         ("aws_elasticache_security_group_modified_or_deleted", 24, "unknown-event-name"),
         ("aws_iam_backdoor_users_keys", 25, "field-name-as-value"),

@@ -6,8 +6,9 @@ Names are compared without regard to letter case, as a rule's values are.
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from functools import cache, cached_property
 from importlib import resources
 from typing import Any
@@ -17,6 +18,7 @@ import msgspec
 from cloudsigma.catalogue.events import Event, read_events
 
 _SUFFIX = ".amazonaws.com"
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[A-Z]")
 OPEN = frozenset({"ec2", "s3", "s3express"})
 """Sources whose requests have members that do not follow from the API's models."""
 
@@ -35,6 +37,7 @@ class Catalogue:
         made: The date on which it was made, `2026-12-01`.
         sources: Source without `.amazonaws.com` → its events as the data file writes them.
         actions: Source → IAM's actions that are no events.
+        regions: The regions of all partitions.
         added: Source → events that the user has added.
     """
 
@@ -43,10 +46,13 @@ class Catalogue:
         made: str,
         sources: Mapping[str, str],
         actions: Mapping[str, str],
+        regions: Iterable[str] = (),
         added: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         self.made = made
         """The date of the catalogue."""
+        self.regions = frozenset(regions)
+        """The regions of all partitions."""
         self._written = sources
         self._actions = actions
         self._added = {_short(source): tuple(names) for source, names in (added or {}).items()}
@@ -115,12 +121,16 @@ class Catalogue:
         return any(event.origin == "model" for event in self.events(source).values())
 
     def nearest_event(self, name: str, source: str | None = None) -> Event | None:
-        """The event whose name is most like this one: of the source, if one is given, else of any."""
-        if source is not None:
-            found = get_close_matches(name.lower(), self.events(source), 1, 0.8)
-            return self.event(source, found[0]) if found else None
-        found = get_close_matches(name.lower(), self.names, 1, 0.88)
-        return self.event(self._by_name[found[0]][0], found[0]) if found else None
+        """The event whose name is most like this one: of the source, if one is given, else of any.
+
+        `None` if all are rather different, as a name with another verb is.
+        """
+        names = self.events(source) if source is not None else self.names
+        for near in get_close_matches(name.lower(), names, 5, 0.8 if source is not None else 0.88):
+            event = self.event(source if source is not None else self._by_name[near][0], near)
+            if event is not None and _is_like(name, event.name):
+                return event
+        return None
 
     def is_action(self, source: str, name: str) -> bool:
         """Whether it is an IAM action of the service that CloudTrail does not record under this name."""
@@ -145,6 +155,19 @@ class Catalogue:
         }
 
 
+def _is_like(name: str, other: str) -> bool:
+    """Whether two names are one but for a typing error, or have their verb and all other words but one in common."""
+    is_near = SequenceMatcher(None, name.lower(), other.lower()).ratio() >= 0.9
+    here, there = (_WORD.findall(each) for each in (name, other))
+    if len(here) < 2 or not there:
+        return is_near
+    if not get_close_matches(here[0].lower(), [there[0].lower()], 1, 0.75):
+        return False
+    only_here = [word for word in here if not get_close_matches(word.lower(), map(str.lower, there), 1, 0.75)]
+    only_there = [word for word in there if not get_close_matches(word.lower(), map(str.lower, here), 1, 0.75)]
+    return is_near or (len(only_here) <= 1 and len(only_there) <= 1 and max(len(here), len(there)) > 2)
+
+
 def _short(source: str) -> str:
     return source.lower().removesuffix(_SUFFIX)
 
@@ -157,7 +180,7 @@ def _plain() -> Catalogue:
 
 def _made(added: Mapping[str, Iterable[str]] | None) -> Catalogue:
     data = _data("events")
-    return Catalogue(data["made"], data["sources"], data["actions"], added)
+    return Catalogue(data["made"], data["sources"], data["actions"], data["regions"], added)
 
 
 @cache

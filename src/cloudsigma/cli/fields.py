@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from cloudsigma.catalogue import Catalogue, Event
+from cloudsigma.catalogue.record_fields import VALUES, known_paths
 from cloudsigma.cli import exit_codes
 from cloudsigma.cli.option_groups import GroupedCommand
 from cloudsigma.cli.screen import screen
 from cloudsigma.escaping import printable
-from cloudsigma.linting.record_fields import VALUES, known_paths
 
 
 @click.command("fields", cls=GroupedCommand)

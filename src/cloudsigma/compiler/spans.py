@@ -57,6 +57,30 @@ def text_nodes(text: str) -> list[TextNode]:
         return []
 
 
+def shared_spans(text: str) -> list[tuple[int, int]]:
+    """Start and end of the nodes that aliases repeat, merge keys included: an edit in one changes several places."""
+    found: dict[str, tuple[int, int]] = {}
+    shared: list[tuple[int, int]] = []
+    waiting: list[tuple[str | None, int]] = []
+    try:
+        parsed: Any = yaml.parse(text, Loader=_LOADER)
+        for event in parsed:
+            begin, end = event.start_mark.index, event.end_mark.index
+            if isinstance(event, yaml.AliasEvent):
+                shared += [found[event.anchor]] if event.anchor in found else []
+            elif isinstance(event, yaml.CollectionStartEvent):
+                waiting.append((event.anchor, begin))
+            elif isinstance(event, yaml.CollectionEndEvent):
+                anchor, start = waiting.pop()
+                if anchor is not None:
+                    found[anchor] = (start, end)
+            elif isinstance(event, yaml.ScalarEvent) and event.anchor is not None:
+                found[event.anchor] = (begin, end)
+    except (yaml.YAMLError, UnicodeError):
+        return shared
+    return shared
+
+
 class _TooDeepError(Exception):
     pass
 

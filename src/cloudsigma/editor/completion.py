@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from cloudsigma.catalogue import Catalogue
+from cloudsigma.catalogue.record_fields import VALUES, known_paths
 from cloudsigma.editor.cursor import Cursor, cursor_at, document_of, names_below, values_of
 from cloudsigma.editor.knowledge import events_named, members_of
 from cloudsigma.editor.words import (
@@ -20,7 +21,6 @@ from cloudsigma.editor.words import (
     TYPES,
     WORDS_OF_CONDITIONS,
 )
-from cloudsigma.linting.record_fields import VALUES, known_paths
 
 MOST = 500
 """Suggestions at most; the editor asks again when more is typed."""

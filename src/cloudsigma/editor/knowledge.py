@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cloudsigma.catalogue import Catalogue, Event
-from cloudsigma.linting.record_fields import VALUES, known_paths
+from cloudsigma.catalogue.record_fields import VALUES, known_paths
 
 _ORIGINS = {
     "model": "an operation of the service",

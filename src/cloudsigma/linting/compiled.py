@@ -40,6 +40,7 @@ _SLUGS: tuple[tuple[str, str], ...] = (
     ("never-matches", r"can never match|can never be true"),
     ("always-true", r"the condition is true for every record"),
     ("filter-not-negated", r"is named as a filter"),
+    ("filter-keeps", r"^the condition of the filter has no not"),
     ("filter-removes-all", r"the filter takes away every match"),
     ("old-date", r"a date in the old format"),
     ("taxonomy", r"^the taxonomy "),

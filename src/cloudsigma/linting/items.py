@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,17 +9,16 @@ from typing import Any
 import re2
 
 from cloudsigma.catalogue import Catalogue
+from cloudsigma.catalogue.record_fields import OBJECTS, TEXTS, known_paths, nearest_field
 from cloudsigma.compiler.detections import items_of
 from cloudsigma.compiler.doubts.fields import field_doubt
 from cloudsigma.compiler.items import TIME_RANGES
-from cloudsigma.compiler.remedies import closest, quoted
+from cloudsigma.compiler.remedies import quoted
+from cloudsigma.linting.field_values import value_notes
 from cloudsigma.linting.notes import Note, RuleDocument
-from cloudsigma.linting.record_fields import ACCOUNTS, TEXTS, VALUES, known_paths, nearest_field
 
 _NUMBERS = frozenset({"lt", "lte", "gt", "gte"})
-_WHOLE = frozenset({"neq", "cased", "all"})
-_WILDCARD = re.compile(r"[*?]")
-_CLOSED_TEXT = re.compile(r"[A-Za-z0-9_.:/ -]*")
+_TEXT_COMPARISONS = frozenset({"contains", "startswith", "endswith", "neq", "cased", "all"})
 _MEMBER = re.compile(r"(?:requestParameters|responseElements)\.\w")
 
 
@@ -71,7 +69,7 @@ def _unknown(name: str, nearest: str | None, place: Any, key: str | None = None)
     remedy = f"Did you mean {quoted(nearest)}?" if nearest else "Look it up: cloudsigma fields."
     case_only = nearest is not None and nearest.lower() == name.lower()
     fix = (key or name).replace(name, nearest, 1) if nearest is not None and case_only else None
-    return Note("unknown-field", place, f"no CloudTrail record has the field {quoted(name)}", remedy, fix)
+    return Note("unknown-field", place, f"no CloudTrail record has the field {quoted(name)}", remedy, fix, key or name)
 
 
 def _item(
@@ -98,13 +96,24 @@ def _item(
             yield from _regex(name, value, place, catalogue, ignores_case="i" in used)
         elif "fieldref" in used:
             yield from _reference(value, place)
-        elif used <= _WHOLE and value is not None:
-            yield from _whole(name, value, place, used)
+        else:
+            yield from value_notes(name, value, place, used, catalogue)
+            yield from _portability(name, value, place, used)
         if "fieldref" not in used and isinstance(value, str) and _names_field(value):
             yield Note(
                 "field-name-as-value", place, f"{quoted(value)} is the name of a field, and is compared as text",
                 "Use the modifier fieldref to compare two fields.",
             )  # fmt: skip
+
+
+def _portability(name: str, value: Any, place: Any, used: frozenset[str]) -> Iterator[Note]:
+    """Values that other engines compare in another way."""
+    if value == "*" and used <= _TEXT_COMPARISONS:
+        yield Note("star-for-exists", place, f"* is any value of {name}, and a text of one character to some engines",
+                   f"Write {name}|exists: true.")  # fmt: skip
+    elif name in OBJECTS and isinstance(value, str) and used <= _TEXT_COMPARISONS:
+        yield Note("object-as-text", place, f"{name} holds an object, and engines disagree on its text",
+                   "Name the member that holds the text.")  # fmt: skip
 
 
 def _names_field(value: str) -> bool:
@@ -140,36 +149,3 @@ def _reference(value: Any, place: Any) -> Iterator[Note]:
         known, nearest = nearest_field(value)
         if not known:
             yield _unknown(value, nearest, place)
-
-
-def _whole(name: str, value: Any, place: Any, used: frozenset[str]) -> Iterator[Note]:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if _WILDCARD.search(text):
-        return
-    if name in VALUES and text.lower() not in {each.lower() for each in VALUES[name]}:
-        nearest = closest(text, VALUES[name], 0.6)
-        remedy = f"Did you mean {quoted(nearest)}?" if nearest else f"There are: {', '.join(sorted(VALUES[name]))}."
-        yield Note("unknown-enum-value", place, f"{name} is never {quoted(text)}", remedy)
-    elif name in VALUES and "cased" in used and text not in VALUES[name] and not isinstance(value, bool):
-        right = next(each for each in VALUES[name] if each.lower() == text.lower())
-        yield Note("unknown-enum-value", place, f"{name} is never {quoted(text)} in this letter case",
-                   f"Write {right}.", right)  # fmt: skip
-    elif name in ACCOUNTS and not re.fullmatch(r"[0-9]{12}", text) and text.lower() not in ("anonymous", ""):
-        digits = re.sub(r"[^0-9]", "", text)
-        remedy = f"Write '{digits}'." if len(digits) == 12 else "Write the 12 digits, in quotation marks."
-        yield Note("account-id", place, f"{quoted(text)} is no account ID, which has 12 digits", remedy)
-    elif name == "sourceIPAddress" and re.fullmatch(r"[0-9.]+", text) and not _is_address(text):
-        yield Note(
-            "impossible-value", place, f"{quoted(text)} is no IP address", "Write the whole address, or use cidr."
-        )
-    elif name in ("eventName", "eventSource", "eventType") and not _CLOSED_TEXT.fullmatch(text):
-        yield Note("impossible-value", place, f"{name} never holds {quoted(text)}: it has letters, digits and dots",
-                   "Remove the other characters.")  # fmt: skip
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -16,6 +16,8 @@ class Note(NamedTuple):
     remedy: str
     fix: str | None = None
     """The text that takes the place of the node, if that is safe."""
+    replaces: str = ""
+    """The text of the node that it takes the place of."""
 
 
 class RuleDocument:

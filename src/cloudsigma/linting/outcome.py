@@ -10,11 +10,13 @@ from cloudsigma.catalogue import Catalogue
 from cloudsigma.catalogue.siblings import SIBLINGS
 from cloudsigma.compiler.document import Place
 from cloudsigma.ir.walk import all_tests
+from cloudsigma.linting.conjunctions import Conjunction
 from cloudsigma.linting.notes import Note, RuleDocument
-from cloudsigma.linting.pairs import Conjunction
 
 _FAILURE = re.compile(r"\b(?:failed|failure|failures|denied|unsuccessful|rejected)\b", re.IGNORECASE)
 _SUCCESS = re.compile(r"\b(?:successful|successfully|succeeded)\b", re.IGNORECASE)
+_DATED = re.compile(r"20[0-9]{6}(?:v2)?$")
+"""The date behind the names of Lambda's older events."""
 _OUTCOME = ("errorCode", "errorMessage", "responseElements", "additionalEventData", "serviceEventDetails")
 
 
@@ -29,6 +31,7 @@ def intent_notes(
     place = document.document.place(("title",))
     yield from _confusion(document, ways, place)
     written = {text.lower() for test in tests if test.field == "eventName" for text in test.written}
+    plain = {_DATED.sub("", text).removesuffix("*") for text in written}
     sources = {name: where for name in written if (where := catalogue.sources_of(name))}
     if not sources:
         return
@@ -40,8 +43,8 @@ def intent_notes(
                 "Add errorCode: null for calls that succeeded, if that is meant.",
             )  # fmt: skip
     for group in SIBLINGS:
-        watched = [name for name in group if name.lower() in sources]
-        missing = [name for name in group if name.lower() not in sources]
+        watched = [name for name in group if name.lower() in plain]
+        missing = [name for name in group if name.lower() not in plain]
         if len(watched) > 1 and missing:
             yield Note(
                 "sibling-calls", place, f"{', '.join(missing)} have the same effect as {', '.join(watched)}",
@@ -73,5 +76,7 @@ def _asks_for_success(conjunction: Conjunction) -> bool | None:
             return wanted
         if isinstance(matcher, ir.Exists):
             return matcher.value is not wanted
+        if isinstance(matcher, ir.Pattern) and all(part is ir.Wildcard.MANY for part in matcher.parts):
+            return not wanted  # any value
         return False if wanted else None
     return None

@@ -1,7 +1,6 @@
 """Checks of what holds together: can an event of this name come from this source, with these members?
 
-The condition is turned into conjunctions of tests. A value is dead if it is possible in none of them. Nothing is said
-where there are too many conjunctions.
+A value is dead if it is possible in none of the rule's conjunctions.
 """
 
 from __future__ import annotations
@@ -10,64 +9,19 @@ import re
 from collections.abc import Generator, Iterator, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import NamedTuple
 
 from cloudsigma import ir
 from cloudsigma.catalogue import Catalogue, Event
+from cloudsigma.catalogue.record_shapes import EVENTS_OF_ACTIONS
 from cloudsigma.compiler.document import Place
 from cloudsigma.compiler.doubts.contradictions import literal_text
 from cloudsigma.compiler.remedies import quoted
 from cloudsigma.engine.evaluate.operators import fold as folded
 from cloudsigma.engine.evaluate.operators import matches
-from cloudsigma.ir.walk import Joint, Leaf, fold, without_filters
+from cloudsigma.linting.conjunctions import Conjunction, first_of, place_of, told_everywhere
 from cloudsigma.linting.notes import Note, RuleDocument
 
-_MOST = 3_000
-"""Most conjunctions of a rule that are examined."""
 _PARTS = re.compile(r"(?P<part>requestParameters|responseElements)\.(?P<member>[A-Za-z0-9]+)")
-
-
-class Literal(NamedTuple):
-    """A test, and whether it must hold."""
-
-    test: ir.Test
-    wanted: bool
-
-
-Conjunction = tuple[Literal, ...]
-
-
-class _TooManyError(Exception):
-    """There are too many conjunctions."""
-
-
-def conjunctions(rule: ir.DetectionRule) -> list[Conjunction]:
-    """The conjunctions of tests of which one must hold; empty if there are too many."""
-    rule = without_filters(rule)
-    bodies = {selection.name: selection.body for selection in rule.selections}
-
-    def leaf(node: Leaf, wanted: bool) -> list[Conjunction]:  # noqa: FBT001  # as `fold` calls it
-        if isinstance(node, ir.Identifier):
-            return fold(bodies[node.name], leaf, join, wanted=wanted)
-        return [(Literal(node, wanted is not node.negated),)]
-
-    def join(parts: list[list[Conjunction]], all_of: bool, _: Joint) -> list[Conjunction]:  # noqa: FBT001  # as above
-        if not all_of:
-            found = [each for part in parts for each in part]
-        else:
-            found = [()]
-            for part in parts:
-                if len(found) * len(part) > _MOST:
-                    raise _TooManyError
-                found = [(*left, *right) for left in found for right in part]
-        if len(found) > _MOST:
-            raise _TooManyError
-        return found
-
-    try:
-        return [each for condition in rule.conditions for each in fold(condition.expression, leaf, join)]
-    except _TooManyError:
-        return []
 
 
 def pair_notes(document: RuleDocument, found: Sequence[Conjunction], catalogue: Catalogue) -> Iterator[Note]:
@@ -96,11 +50,11 @@ def _sources(document: RuleDocument, found: Sequence[Conjunction], catalogue: Ca
             remedy = f"Did you mean {nearest}?" if nearest else "Look it up: cloudsigma fields. Or add it: --event."
             reason = f"{quoted(text)} is no event source (catalogue of {catalogue.made})"
             told = True
-            yield Note("unknown-event-source", _place(document, test, at), reason, remedy)
+            yield Note("unknown-event-source", place_of(document, test, at), reason, remedy)
     return told
 
 
-def _possible_sources(conjunction: Conjunction, catalogue: Catalogue) -> tuple[str, ...] | None:
+def possible_sources(conjunction: Conjunction, catalogue: Catalogue) -> tuple[str, ...] | None:
     """The sources that a conjunction allows; `None` for any."""
     allowed: tuple[str, ...] | None = None
     for test, wanted in conjunction:
@@ -129,14 +83,14 @@ def _names(document: RuleDocument, found: Sequence[Conjunction], catalogue: Cata
     alive: dict[tuple[int, int], bool] = {}
     seen: dict[tuple[int, int], tuple[ir.Test, int, tuple[str, ...] | None]] = {}
     for conjunction in found:
-        sources = _possible_sources(conjunction, catalogue)
+        sources = possible_sources(conjunction, catalogue)
         for test, wanted in conjunction:
             if test.field != "eventName" or not wanted:
                 continue
             for at, matcher in enumerate(test.matchers):
                 key = (id(test), at)
                 seen.setdefault(key, (test, at, sources))
-                alive[key] = alive.get(key, False) or _is_possible(matcher, sources, catalogue)
+                alive[key] = alive.get(key, False) or is_possible(matcher, sources, catalogue)
     told = False
     for key, (test, at, sources) in seen.items():
         if alive[key]:
@@ -147,7 +101,8 @@ def _names(document: RuleDocument, found: Sequence[Conjunction], catalogue: Cata
 
 
 @lru_cache(maxsize=10_000)
-def _is_possible(matcher: ir.Matcher, sources: tuple[str, ...] | None, catalogue: Catalogue) -> bool:
+def is_possible(matcher: ir.Matcher, sources: tuple[str, ...] | None, catalogue: Catalogue) -> bool:
+    """Whether some event of the sources (`None`: of any) has a name that passes."""
     if not isinstance(matcher, ir.Pattern):
         return True
     text = literal_text(matcher)
@@ -181,11 +136,11 @@ def _is_undated(catalogue: Catalogue, source: str, text: str) -> bool:
 def _dead_name(
     document: RuleDocument, test: ir.Test, at: int, sources: tuple[str, ...] | None, catalogue: Catalogue
 ) -> Note:
-    place = _place(document, test, at)
+    place = place_of(document, test, at)
     text = literal_text(test.matchers[at])
     if text is None:
         shown = quoted(test.written[at]) if at < len(test.written) else "the pattern"
-        where = f" of {_shown(sources)}" if sources is not None else ""
+        where = f" of {first_of(sources)}" if sources is not None else ""
         reason = f"no event{where} has a name like {shown} (catalogue of {catalogue.made})"
         return Note("unknown-event-name", place, reason, "Look the names up: cloudsigma fields SOURCE.")
     asked = sources if sources is not None else catalogue.sources
@@ -195,24 +150,28 @@ def _dead_name(
     prefix, colon, action = text.partition(":")
     if colon and catalogue.event(prefix, action) is not None:
         reason = f"{quoted(text)} is an IAM action; the event is {action}"
-        return Note("iam-action-as-event", place, reason, f"Write {action}.", action)
+        return Note("iam-action-as-event", place, reason, f"Write {action}.", action, text)
     actions = [source for source in asked if catalogue.is_action(source, text)]
     elsewhere = catalogue.sources_of(text)
     if actions:
+        written = EVENTS_OF_ACTIONS.get((actions[0].removesuffix(".amazonaws.com"), text.lower()))
+        if written is not None:
+            reason = f"{text} is an IAM action; the event is {written}"
+            return Note("iam-action-as-event", place, reason, f"Write {written}.", written, text)
         nearest = catalogue.nearest_event(text, actions[0])
         remedy = f"Did you mean {nearest.name}?" if nearest else f"Look it up: cloudsigma fields {actions[0]}."
         reason = f"{text} is an IAM action, and no event of {actions[0]} (catalogue of {catalogue.made})"
         return Note("iam-action-as-event", place, reason, remedy)
     if sources is not None and elsewhere:
         near = elsewhere[0] if len(elsewhere) == 1 else f"{', '.join(elsewhere[:3])}"
-        reason = f"{text} is no event of {_shown(sources)} (catalogue of {catalogue.made})"
+        reason = f"{text} is no event of {first_of(sources)} (catalogue of {catalogue.made})"
         return Note("event-of-another-source", place, reason, f"It is one of {near}.")
     found: Event | None = None
     for source in (sources or ())[:5]:
         found = found or catalogue.nearest_event(text, source)
     found = found or catalogue.nearest_event(text)
     remedy = f"Did you mean {found.name}?" if found else "Look it up: cloudsigma fields. Or add it: --event."
-    where = f" of {_shown(sources)}" if sources else ""
+    where = f" of {first_of(sources)}" if sources else ""
     reason = f"{quoted(text)} is no event{where} (catalogue of {catalogue.made})"
     return Note("unknown-event-name", place, reason, remedy)
 
@@ -222,25 +181,20 @@ def _dead_name(
 
 def _members(found: Sequence[Conjunction], catalogue: Catalogue) -> Iterator[Note]:
     """Members that no call of a conjunction has, wherever the test occurs."""
-    verdicts: dict[int, list[Note | None]] = {}
-    for conjunction in found:
-        events = _exact_events(conjunction, catalogue)
-        for test, wanted in conjunction:
-            match = _PARTS.match(test.field or "")
-            if match is None:
-                continue
-            note = None
-            if events and wanted and not any(isinstance(matcher, (ir.Null, ir.Exists)) for matcher in test.matchers):
-                note = _member_note(test, match["part"], match["member"], events, catalogue)
-            verdicts.setdefault(id(test), []).append(note)
-    for notes in verdicts.values():
-        if notes[0] is not None and None not in notes:
-            yield notes[0]
+
+    def note_of(test: ir.Test, wanted: bool, conjunction: Conjunction) -> Note | None:  # noqa: FBT001  # as it is called
+        match = _PARTS.match(test.field or "")
+        if match is None or not wanted or any(isinstance(matcher, (ir.Null, ir.Exists)) for matcher in test.matchers):
+            return None
+        events = exact_events(conjunction, catalogue)
+        return _member_note(test, match["part"], match["member"], events, catalogue) if events else None
+
+    yield from told_everywhere(found, note_of)
 
 
 def _member_note(test: ir.Test, part: str, member: str, events: list[Event], catalogue: Catalogue) -> Note | None:
     place = Place(test.line or 1, test.column or 1)
-    names = _shown([event.name for event in events])
+    names = first_of([event.name for event in events])
     if part == "responseElements":
         if all(event.read_only for event in events):
             reason = f"{names} only reads, and records of reads have no responseElements"
@@ -265,9 +219,9 @@ def _member_note(test: ir.Test, part: str, member: str, events: list[Event], cat
     return Note("unknown-parameter", place, reason, remedy)
 
 
-def _exact_events(conjunction: Conjunction, catalogue: Catalogue) -> list[Event]:
+def exact_events(conjunction: Conjunction, catalogue: Catalogue) -> list[Event]:
     """The events that a conjunction allows, if they are named in full; else none."""
-    sources = _possible_sources(conjunction, catalogue)
+    sources = possible_sources(conjunction, catalogue)
     names: list[str] | None = None
     for test, wanted in conjunction:
         if test.field == "eventName" and wanted:
@@ -302,22 +256,3 @@ def _tests(found: Sequence[Conjunction], field: str) -> list[ir.Test]:
 def _passes(test: ir.Test, text: str) -> bool:
     verdicts = [matches(matcher, text) or matches(matcher, folded(text)) for matcher in test.matchers]
     return all(verdicts) if test.all_of else any(verdicts)
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _place(document: RuleDocument, test: ir.Test, at: int) -> Place:
-    """The place of a value of a test."""
-    item = next(
-        (
-            way
-            for way, place in document.document.keys.items()
-            if (place.line, place.column) == (test.line, test.column)
-        ),
-        None,
-    )
-    if item is None:
-        return Place(test.line or 1, test.column or 1)
-    return document.value_place(item, at, len(test.matchers))

@@ -7,7 +7,7 @@ from bisect import bisect_right
 
 import msgspec
 
-from cloudsigma.compiler.spans import TextNode, text_nodes
+from cloudsigma.compiler.spans import TextNode, shared_spans, text_nodes
 
 _COMMENT = re.compile(r"#\s*cloudsigma:\s*ignore\[(?P<slugs>[^\]]*)\](?P<reason>[^\n]*)")
 
@@ -32,7 +32,10 @@ class RuleText:
         self._lines = [0, *(found.end() for found in re.finditer(r"\n", text))]
         self.documents = text_nodes(text)
         self._ends: dict[int, int] = {}
+        self._values: dict[int, str] = {}
         self._scalars: list[tuple[int, int]] = []
+        self._plain: set[int] = set()
+        self._shared = shared_spans(text) if "*" in text else []
         for document in self.documents:
             self._note(document)
         self._scalars.sort()
@@ -43,10 +46,22 @@ class RuleText:
             node = waiting.pop()
             if node.kind == "scalar":
                 self._ends.setdefault(node.start, node.end)
+                self._values.setdefault(node.start, node.text)
                 self._scalars.append((node.start, node.end))
+                if not node.style:
+                    self._plain.add(node.start)
             waiting += node.items
             for key, value in node.entries:
                 waiting += (key, value)
+
+    def is_plain(self, offset: int) -> bool:
+        """Whether a value without quotation marks begins at a position."""
+        return offset in self._plain
+
+    def can_edit(self, offset: int, written: str) -> bool:
+        """Whether this value or key is at a position, and no alias repeats it: an edit would change both places."""
+        found = self._values.get(offset, self._values.get(offset - 1))
+        return found == written and not any(start <= offset < end for start, end in self._shared)
 
     def offset(self, line: int, column: int) -> int:
         """The position of a place in the text, from 0."""

@@ -18,12 +18,17 @@ from cloudsigma.compiler.rule_text import decode
 from cloudsigma.errors import RuleError, UsageError
 from cloudsigma.linting.checks import PROFILES, checks
 from cloudsigma.linting.compiled import slug_of
+from cloudsigma.linting.conjunctions import conjunctions
+from cloudsigma.linting.dead_values import dead_value_notes
 from cloudsigma.linting.finding import SEVERITIES, Finding, Fix
 from cloudsigma.linting.items import item_notes
 from cloudsigma.linting.notes import Note, RuleDocument
 from cloudsigma.linting.outcome import intent_notes
-from cloudsigma.linting.pairs import conjunctions, pair_notes
+from cloudsigma.linting.pairs import pair_notes
 from cloudsigma.linting.rule_text import RuleText
+from cloudsigma.linting.shapes import shape_notes
+from cloudsigma.linting.tokens import token_notes
+from cloudsigma.linting.twins import twin_notes
 
 _WORLD = frozenset(
     {"impossible-value", "unknown-event-name", "unknown-event-source", "regex-meets-nothing", "text-compared-as-number"}
@@ -116,6 +121,8 @@ def lint_files(files: Iterable[RuleFile | RuleError], options: LintOptions | Non
     for document in documents:
         definition = definitions.get((document.path, document.line))
         found += _findings(RuleDocument(document), definition, catalogue, texts, rules.declared)
+    for rule, note in twin_notes(definitions.values(), documents):
+        found.append(_finding(note, rule.metadata.path, rule.metadata.id, texts))
     if options.profile == "sigmahq":
         from cloudsigma.linting.validators import validator_findings
 
@@ -146,10 +153,14 @@ def _findings(
         return
     rule = str(document.value.get("id") or document.value.get("title") or "")[:120] or None
     notes = list(item_notes(document, catalogue))
+    if (text := texts.get(document.document.path)) is not None:
+        notes += token_notes(document, text)
     if definition is not None:
         ways = conjunctions(definition)
         if not any(note.slug == "unknown-field" for note in notes):
             notes += pair_notes(document, ways, catalogue)
+            notes += shape_notes(document, ways, catalogue)
+        notes += dead_value_notes(document, definition, ways, catalogue)
         notes += intent_notes(document, definition, ways, catalogue)
     for note in notes:
         yield _finding(note, document.document.path, rule, texts)
@@ -176,7 +187,8 @@ def _finding(note: Note, path: str | None, rule: str | None, texts: Mapping[str 
         start, stop = text.offset(line, column), text.offset(end_line, end_column)
         old = text.text[start:stop]
         quote = old[:1] if old[:1] in ("'", '"') else ""
-        fixes = (Fix(start, stop, f"{quote}{note.fix}{quote}"),)
+        if text.can_edit(start, note.replaces):
+            fixes = (Fix(start, stop, f"{quote}{note.fix}{quote}"),)
     return Finding(
         note.slug, check.severity, check.confidence, path, line, column, end_line, end_column, rule, note.message,
         note.remedy, fixes,

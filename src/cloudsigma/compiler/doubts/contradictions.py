@@ -13,21 +13,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from cloudsigma import ir
+from cloudsigma.catalogue.record_fields import SCALARS
 from cloudsigma.engine.evaluate.operators import fold, matches
 from cloudsigma.ir.walk import all_tests, names_in
-
-_IDENTITY = ("type", "arn", "accountId", "userName", "principalId", "accessKeyId", "invokedBy")
-_ISSUER = ("type", "arn", "accountId", "userName", "principalId")
-SCALARS = frozenset(
-    {
-        "eventName", "eventSource", "awsRegion", "eventType", "eventVersion", "eventCategory", "eventID", "requestID",
-        "errorCode", "errorMessage", "sourceIPAddress", "userAgent", "recipientAccountId", "sharedEventID",
-        "vpcEndpointId", "readOnly", "managementEvent", "apiVersion",
-        *(f"userIdentity.{name}" for name in _IDENTITY),
-        *(f"userIdentity.sessionContext.sessionIssuer.{name}" for name in _ISSUER),
-    }
-)  # fmt: skip
-"""Fields of a CloudTrail record that hold one value."""
 
 _MAX_STEPS = 2_000
 """Most parts of a condition, and pairs of tests, that the search examines."""
@@ -170,22 +158,22 @@ def _implies(first: ir.Test, second: ir.Test) -> bool:
     if len(first.matchers) * len(second.matchers) > _MAX_PAIRS:
         return not second.all_of and not first.all_of and set(first.matchers) <= set(second.matchers)
     if first.all_of:
-        covered = [any(_covers(wide, narrow) for narrow in first.matchers) for wide in second.matchers]
+        covered = [any(covers(wide, narrow) for narrow in first.matchers) for wide in second.matchers]
     else:
         if second.all_of and len(second.matchers) > 1:
-            return all(_covers(wide, narrow) for wide in second.matchers for narrow in first.matchers)
-        return all(any(_covers(wide, narrow) for wide in second.matchers) for narrow in first.matchers)
+            return all(covers(wide, narrow) for wide in second.matchers for narrow in first.matchers)
+        return all(any(covers(wide, narrow) for wide in second.matchers) for narrow in first.matchers)
     return all(covered) if second.all_of else any(covered)
 
 
-def _covers(wide: ir.Matcher, narrow: ir.Matcher) -> bool:
+def covers(wide: ir.Matcher, narrow: ir.Matcher) -> bool:
     """Whether every value that the narrow matcher accepts is accepted by the wide one."""
     if wide == narrow:
         return True
     if isinstance(narrow, ir.OneOf):
-        return all(_covers(wide, variant) for variant in narrow.variants)
+        return all(covers(wide, variant) for variant in narrow.variants)
     if isinstance(wide, ir.OneOf):
-        return any(_covers(variant, narrow) for variant in wide.variants)
+        return any(covers(variant, narrow) for variant in wide.variants)
     if not isinstance(wide, ir.Pattern) or not isinstance(narrow, ir.Pattern) or (wide.cased and not narrow.cased):
         return False
     text = literal_text(narrow)
@@ -225,13 +213,13 @@ def _exclusion(hold: Sequence[ir.Test], fail: Sequence[ir.Test]) -> Conflict | N
             if len(left) * len(other.matchers) > _MAX_PAIRS:
                 continue
             wanted = any(other is each for each in hold)
-            left = {text for text in left if _possible(other, text, wanted=wanted)}
+            left = {text for text in left if may_pass(other, text, wanted=wanted)}
             if not left:
                 return Conflict(test, other, negated=not wanted)
     return None
 
 
-def _possible(test: ir.Test, text: str, *, wanted: bool) -> bool:
+def may_pass(test: ir.Test, text: str, *, wanted: bool) -> bool:
     """Whether a value that equals the text, case aside, may pass the test (`wanted`), or may fail it (not `wanted`)."""
     verdicts = [_verdict(matcher, text) for matcher in test.matchers]
     if wanted:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 
 from cloudsigma import ir
+from cloudsigma.catalogue.record_fields import SCALARS
 from cloudsigma.compiler.document import Located
-from cloudsigma.compiler.doubts.contradictions import SCALARS
 from cloudsigma.compiler.doubts.fields import field_doubt
 from cloudsigma.compiler.remedies import quoted, shortened
 from cloudsigma.errors import RuleError

@@ -49,6 +49,8 @@ FIELDS: Mapping[str, Any] = {
     },
 }  # fmt: skip
 """Member → its members; `None` for a value, `open` where the service decides."""
+_LISTS = frozenset({"resources", "addendum"})
+"""Fields that hold a list of objects, or a list below them."""
 ELSEWHERE = {
     "event.action": "eventName",
     "event.provider": "eventSource",
@@ -77,8 +79,18 @@ VALUES: Mapping[str, frozenset[str]] = {
     "readOnly": frozenset({"true", "false"}),
     "managementEvent": frozenset({"true", "false"}),
     "userIdentity.sessionContext.attributes.mfaAuthenticated": frozenset({"true", "false"}),
+    "sessionCredentialFromConsole": frozenset({"true", "false"}),
+    "additionalEventData.MFAUsed": frozenset({"Yes", "No"}),
+    "responseElements.ConsoleLogin": frozenset({"Success", "Failure"}),
 }  # fmt: skip
 """Fields with a closed set of values; letter case does not count."""
+BOOLEANS = frozenset({"readOnly", "managementEvent"})
+"""Fields that hold a boolean, not a text."""
+OBJECTS = frozenset(
+    {"requestParameters", "responseElements", "additionalEventData", "serviceEventDetails", "userIdentity",
+     "userIdentity.sessionContext", "resources", "tlsDetails"}
+)  # fmt: skip
+"""Fields that hold an object or a list of objects."""
 ACCOUNTS = frozenset(
     {"recipientAccountId", "userIdentity.accountId", "userIdentity.sessionContext.sessionIssuer.accountId",
      "resources.accountId", "vpcEndpointAccountId"}
@@ -135,3 +147,17 @@ def _paths(table: Any, before: str) -> list[str]:
 def known_paths() -> frozenset[str]:
     """The names of all fields that are known in full."""
     return frozenset(_paths(FIELDS, ""))
+
+
+def _leaves(table: Any, before: str) -> list[str]:
+    found = []
+    for name, below in table.items():
+        if below is None:
+            found.append(f"{before}{name}")
+        elif isinstance(below, dict) and name not in _LISTS:
+            found += _leaves(below, f"{before}{name}.")
+    return found
+
+
+SCALARS = frozenset(_leaves(FIELDS, ""))
+"""Fields that hold one value, never a list or an object."""
