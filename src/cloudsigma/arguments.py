@@ -32,7 +32,7 @@ def check_instance(argument: str, value: object, kind: type, wanted: str) -> Non
 
 
 def check_paths(paths: Iterable[object], what: str) -> None:
-    """Raise where one of the paths is not one: a list of them must be unpacked."""
+    """Raise where something among the paths is no path, such as a list that must be unpacked."""
     for path in paths:
         if isinstance(path, (list, tuple, set, frozenset)):
             raise WrongTypeError("a path", path, f"each path as a separate argument: {what}(*paths)")
@@ -73,7 +73,7 @@ def compiling(needed_for: str) -> Iterator[None]:
             raise
         raise MissingPackageError(
             f"{needed_for} needs the package {package}: pip install {package}. "
-            "Rule sets that were compiled elsewhere need it not: cloudsigma.load_rules(FILE)"
+            "Rule sets that were compiled elsewhere do not need it: cloudsigma.load_rules(FILE)"
         ) from error
 
 

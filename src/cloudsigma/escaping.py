@@ -23,7 +23,7 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """The same for text of our own that goes over several lines: only its line feeds stay."""
+    """`printable` for each line of our own text: only its line feeds stay."""
     return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
 
 

@@ -91,7 +91,7 @@ WRONG = {
     ),
     "map as a value": (
         {"eventName: CreateGroup": "requestParameters: {groupName: x}"},
-        ("value", 8, 9, "a map stands as a value", "one dotted name"),
+        ("value", 8, 9, "a map is used as a value", "one dotted name"),
     ),
     "placeholder without values": (
         {"eventName: CreateGroup": "eventName|expand: '%names%'"},
@@ -100,7 +100,7 @@ WRONG = {
     "level": ({"detection:": "level: extreme\ndetection:"}, ("schema", 6, 1, "'extreme'", "informational, low")),
     "repeated key": (
         {"eventName: CreateGroup": "eventName: A\n        eventName: B"},
-        ("yaml", 9, 9, "stands twice (first in line 8)", "silently replace"),
+        ("yaml", 9, 9, "appears twice (first in line 8)", "silently replace"),
     ),
     "broken YAML": (
         {"eventName: CreateGroup": "eventName: [A"},

@@ -120,7 +120,7 @@ MISTAKES = [
     (f"version: 1\nobjects:\n{GROUP}  expect: {{roles: [a]}}\n", 7, "no attribute of a group"),
     (f"version: 1\nobjects:\n{ANCHOR}  expect: {{certificates: [abc]}}\n", 7, "no certificate's hash"),
     (f"version: 1\nobjects:\n{GROUP}  owners: o\n", 7, "no key 'owners'"),
-    (f"version: 1\nobjects:\n{GROUP}{GROUP}", 9, "stands twice"),
+    (f"version: 1\nobjects:\n{GROUP}{GROUP}", 9, "appears twice"),
     ("version: 1\nobjects:\n- arn: arn:aws:iam::111122223333:role/r\n  purpose: p\n  owner: o\n", 3, "no ARN of one"),
     ("version: 1\nobjects: [\n", None, ""),
 ]

@@ -113,17 +113,17 @@ DAMAGE: dict[str, tuple[Callable[[Records], bytes], list[int], str]] = {
     "a second list that is none": (
         lambda r: dumped({"Records": r})[:-1] + b',"Records":17}',
         [0, 1, 2, 3, 4],
-        "a number stands among the records",
+        "a number is among the records",
     ),
     "an object of another kind in a log file": (
         lambda r: dumped({"Records": [*r, {"alarm": "disk"}]}),
         [0, 1, 2, 3, 4],
-        "no CloudTrail record stands among the records (it has alarm)",
+        "no CloudTrail record is among the records (it has alarm)",
     ),
     "element that is no object": (
         lambda r: dumped({"Records": [r[0], 17, None, *r[1:]]}),
         [0, 1, 2, 3, 4],
-        "stands among the records",
+        "is among the records",
     ),
     "S25 bytes after the gzip data": (
         lambda r: gzip.compress(dumped({"Records": r})) + b"more",

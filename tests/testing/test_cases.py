@@ -256,7 +256,7 @@ FILES = {
     "no YAML": ("record: [}", "it is not valid YAML", 1),
     "a list": ("- a", "the file is a list, but must be a map", 1),
     "two documents": (f"{RECORD}\ncases: []\n---\ncases: []", "the file holds 2 YAML documents", 1),
-    "repeated key": (f"{RECORD}\ncases: []\ncases: []", "the key 'cases' stands twice", 3),
+    "repeated key": (f"{RECORD}\ncases: []\ncases: []", "the key 'cases' appears twice", 3),
     "no cases": (RECORD, "the file has no cases", 1),
     "unknown key": (f"{RECORD}\nrules: x\ncases: []", "unknown key 'rules'. Did you mean 'rule'?", 2),
     "cases that are no list": (f"{RECORD}\ncases: {{}}", "cases is a map, but must be a list", 2),

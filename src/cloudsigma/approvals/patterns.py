@@ -63,7 +63,7 @@ def is_only_wildcards(text: str) -> bool:
 
 
 def fits(pattern: str, text: str) -> bool:
-    """Whether a text is the pattern's, in linear time."""
+    """Whether a text matches a pattern, in linear time."""
     beginning, expression = _compiled(pattern)
     if expression is None:
         return pattern == text

@@ -34,7 +34,7 @@ def unknown_name(name: str, at: int, names: Sequence[str]) -> ConditionProblem:
         return ConditionProblem(reason, at, f"Operators are written in lower case: {name.lower()}.")
     if name in ("them", "all", "any", "1"):
         selector = "1 of them" if name in ("them", "any", "1") else "all of them"
-        reason = f"{name!r} is not a selection, and stands only in '1 of them' and 'all of them'"
+        reason = f"{name!r} is not a selection, and is allowed only in '1 of them' and 'all of them'"
         return ConditionProblem(reason, at, f"Write {selector}, or name the selections.")
     return ConditionProblem(f"no selection is called {quoted(name)}", at, nearest(name, names))
 
@@ -104,7 +104,7 @@ def _remedy(text: str, at: int) -> str:
     if symbol := next((symbol for symbol in _SYMBOLS if rest.startswith(symbol)), None):
         return f"Write {_SYMBOLS[symbol]}."
     if rest.startswith((":", "=", "<", ">", ".")):
-        return "Fields and values stand in selections; a condition names the selections."
+        return "Fields and values belong in selections; a condition names the selections."
     pattern = re.search(r"\b(?:1|any|all)\s+of\s+([A-Za-z0-9*_]+)$", text[:at])
     if pattern and (more := re.match(r"-[A-Za-z0-9*_-]*", rest)):
         named = f"{pattern[1]}{more[0]}".replace("-", "_")
@@ -123,7 +123,7 @@ def _remedy_of_rest(text: str, before: str, rest: str) -> str:
     if before in ("1", "any", "all") and following != "":
         return f"Write {before} of {following}."
     if rest.startswith(")"):
-        return "Remove it." if text.count(")") > text.count("(") else "A selection must stand before it."
+        return "Remove it." if text.count(")") > text.count("(") else "A selection must come before it."
     if rest.startswith(","):
         return "Write and, or or, between two selections."
     if rest.startswith(("'", '"', "`")):

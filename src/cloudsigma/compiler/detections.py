@@ -68,7 +68,8 @@ def _no_condition(value: dict[Any, Any], located: Located) -> RuleError:
     for way in _conditions_elsewhere(value):
         outside = len(way) == 1 or way[0] == "logsource"
         remedy = "Indent it as the selections are" if outside else "Indent it less: as far as the selections"
-        return located.error("schema", f"{reason}: it stands elsewhere", way, f"{remedy}, inside detection.")
+        reason += ": it is elsewhere in the document"
+        return located.error("schema", reason, way, f"{remedy}, inside detection.")
     for key in value["detection"]:
         if isinstance(key, str) and key != "condition" and closest(key, ["condition"], 0.8):
             return located.error("schema", f"{reason}, but {quoted(key)}", ("detection", key), "Write condition.")

@@ -236,10 +236,10 @@ class _Builder:
 
     def _alias(self, event: Any, way: Path) -> Any:
         if event.anchor in self._open_anchors:
-            raise self._error(f"the alias *{event.anchor} stands inside what it names", event.start_mark)
+            raise self._error(f"the alias *{event.anchor} is inside the node that it names", event.start_mark)
         if event.anchor not in self._anchors:
             raise self._error(
-                f"*{event.anchor} is an alias of YAML, and no &{event.anchor} stands before it",
+                f"*{event.anchor} is an alias of YAML, and there is no &{event.anchor} before it",
                 event.start_mark,
                 remedy=f"Put it in quotation marks if text is meant: '*{event.anchor}'.",
             )
@@ -270,12 +270,12 @@ class _Builder:
             else:
                 key = self._node(event, (*way, "<key>"), depth + 1)
                 if isinstance(key, (list, dict)):
-                    raise self._error("a list or map stands as a key", event.start_mark)
+                    raise self._error("a list or map is used as a key", event.start_mark)
             key_way = (*way, key)
             if key in own:
                 first = self._keys[key_way]
                 raise self._error(
-                    f"the key {key!r} stands twice (first in line {first.line})",
+                    f"the key {key!r} appears twice (first in line {first.line})",
                     event.start_mark,
                     remedy="Keep one of them: the later one would silently replace the earlier.",
                 )

@@ -59,7 +59,7 @@ _SYNONYMS = {
     "": "Write a modifier behind the |, or remove it.",
 }
 _EXPRESSION_REMEDIES = {
-    "no argument for": "In a regular expression * repeats what stands before it: write .* for any text.",
+    "no argument for": "In a regular expression * repeats the character before it: write .* for any text.",
     "bad repetition": "Remove one of the two: RE2 has no possessive parts.",
     "missing )": "Close each ( with a ), and write \\( for the character.",
     "unexpected )": "Open each ) with a (, and write \\) for the character.",
@@ -95,7 +95,7 @@ def item_errors(key: str | None, values: list[Any], way: Path, located: Located)
             kind, remedy = "map", "Write nested fields as one dotted name: parent.child: value."
             if isinstance(value, list):
                 kind, remedy = "list inside a list", "Write one list of values."
-            yield located.error("value", f"a {kind} stands as a value", place, remedy)
+            yield located.error("value", f"a {kind} is used as a value", place, remedy)
         elif isinstance(value, (dt.date, dt.datetime, bytes)) or not _is_finite(value):
             kind = "binary" if isinstance(value, bytes) else "a date" if isinstance(value, dt.date) else "a number"
             shown = "the value" if isinstance(value, bytes) else shortened(str(value))
@@ -105,7 +105,7 @@ def item_errors(key: str | None, values: list[Any], way: Path, located: Located)
             reason = f"the regular expression {quoted(value)} is not text"
             yield located.error("value", reason, place, "Put it in quotation marks.")
         elif value is None and not name:
-            yield located.error("schema", "null stands as a keyword", place, "Bind it to a field: field: null.")
+            yield located.error("schema", "null is used as a keyword", place, "Bind it to a field: field: null.")
 
 
 def _modifier_errors(modifiers: list[str], values: list[Any], way: Path, located: Located) -> Iterator[RuleError]:
@@ -214,7 +214,7 @@ class _Refusal:
 
     def _wrong_type(self, modifier: str) -> _Told:
         if modifier in ("i", "m", "s"):
-            reason = f"{modifier} is a flag of regular expressions, and no re stands before it"
+            reason = f"{modifier} is a flag of regular expressions, and no re comes before it"
             extra = " Text is compared without regard to case anyway." if modifier == "i" else ""
             return "modifier", reason, f"Write field|re|{modifier}, or remove {modifier}.{extra}", None
         if modifier == "exists":

@@ -27,9 +27,9 @@ class Message(msgspec.Struct, frozen=True):
     groups: int = 1
     """Groups that it speaks of."""
     fresh: tuple[str, ...] = ()
-    """Of an update, resources that the messages before did not name."""
+    """Only in an update: resources that no earlier message named."""
     text: str = ""
-    """Of a heartbeat, its text."""
+    """Only in a heartbeat: its text."""
 
     @property
     def title(self) -> str:

@@ -53,7 +53,7 @@ def parse_register(data: bytes | str, path: str | None = None) -> tuple[Register
             registered = _Entry(entry, listed.line_of(("objects", at))).read()
             key = (registered.kind, registered.arn, registered.name, registered.account, registered.region)
             if key in seen and any(key[1:3]):
-                entry.tell("purpose", f"the object stands twice (first in line {seen[key]})", "Keep one of them.")
+                entry.tell("purpose", f"the object appears twice (first in line {seen[key]})", "Keep one of them.")
             seen.setdefault(key, registered.line)
             entries.append(registered)
     if listed.mistakes:

@@ -124,7 +124,7 @@ class _Unwrapping:
         content = part.content
         if around.envelopes > self._limits.envelopes or around.steps > _STEPS * self._limits.envelopes:
             met = self._limits.said("envelopes")
-            yield NoForm(f"the envelopes that stand within one another are more than {met}", place)
+            yield NoForm(f"the envelopes that are within one another are more than {met}", place)
         elif part.empty and content in (None, "", "{}", b"", {}):
             yield NoCalls(part.empty)
         elif isinstance(content, (str, bytes)):
@@ -178,7 +178,7 @@ def _within(place: str | None, inner: str | None) -> str | None:
 
 def _among_records(value: Any) -> str:
     keys = ", ".join(str(key)[:40] for key in list(value)[:5]) if isinstance(value, dict) else ""
-    return f"an object that is no CloudTrail record stands among the records (it has {keys or 'no keys'})"
+    return f"an object that is no CloudTrail record is among the records (it has {keys or 'no keys'})"
 
 
 def describe(value: Any) -> str:

@@ -85,4 +85,4 @@ def _may_hold(element: Any) -> bool:
 
 def _stranger(element: Any, index: int) -> NoForm:
     kinds: dict[type, str] = {str: "text", bool: "boolean", list: "list", type(None): "null"}
-    return NoForm(f"a {kinds.get(type(element), 'number')} stands among the records", f"record {index}")
+    return NoForm(f"a {kinds.get(type(element), 'number')} is among the records", f"record {index}")
