@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from cloudsigma.correlation.extractor import match_time
 from cloudsigma.correlation.group_windows import GroupWindows, OpenEntries, Take
+from cloudsigma.correlation.storage import Storage
 from cloudsigma.correlation.watermark import Watermark
 from cloudsigma.engine.context.event_time import EVENT_TIME, event_time
 from cloudsigma.engine.match import Match
@@ -25,8 +26,6 @@ from cloudsigma.errors import UsageError, WrongTypeError
 
 if TYPE_CHECKING:
     import sqlite3
-
-    from cloudsigma.correlation.state import State
 
 _log = logging.getLogger("cloudsigma")
 
@@ -47,7 +46,7 @@ class Correlator:
         state: A SQLite file with the open entries, which belongs to one correlator at a time. It is read at the start
             and written by every call before the call returns, so that a new correlator resumes where this one stopped.
             Entries of a correlation that has changed since are dropped with a warning. Given an open connection, calls
-            write into its transaction, and its owner commits.
+            write into its transaction, and its owner commits. Also another `Storage`.
         max_entries: Bound on the entries held; `None`: no bound. Above it the frames that start earliest are closed
             early: a match if the condition holds by then, otherwise dropped.
 
@@ -61,7 +60,7 @@ class Correlator:
         rules: Iterable[Rule],
         *,
         lateness: dt.timedelta | None = None,
-        state: str | os.PathLike[str] | sqlite3.Connection | None = None,
+        state: str | os.PathLike[str] | sqlite3.Connection | Storage | None = None,
         max_entries: int | None = MAX_ENTRIES,
     ) -> None:
         known = _checked_rules(rules)
@@ -69,13 +68,7 @@ class Correlator:
         if max_entries is not None and (type(max_entries) is not int or max_entries < 1):
             raise UsageError(f"max_entries is {max_entries!r}; give a whole number above 0, or None for no bound")
         self._max_entries = max_entries if max_entries is not None else math.inf
-        self._state: State | None = None
-        if state is not None:
-            if not isinstance(state, (str, os.PathLike)) and not hasattr(state, "cursor"):
-                raise WrongTypeError("state", state, "a path as text or pathlib.Path, or an open sqlite3 connection")
-            from cloudsigma.correlation.state import State  # imports SQLite
-
-            self._state = State(state, known)
+        self._state = _opened(state, known) if state is not None else None
         self._load = OpenEntries()
         correlations = {rule.id: rule.correlation for rule in known if rule.correlation is not None}
         referred = {rule_id for correlation in correlations.values() for rule_id in correlation.rules}
@@ -250,6 +243,16 @@ class Correlator:
             _log.warning("%d matches whose records have no time take no part in correlations", self.without_time)
         if self.evicted:
             _log.warning("%d entries of correlations were in frames that were closed early", self.evicted)
+
+
+def _opened(state: str | os.PathLike[str] | sqlite3.Connection | Storage, rules: tuple[Rule, ...]) -> Storage:
+    if isinstance(state, Storage):
+        return state
+    if not isinstance(state, (str, os.PathLike)) and not hasattr(state, "cursor"):
+        raise WrongTypeError("state", state, "a path as text or pathlib.Path, or an open sqlite3 connection")
+    from cloudsigma.correlation.state import State  # imports SQLite
+
+    return State(state, rules)
 
 
 def _warn(warned: set[tuple[str, str]], rule_id: str, kind: str, message: str) -> None:

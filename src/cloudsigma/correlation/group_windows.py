@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
 
 from cloudsigma import ir
 from cloudsigma.correlation.aggregation import Frame, holds, slides
@@ -13,22 +12,12 @@ from cloudsigma.correlation.entry import Entry, Key, find_in, key_of
 from cloudsigma.correlation.extractor import Extractor
 from cloudsigma.correlation.incremental import tracker_of
 from cloudsigma.correlation.match import correlation_match
+from cloudsigma.correlation.storage import Group, Storage
 from cloudsigma.correlation.window import Window
 from cloudsigma.engine.match import Match
 from cloudsigma.engine.rule import Rule
 
-Group = tuple[str, ...]
 Take = Callable[[Match, float], None]
-
-
-class Journal(Protocol):
-    """Stores open entries elsewhere: called for every entry that is added, changed or used up."""
-
-    def put(self, rule: Rule, group: Group, time: float, entry: Entry) -> None:
-        """An entry is new, or has changed."""
-
-    def drop(self, rule: Rule, entries: Iterable[Entry]) -> None:
-        """Entries are used up."""
 
 
 class OpenEntries:
@@ -49,7 +38,7 @@ class GroupWindows:
     Args:
         rule: The rule.
         definition: Its correlation.
-        journal: Stores every change, if given.
+        storage: Stores every change, if given.
         load: Shared by all correlations of the correlator.
         referred: Whether other correlations refer to this one.
         warn: See `Extractor`.
@@ -59,7 +48,7 @@ class GroupWindows:
         self,
         rule: Rule,
         definition: ir.CorrelationRule,
-        journal: Journal | None,
+        storage: Storage | None,
         load: OpenEntries,
         *,
         referred: bool,
@@ -70,7 +59,7 @@ class GroupWindows:
         self.definition = definition
         self.size = 0
         """Entries in all windows."""
-        self._journal = journal
+        self._storage = storage
         self._load = load
         self.referred = referred
         """Whether other correlations refer to this one."""
@@ -140,8 +129,8 @@ class GroupWindows:
             window.changed(when)
         self.size += 1
         self._load.entries += 1
-        if self._journal is not None:
-            self._journal.put(self.rule, _group(key), when, entry)
+        if self._storage is not None:
+            self._storage.put(self.rule, _group(key), when, entry)
 
     def _open(self, key: Key, window: Window | None, when: float, moment: dict[object, Entry]) -> None:
         """Put a new moment into the window of its group."""
@@ -173,8 +162,8 @@ class GroupWindows:
         else:
             entry.measured = entry.measured or measured
         self._windows[key].changed(when)
-        if self._journal is not None:
-            self._journal.put(self.rule, _group(key), when, entry)
+        if self._storage is not None:
+            self._storage.put(self.rule, _group(key), when, entry)
 
     def restore(self, group: Group, time: float, entry: Entry) -> None:
         """Put a stored entry back into the window of its group."""
@@ -249,8 +238,8 @@ class GroupWindows:
             gone += len(moment)
         self.size -= gone
         self._load.entries -= gone
-        if self._journal is not None:
-            self._journal.drop(self.rule, [entry for _, moment in used for entry in moment.values()])
+        if self._storage is not None:
+            self._storage.drop(self.rule, [entry for _, moment in used for entry in moment.values()])
         if not window.moments:
             del self._windows[window.key]
 
