@@ -33,12 +33,13 @@ SECTIONS: dict[str, dict[str, list[str]]] = {
         "Errors": [
             "CloudSigmaError", "RuleError", "RuleErrors", "UsageError", "WrongTypeError", "UnknownRuleError",
             "FileAccessError", "MissingPackageError", "InputLostError", "InvocationError", "ApprovalError",
-            "RegisterError", "NotifyError",
+            "RegisterError", "NotifyError", "ExecutorError",
         ],
     },
     "cloudsigma.testing": {"Tests for rules": []},
     "cloudsigma.sinks": {"Matches out": []},
     "cloudsigma.aws_lambda": {"A function of AWS Lambda": []},
+    "cloudsigma.spark": {"Spark": []},
 }  # fmt: skip
 """Module → heading → names in order; an empty list is all names of the module."""
 INTRODUCTION = """# Library

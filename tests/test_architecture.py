@@ -177,6 +177,9 @@ FORBIDDEN = [
     ("compiler/lower.py", "jsonpath_ng", {"door-jsonpath"}),
     ("api.py", "click", {"door-click"}),
     ("engine/match.py", "rich", {"door-rich"}),
+    ("spark/batch.py", "cloudsigma.cli.screen", {"executors"}),
+    ("spark/file_rows.py", "cloudsigma.spark.batch", {"spark"}),
+    ("scanning/batch.py", "pyspark", {"door-spark"}),
 ]
 """A module, an import that it must not have, and the contracts that forbid it."""
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cloudsigma.errors import (
         ApprovalError,
         CloudSigmaError,
+        ExecutorError,
         FileAccessError,
         InputLostError,
         InvocationError,
@@ -61,6 +62,7 @@ __all__ = [
     "Correlator",
     "Decision",
     "Evidence",
+    "ExecutorError",
     "Explanation",
     "FileAccessError",
     "Finding",
@@ -111,6 +113,7 @@ _HOMES = {
     "Correlator": "correlation",
     "Decision": "engine.approval",
     "Evidence": "engine.evaluate.explain",
+    "ExecutorError": "errors",
     "Explanation": "engine.evaluate.explain",
     "FileAccessError": "errors",
     "Finding": "linting",

@@ -314,6 +314,21 @@ class InvocationError(CloudSigmaError):
         return f"could not be read: {self.first}{others}"
 
 
+class ExecutorError(CloudSigmaError):
+    """Spark's executors cannot do the work: their Python, their packages or their rules are not the driver's."""
+
+    def __init__(self, differences: str) -> None:
+        super().__init__(differences)
+        self.differences = differences
+        """Everything that differs."""
+
+    def __str__(self) -> str:
+        return (
+            f"the executors' environment is not the driver's: {self.differences}. Give both the same environment "
+            "(docs/how-to/spark.md: an image, an archive, or the platform's list of packages)"
+        )
+
+
 class UsageError(CloudSigmaError, ValueError):
     """An argument has a value that cannot be used; found before any work is done."""
 

@@ -84,10 +84,10 @@ def test_steps_together_are_one_correlator(
         waiting += RULES.match(record)
         if at in cuts:
             until = START.timestamp() + arrival[id(record)] - lateness
-            state, given_now = step(RULES, state, waiting, until)
+            state, given_now, _ = step(RULES, state, waiting, until)
             found += given_now
             waiting = []
-    state, rest = step(RULES, state, waiting, END)
+    state, rest, _ = step(RULES, state, waiting, END)
     assert keys_of([*found, *rest]) == expected(records)
     assert step(RULES, state, (), END)[1] == ()
 
@@ -110,7 +110,7 @@ def test_groups_alone_are_one_correlator(drawn: list[tuple[str, int, Any, int]],
                     waiting.setdefault((key,), []).append(match)
             if at in cuts:
                 for group, matches in waiting.items():
-                    states[group], given_now = step(alone, states.get(group), matches, group=group)
+                    states[group], given_now, _ = step(alone, states.get(group), matches, group=group)
                     found += given_now
                 waiting = {}
         for group in {*waiting, *states}:
@@ -126,8 +126,8 @@ def test_events_without_an_id_stay_apart() -> None:
         for match in RULES.match(event("a", 0, "u", 1, None), origin=cloudsigma.Origin("f.json", at, "lines"))
     ]
     together = step(RULES, None, matches, END)[1]
-    state, _ = step(RULES, None, matches[:1])
-    state, _ = step(RULES, state, matches[1:])
+    state, _, _ = step(RULES, None, matches[:1])
+    state, _, _ = step(RULES, state, matches[1:])
     assert keys_of(step(RULES, state, (), END)[1]) == keys_of(together)
     assert "count" in {match.rule.title for match in together}
 
@@ -136,8 +136,16 @@ def test_restored_match_is_the_same() -> None:
     """Context, evidence, origin and group are as if the match had never been away."""
     records = [event("a", 0, "u", 1, 1), event("b", 2, "u", 1, 2)]
     matches = [m for record in records for m in RULES.match(record, origin=cloudsigma.Origin("a.json", 3, "lines"))]
-    state, _ = step(RULES, None, matches)
+    state, _, _ = step(RULES, None, matches)
     assert step(RULES, state, (), END)[1] == step(RULES, None, matches, END)[1]
+
+
+def test_a_step_says_when_the_first_frame_ends() -> None:
+    """So that an engine can set its timer; a step until then closes nothing, one beyond it does."""
+    state, _, due = step(RULES, None, RULES.match(event("a", 0, "u", 1, 1)))
+    assert due == START.timestamp() + 10
+    assert step(RULES, state, (), due).state == state
+    assert step(RULES, state, (), due + 1).due is None
 
 
 def contents(state: str) -> dict[str, Any]:
@@ -147,7 +155,7 @@ def contents(state: str) -> dict[str, Any]:
 
 def test_a_record_is_stored_once() -> None:
     """Four correlations hold the event, and the state has one copy of it."""
-    state, _ = step(RULES, None, RULES.match(event("a", 0, "u", 1, 1)))
+    state, _, _ = step(RULES, None, RULES.match(event("a", 0, "u", 1, 1)))
     assert state is not None
     form = contents(state)
     assert [record["eventID"] for record in form["records"]] == ["1"]
@@ -156,7 +164,7 @@ def test_a_record_is_stored_once() -> None:
 
 def test_states_of_a_newer_version_and_damage_are_refused() -> None:
     """The message says which of the two it is, and what to do."""
-    state, _ = step(RULES, None, RULES.match(event("a", 0, "u", 1, 1)))
+    state, _, _ = step(RULES, None, RULES.match(event("a", 0, "u", 1, 1)))
     assert state is not None
     with pytest.raises(cloudsigma.UsageError, match="has the version 2"):
         step(RULES, f"2{state[1:]}", ())
@@ -167,9 +175,9 @@ def test_states_of_a_newer_version_and_damage_are_refused() -> None:
 
 def test_changed_correlation_starts_anew(caplog: pytest.LogCaptureFixture) -> None:
     """Entries of a correlation that has changed since are left out, and the logger is told."""
-    state, _ = step(RULES, None, RULES.match(event("a", 0, "u", 1, 1)))
+    state, _, _ = step(RULES, None, RULES.match(event("a", 0, "u", 1, 1)))
     changed = compiled("20s")
-    state, _ = step(changed, state, changed.match(event("b", 1, "u", 1, 2)))
+    state, _, _ = step(changed, state, changed.match(event("b", 1, "u", 1, 2)))
     assert "has changed" in caplog.text
     assert "order" not in {match.rule.title for match in step(changed, state, (), END)[1]}
 

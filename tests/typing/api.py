@@ -36,6 +36,7 @@ from cloudsigma import (
     Scan,
     aws_lambda,
     sinks,
+    spark,
     testing,
 )
 
@@ -239,6 +240,23 @@ try:
 except cloudsigma.InvocationError as lost_parts:
     assert_type(lost_parts.losses, int)
     assert_type(lost_parts.first, str)
+
+# Spark: a session and its data frames are of PySpark, which is not installed here
+session: Any = None
+rows = spark.scan(session, ["s3://trail/AWSLogs/", Path("logs")], bundled, since="7d", accounts="111122223333")
+spark.match_files(session, "rules.json", limits=Limits(), check=False)
+spark.match_table(session, bundled, "value", name="trail")
+spark.stream(
+    session, bundled, checkpoint="checkpoint", output=lambda frame, number: None, lateness=dt.timedelta(hours=2)
+)
+assert_type(spark.account(rows), Ledger)
+print(spark.matches(rows), spark.ledger(rows), spark.correlate(rows, bundled), spark.missing(session, rows))
+assert_type(spark.COLUMNS, dict[str, tuple[str, str]])
+assert_type(spark.SETTINGS, dict[str, str])
+try:
+    spark.scan(session, "logs", bundled)
+except cloudsigma.ExecutorError as other:
+    assert_type(other.differences, str)
 
 # The inventory
 inventory = cloudsigma.Inventory()

@@ -143,18 +143,18 @@ def main(args: Sequence[str] | None = None) -> int:
         release_signals()
 
 
-def run() -> NoReturn:
-    """Run the command line as the process's entry point."""
-    code = _run(None)
+def run(command: click.Command = group, name: str = "cloudsigma") -> NoReturn:
+    """Run the command line, or another command, as the process's entry point."""
+    code = _run(None, command, name)
     if code > exit_codes.INTERRUPTED - signal.SIGINT:
         leave(code)
     sys.exit(code)
 
 
-def _run(args: Sequence[str] | None) -> int:
+def _run(args: Sequence[str] | None, command: click.Command = group, name: str = "cloudsigma") -> int:
     _escape_output()
     try:
-        code = group.main(args, prog_name="cloudsigma", standalone_mode=False)
+        code = command.main(args, prog_name=name, standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except click.ClickException as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 import os
-import re
 import sys
 import threading
 from collections.abc import Collection, Sequence
@@ -21,7 +20,7 @@ from cloudsigma.cli.path_types import OUTPUT_FILE
 from cloudsigma.cli.queue_options import QueueChoice
 from cloudsigma.cli.screen import screen
 from cloudsigma.escaping import printable
-from cloudsigma.reading.scope.time_window import TimeWindow
+from cloudsigma.reading.scope.time_window import SPANS, TimeWindow, read_span
 from cloudsigma.reading.sources.sqs.location import is_queue
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.checkpoint import Checkpoint
@@ -34,7 +33,6 @@ from cloudsigma.sinks.formats import FORMATS
 _INTERVAL, _INTERVAL_S3 = 5.0, 60.0
 _LATENESS = dt.timedelta(hours=1)
 _PAUSE = 60.0
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NO_MATTER = frozenset(
     {
         "jobs", "checkpoint", "interval", "strict", "exit_zero", "ledger", "no_cache", "outputs", "paths", "rule_paths",
@@ -59,10 +57,10 @@ class _Span(_SpanType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
         if isinstance(value, dt.timedelta):
             return value
-        found = re.fullmatch(r"([0-9]{1,7})([smhd])", value, re.ASCII)
-        if found is None:
-            self.fail(f"{printable(value)!r} is not a length of time; give 90s, 15m, 1h or 2d", param, ctx)
-        return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
+        span = read_span(value)
+        if span is None:
+            self.fail(f"{printable(value)!r} is not a length of time; give {SPANS}", param, ctx)
+        return span
 
 
 class _Seconds(click.FloatRange):

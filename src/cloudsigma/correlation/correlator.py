@@ -46,7 +46,8 @@ class Correlator:
         state: A SQLite file with the open entries, which belongs to one correlator at a time. It is read at the start
             and written by every call before the call returns, so that a new correlator resumes where this one stopped.
             Entries of a correlation that has changed since are dropped with a warning. Given an open connection, calls
-            write into its transaction, and its owner commits. Also another `Storage`.
+            write into its transaction, and its owner commits. An engine that keeps the entries itself gives a
+            `Storage` (`correlation/storage.py`).
         max_entries: Bound on the entries held; `None`: no bound. Above it the frames that start earliest are closed
             early: a match if the condition holds by then, otherwise dropped.
 

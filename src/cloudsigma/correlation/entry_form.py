@@ -43,7 +43,7 @@ def entry_form(rule: Rule, time: float, entry: Entry, hold: Hold = json_ready) -
     """The form of an entry of a correlation."""
     form: Form = {
         "form": FORM,
-        "time": time,
+        "time": float(time),
         "rules": sorted(entry.rules),
         "matches": _match_forms(entry.matches, hold),
     }

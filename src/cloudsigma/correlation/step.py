@@ -18,7 +18,7 @@ import logging
 import math
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -40,6 +40,17 @@ _MOST = 1 << 30
 """Most bytes that a state may inflate to."""
 
 
+class Step(NamedTuple):
+    """The result of a step."""
+
+    state: str | None
+    """The new state; `None` if there is nothing to keep."""
+    matches: tuple[Match, ...]
+    """The matches of correlations that are complete now, with those of suppressed rules."""
+    due: float | None
+    """The time at which the first open frame ends, in seconds since 1970; `None` if none is open."""
+
+
 def step(
     rules: Iterable[Rule],
     state: str | None,
@@ -47,7 +58,7 @@ def step(
     until: float | None = None,
     *,
     group: Group | None = None,
-) -> tuple[str | None, tuple[Match, ...]]:
+) -> Step:
     """Take matches of detection rules, then close the time frames that no later event can change.
 
     However a stream is cut into steps, and in whatever order its matches come, the steps together give the matches of
@@ -62,9 +73,6 @@ def step(
         group: Only this group, for engines that keep a state for each: the matches also belong to other groups, of
             which other steps take care. There must be one correlation then.
 
-    Returns:
-        The new state, `None` if no frame is open; and the matches of correlations, with those of suppressed rules.
-
     Raises:
         UsageError: The state is damaged, or a newer version wrote it.
     """
@@ -78,7 +86,7 @@ def step(
         )
     if group is not None:
         given = tuple(match for match in given if tuple(match.group.values()) == group)
-    return storage.text(), given
+    return Step(storage.text(), given, storage.due)
 
 
 class TextStorage(Storage):
@@ -141,6 +149,16 @@ class TextStorage(Storage):
 
     def close(self) -> None:
         """Nothing to do: nothing is open."""
+
+    @property
+    def due(self) -> float | None:
+        """The time at which the first frame ends, in seconds since 1970."""
+        ends = (
+            time + rule.correlation.timespan
+            for rule, _, time, _ in self._entries.values()
+            if rule.correlation is not None
+        )
+        return min(ends, default=None)
 
     def text(self) -> str | None:
         """The state as text; `None` if there is nothing to keep."""

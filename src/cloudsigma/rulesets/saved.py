@@ -20,13 +20,21 @@ from cloudsigma.version import __version__
 def save_rules(rules: RuleSet, path: str | os.PathLike[str]) -> None:
     """`RuleSet.save`."""
     check_path("path", path)
-    sources = ((rule.id, rule.source) for rule in rules if rule.source is not None)
-    try:
-        data = artifact.encode(to_artifact(rules), written_by=__version__, predicates=sources)
-    except artifact.ArtifactProblem as problem:
-        raise UsageError(f"the rules cannot be saved: {problem.reason}. {problem.remedy}") from problem
+    data = rules_to_bytes(rules, predicates=True)
     with opening(path):
         write_file(path, msgspec.json.format(data, indent=1) + b"\n")
+
+
+def rules_to_bytes(rules: RuleSet, *, predicates: bool = False) -> bytes:
+    """The rules as data without code; raises `UsageError` if a rule has a value that cannot be written.
+
+    `predicates` adds the source of each rule, for people who read the file.
+    """
+    sources = ((rule.id, rule.source) for rule in rules if rule.source is not None) if predicates else ()
+    try:
+        return artifact.encode(to_artifact(rules), written_by=__version__, predicates=sources)
+    except artifact.ArtifactProblem as problem:
+        raise UsageError(f"the rules cannot be saved: {problem.reason}. {problem.remedy}") from problem
 
 
 def load_rules(path: str | os.PathLike[str]) -> RuleSet:
@@ -64,7 +72,12 @@ def load_rules(path: str | os.PathLike[str]) -> RuleSet:
 
 def load_trusted(path: Path) -> RuleSet:
     """A set from the package, without the checks of `load_rules`, which would slow every start."""
-    return from_artifact(artifact.decode(path.read_bytes()))
+    return rules_from_bytes(path.read_bytes())
+
+
+def rules_from_bytes(data: bytes) -> RuleSet:
+    """The rules of `rules_to_bytes`, from a process that is trusted: without the checks of `load_rules`."""
+    return from_artifact(artifact.decode(data))
 
 
 def to_artifact(rules: RuleSet) -> artifact.Artifact:

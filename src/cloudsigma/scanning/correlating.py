@@ -18,7 +18,6 @@ from cloudsigma.engine.context.event_time import event_time
 from cloudsigma.engine.match import Match
 from cloudsigma.reading.account.ledger import CorrelationLosses
 from cloudsigma.reading.scope.file_name_facts import facts_of
-from cloudsigma.reading.sources.interface import Source
 from cloudsigma.rulesets.rule_set import RuleSet
 from cloudsigma.scanning.batch import MatchedRecord
 from cloudsigma.scanning.config import Follow
@@ -101,9 +100,9 @@ class ScanCorrelations:
             _log.warning("a match came more than the lateness after its event; it takes no part in correlations")
         return False
 
-    def note_delivery(self, source: Source) -> None:
+    def note_delivery(self, name: str) -> None:
         """While paths are followed, advance the watermark by the delivery time in the name of a file that was read."""
-        delivery = facts_of(source.name) if self._follow is not None else None
+        delivery = facts_of(name) if self._follow is not None else None
         if delivery is not None and delivery.first is not None:
             self._note(delivery.first.timestamp())
 

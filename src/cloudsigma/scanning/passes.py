@@ -176,7 +176,7 @@ class Passes:
         if self._config.follow is not None and self._correlations is not None:
             for source in sources:
                 if isinstance(source, Source):
-                    self._correlations.note_delivery(source)
+                    self._correlations.note_delivery(source.name)
 
     @property
     def _is_stopping(self) -> bool:

@@ -26,7 +26,10 @@ Moment = str | dt.datetime | dt.date
 _SHORT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?")
 """Forms shorter than those in records: a date, or a time without seconds."""
 _RELATIVE = re.compile(r"([0-9]{1,9})([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_SPAN = re.compile(r"([0-9]{1,7})([smhd])", re.ASCII)
+SPANS = "90s, 15m, 1h or 2d"
+"""The forms of a length of time, for messages."""
 
 
 class TimeWindow(msgspec.Struct, frozen=True):
@@ -76,6 +79,12 @@ def time_window(since: Moment | None, until: Moment | None, *, now: dt.datetime 
             "until itself does not belong to the time that is asked for"
         )
     return window
+
+
+def read_span(text: str) -> dt.timedelta | None:
+    """A length of time in one of the `SPANS`; `None` for any other text."""
+    found = _SPAN.fullmatch(text)
+    return dt.timedelta(**{_UNITS[found[2]]: int(found[1])}) if found is not None else None
 
 
 def _moment(name: str, value: Moment | None, now: dt.datetime) -> dt.datetime | None:

@@ -98,8 +98,7 @@ def find_sources(path: str, passed_over: PassedOver) -> Iterator[Source | Unread
         if has_magic(path) and not os.path.lexists(path):
             yield from _of_pattern(path, passed_over)
             return
-        missing = isinstance(error, FileNotFoundError)
-        yield Unreadable(shown(path), "there is no such file or folder" if missing else _reason(error))
+        yield _no_file(path, error)
         return
     if stat.S_ISDIR(status.st_mode):
         yield from _in_folder(path, passed_over)
@@ -107,6 +106,21 @@ def find_sources(path: str, passed_over: PassedOver) -> Iterator[Source | Unread
         yield Unreadable(shown(path), f"it is a {kind}, no regular file; pipe it to - instead")
     else:
         yield FileSource(path, status)
+
+
+def listed_file(path: str) -> Source | Unreadable:
+    """The source for a file that was listed before, perhaps by another machine."""
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError) as error:
+        return _no_file(path, error)
+    kind = _special(status.st_mode) or ("folder" if stat.S_ISDIR(status.st_mode) else None)
+    return FileSource(path, status) if kind is None else Unreadable(shown(path), f"it is a {kind}, no regular file")
+
+
+def _no_file(path: str, error: Exception) -> Unreadable:
+    missing = isinstance(error, FileNotFoundError)
+    return Unreadable(shown(path), "there is no such file or folder" if missing else _reason(error))
 
 
 def _of_pattern(pattern: str, passed_over: PassedOver) -> Iterator[Source | Unreadable]:

@@ -113,11 +113,13 @@ class S3Source(Source):
                 except Fault as fault:
                     outcome = self._unreadable(fault)
             ahead.release(ticket)
-        return _arrived, (self.bucket, self.listed, self.options, outcome)
+        return object_ahead, (self.bucket, self.listed, self.options, outcome)
 
 
-def _arrived(bucket: str, listed: ListedObject, options: S3Options, outcome: bytes | Unreadable | None) -> S3Source:
-    """Unpickle a source in another process."""
+def object_ahead(
+    bucket: str, listed: ListedObject, options: S3Options, outcome: bytes | Unreadable | None = None
+) -> S3Source:
+    """A listed object, fetched ahead with those before it; `outcome`: the result of fetching it in another process."""
     source = S3Source(bucket, listed, options, outcome)
     if outcome is None:
         with suppress(Fault):  # opening it will raise
