@@ -206,9 +206,10 @@ def test_the_help_of_scan_groups_its_options() -> None:
         "Long scans:",
         "Queues (sqs://NAME, its URL or ARN):",
         "Service:",
-        "Limits:",
         "Options:",
+        "Limits:",
     ]
+    assert "PATH..." not in run("scan", "--help").stdout.split("Rules:")[1]  # arguments are described in the text
 
 
 def test_rules_takes_paths(tmp_path: Path) -> None:

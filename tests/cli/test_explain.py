@@ -7,6 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+import cloudsigma
 from cloudsigma.cli.explain import command
 
 RULE = """\
@@ -38,3 +39,9 @@ def test_each_explanation_begins_with_its_record(tmp_path: Path) -> None:
     first, second = map(json.loads, run(str(rule), "--record", str(trail), "--format", "json").splitlines())
     assert first["record"] == {"path": str(trail), "position": 0, "event_id": "e1"}
     assert (second["record"]["event_id"], second["matched"]) == (None, False)
+
+
+def test_a_name_that_is_nearly_a_kind_of_finding_is_told() -> None:
+    done = CliRunner().invoke(command, ["unknown-event"])
+    assert isinstance(done.exception, cloudsigma.UnknownRuleError)
+    assert "Did you mean 'unknown-event-name' or" in str(done.exception)

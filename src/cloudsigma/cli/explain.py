@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import re
 import sys
@@ -20,6 +21,7 @@ from cloudsigma.correlation.explain import CorrelationExplanation
 from cloudsigma.engine.evaluate.explain import Explanation
 from cloudsigma.engine.json_form import json_ready
 from cloudsigma.engine.rule import Rule
+from cloudsigma.errors import UnknownRuleError
 from cloudsigma.escaping import printable, printable_json, printable_lines
 from cloudsigma.origin import Origin
 from cloudsigma.reading import Limits, read_records
@@ -54,7 +56,7 @@ def command(rule: str, record_path: str | None, form: str, limits: Limits, choic
         wanted = [found.id for found in rules]
     else:
         rules = chosen.load()
-        wanted = [rules[rule].id]
+        wanted = [_named(rule, rules).id]
     lost = False
     if record_path is None:
         for key in wanted:
@@ -84,6 +86,19 @@ def show_finding(slug: str, form: str) -> bool:
         return False
     click.echo(printable_json(json.dumps(described(slug))) if form == "json" else page_of(slug))
     return True
+
+
+def _named(key: str, rules: RuleSet) -> Rule:
+    """The rule of an ID or name; the error of one that is missing also names kinds of findings with a similar name."""
+    try:
+        return rules[key]
+    except UnknownRuleError as error:
+        if not _SLUG.fullmatch(key):
+            raise
+        from cloudsigma.linting.checks import checks  # imports the compiler
+
+        similar = difflib.get_close_matches(key, checks(), 2)
+        raise UnknownRuleError(key, [*error.nearest, *similar]) from error
 
 
 def _show_source(rule: Rule, rules: RuleSet, form: str) -> None:

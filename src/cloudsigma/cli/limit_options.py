@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cloudsigma.cli.option_groups import Decorator, option, option_value
+from cloudsigma.cli.option_groups import LIMITS, Decorator, option, option_value
 from cloudsigma.errors import UsageError
 from cloudsigma.escaping import printable
 from cloudsigma.reading.scope.limits import DEEPEST, SIZES, Limits, parse_size, size_text
@@ -43,7 +43,7 @@ class _Size(_SizeType):
 
 def limit_options() -> Decorator:
     """Add the options to a command, which is given `limits`."""
-    return option_value("Limits", "limits", _limits, *(_option(name, text) for name, text in _HELP.items()))
+    return option_value(LIMITS, "limits", _limits, *(_option(name, text) for name, text in _HELP.items()))
 
 
 def _limits(**given: int | None) -> Limits:

@@ -12,6 +12,9 @@ from cloudsigma.cli.screen import screen, screen_options
 from cloudsigma.escaping import printable
 
 _OTHER = "Options"
+LIMITS = "Limits"
+_LAST = {_OTHER: 1, LIMITS: 2}
+"""Groups that come after the others: few people need limits."""
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -41,9 +44,9 @@ class GroupedCommand(click.Command):
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx)
-            if row is not None:
+            if row is not None and isinstance(parameter, click.Option):  # the text above describes the arguments
                 groups.setdefault(getattr(parameter, "group", _OTHER), []).append(row)
-        for title in sorted(groups, key=lambda title: title == _OTHER):
+        for title in sorted(groups, key=lambda title: _LAST.get(title, 0)):
             with formatter.section(title):
                 formatter.write_dl(groups[title])
 
